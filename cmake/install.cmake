@@ -1,0 +1,8 @@
+foreach(program revertd revertctl)
+  if(TARGET ${program})
+    install(TARGETS ${program} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  endif()
+endforeach()
+if(TARGET revertd-git)
+  install(TARGETS revertd-git RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/revertd)
+endif()

@@ -1,0 +1,174 @@
+/* The configuration, typed. Read whole or not at all; immutable afterwards; shared by reference.
+ *
+ * Every key, with type, range, default and documentation, stands once in src/config/schema.c; revertd.conf(5) and
+ * revertd.rules(5) are held to it by a test. Pointers are never NULL unless the comment says so. */
+#pragma once
+
+#include "revertd/error.h"
+#include "revertd/template.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum rv_mode { RV_MODE_OBSERVE, RV_MODE_APPROVE, RV_MODE_ENFORCE, RV_MODE_MAX };
+const char *rv_mode_to_string(enum rv_mode mode);
+int rv_mode_from_string(const char *s, enum rv_mode *ret) RV_MUST_CHECK;
+
+enum rv_breach_op {
+        RV_BREACH_GT,
+        RV_BREACH_GE,
+        RV_BREACH_LT,
+        RV_BREACH_LE,
+        RV_BREACH_EQ,
+        RV_BREACH_NE,
+        RV_BREACH_OP_MAX
+};
+const char *rv_breach_op_to_string(enum rv_breach_op op); /* ">", ">=", … */
+
+enum rv_match_op { RV_MATCH_EQ, RV_MATCH_NE, RV_MATCH_RE, RV_MATCH_NRE, RV_MATCH_OP_MAX };
+
+/* One matcher of `match`, as in amtool: name=value, name!=value, name=~regex, name!~regex; regexes are anchored at
+ * both ends; a label that is missing counts as "". */
+struct rv_matcher {
+        char *name;
+        enum rv_match_op op;
+        char *value;
+        void *regex; /* compiled (pcre2_code *) for RE and NRE, else NULL */
+};
+
+/* Where a definition stands, for messages. */
+struct rv_location {
+        const char *file; /* owned by the configuration */
+        unsigned line;
+};
+
+/* How to reach an HTTP API. */
+struct rv_endpoint {
+        char *url;         /* base, without a trailing slash */
+        char *credential;  /* NULL: none. Bearer token, or with `username`: the password */
+        char *username;    /* NULL: bearer. Else basic auth */
+        char **headers;    /* "Name: value"; NULL-terminated */
+        char *ca_file;     /* NULL: the system's */
+        char *cert_file;   /* client certificate; NULL: none */
+        char *key_credential; /* its private key, a credential's name; NULL: none */
+        int64_t timeout_usec;
+};
+
+struct rv_prometheus_config {
+        struct rv_location at;
+        char *name;
+        struct rv_endpoint endpoint;
+        int64_t delay_usec; /* evaluate this much in the past */
+};
+
+struct rv_repository_config {
+        struct rv_location at;
+        char *name;
+        char *url;         /* local path, http(s)://, ssh://, or scp form */
+        char *branch;      /* short name */
+        char *credential;  /* NULL: none. SSH private key, or HTTP password or token */
+        char *username;    /* HTTP user name; NULL: "git" */
+        char *known_hosts; /* file; NULL for remotes that are not SSH */
+        char *ca_file;     /* NULL: the system's */
+        char **allow_paths;     /* what the worker may ever touch; NULL-terminated; empty: all */
+        int64_t poll_usec;      /* how often the branch is looked at */
+        int64_t timeout_usec;   /* one attempt at the remote */
+        int budget;             /* pushes in 24 h */
+        char *committer_name;
+        char *committer_email;
+        char *web_commit_url; /* "https://git.example.com/fleet/commit/{}"; NULL: commits are not linked */
+        char *socket;         /* the worker's socket unit; NULL: revertd spawns the worker */
+};
+
+enum rv_receiver_type { RV_RECEIVER_SLACK, RV_RECEIVER_TYPE_MAX };
+const char *rv_receiver_type_to_string(enum rv_receiver_type type);
+
+struct rv_receiver_config {
+        struct rv_location at;
+        char *name;
+        enum rv_receiver_type type;
+        char *credential; /* with a channel: a bot token. Without: an incoming webhook's URL */
+        char *channel;    /* NULL: incoming webhook */
+        char *api_url;    /* default https://slack.com/api */
+        char *ca_file;    /* NULL: the system's */
+        int64_t timeout_usec;
+};
+
+struct rv_rule_config {
+        struct rv_location at;
+        char *name;
+        struct rv_template *summary;
+        char *runbook; /* URL; NULL: none */
+
+        /* Polled (expr set) or fed by alerts (n_match > 0); exactly one of the two. */
+        int prometheus; /* index; −1: none (alerts without confirm) */
+        char *expr;     /* NULL: alerts */
+        enum rv_breach_op breach_op;
+        double breach_value;
+        char *require; /* NULL: none */
+        int64_t interval_usec;
+        int64_t for_usec;
+        struct rv_matcher *match;
+        size_t n_match;
+        struct rv_template *confirm; /* alerts: expression that must be in breach; NULL: none */
+
+        int repository; /* index */
+        struct rv_template **paths;
+        size_t n_paths;
+        int64_t window_usec;  /* how far before the onset a cause may lie */
+        int64_t max_age_usec; /* a culprit older than this at decision time is left alone */
+        enum rv_mode mode;
+        int64_t hold_usec;             /* wait this long before the push; cleared in between: nothing is done */
+        int64_t approval_timeout_usec; /* approve: the question ends */
+        int64_t cooldown_usec;         /* for the scope, after a push */
+        int64_t recover_usec;          /* ok for this long proves recovery */
+        int64_t verify_timeout_usec;   /* and by then it must be proven */
+        int *receivers;                /* indices */
+        size_t n_receivers;
+};
+
+struct rv_listen_config {
+        char **addresses; /* "127.0.0.1:9798"; NULL-terminated */
+        char *socket;     /* Unix socket of the API; NULL: none */
+        char *credential; /* bearer token, or with `username` a password; NULL: loopback only */
+        char *username;   /* NULL: bearer */
+        char *cert_file;  /* NULL: plain HTTP */
+        char *key_credential;
+        char *client_ca_file; /* NULL: no client certificates asked for */
+};
+
+struct rv_config {
+        unsigned refs;
+        char *file;
+        char *credentials_directory; /* NULL: $CREDENTIALS_DIRECTORY only */
+        char *external_url;          /* for links in notices; NULL: none */
+        int budget;                  /* pushes in 24 h, all repositories together */
+        int64_t retention_usec;      /* ended incidents are kept this long */
+        struct rv_listen_config listen;
+        struct rv_repository_config *repositories;
+        size_t n_repositories;
+        struct rv_prometheus_config *prometheus;
+        size_t n_prometheus;
+        struct rv_receiver_config *receivers;
+        size_t n_receivers;
+        struct rv_rule_config *rules;
+        size_t n_rules;
+};
+
+/* Errors of one reading, each "file:line: text", in the order of files and lines. */
+struct rv_config_errors {
+        char **text;
+        size_t n; /* at most RV_CONFIG_ERRORS_MAX are kept, then one line says how many more */
+};
+enum { RV_CONFIG_ERRORS_MAX = 100 };
+void rv_config_errors_done(struct rv_config_errors *errors);
+
+/* Read the file and the rule files that it names. -EINVAL: errors has at least one line. */
+int rv_config_load(struct rv_config **ret, const char *path, struct rv_config_errors *errors) RV_MUST_CHECK;
+
+struct rv_config *rv_config_ref(struct rv_config *config);
+struct rv_config *rv_config_unref(struct rv_config *config);
+
+/* −1: no such name. */
+int rv_config_find_rule(const struct rv_config *config, const char *name);
+int rv_config_find_repository(const struct rv_config *config, const char *name);

@@ -1,0 +1,131 @@
+/* plan → git: what the daemon asks of a worker, and what it answers. Newline-delimited JSON over a stream socket;
+ * version RV_GITWIRE_VERSION is said in the worker's hello. Requests carry an id and a deadline; a worker that
+ * misses the deadline dies, and the request with it. Typed here; encoded and decoded in src/gitwire. */
+#pragma once
+
+#include "revertd/error.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+        RV_GITWIRE_VERSION = 1,
+        RV_GITWIRE_LINE_BYTES_MAX = 8 << 20, /* one message */
+        RV_OID_HEX_MAX = 64,                 /* SHA-1 has 40 digits */
+        RV_COMMITS_MAX = 10000,              /* in one history */
+        RV_COMMIT_PATHS_MAX = 64,            /* paths listed for a commit; the count goes on */
+        RV_DIFF_BYTES_MAX = 256 << 10,
+        RV_REVERT_COMMITS_MAX = 64, /* commits undone by one plan */
+};
+
+struct rv_oid {
+        char hex[RV_OID_HEX_MAX + 1]; /* "" is none */
+};
+
+/* A commit on the branch's first-parent line. Texts are raw bytes made valid UTF-8, not sanitised further. */
+struct rv_commit {
+        struct rv_oid id;
+        unsigned n_parents;
+        char *author_name, *author_email;
+        char *subject;
+        int64_t author_usec, commit_usec;
+        bool skip;                    /* trailer "Revertd: skip" */
+        char *incident;               /* trailer Revertd-Incident: it is ours; NULL: none */
+        struct rv_oid *reverts;       /* what it says it reverts: Revertd-Reverts, "This reverts commit …" */
+        size_t n_reverts;
+        char **paths;                 /* touched in the scope, at most RV_COMMIT_PATHS_MAX */
+        size_t n_paths;
+        size_t n_inside, n_outside;   /* how many paths it touched in and out of the scope (outside: counted up to a
+                                       * cap of the worker's; over it the cap) */
+};
+void rv_commit_done(struct rv_commit *commit);
+
+enum rv_git_op {
+        RV_GIT_SYNC,    /* fetch the branch; say its head, and what is new since `known` */
+        RV_GIT_HISTORY, /* sync, then the commits that touched the scope since since_usec, newest first */
+        RV_GIT_PLAN,    /* compute a revert; write nothing outside the mirror */
+        RV_GIT_PUSH,    /* sync if needed, compute the same, and push it */
+        RV_GIT_CHECK,   /* re-read the remote ref; is `commit` in its history? */
+        RV_GIT_SHOW,    /* resolve one revision (full or short id) on the branch to a commit; touched paths in full */
+        RV_GIT_OP_MAX
+};
+const char *rv_git_op_to_string(enum rv_git_op op);
+
+/* What PLAN and PUSH compute: a function of these values alone, so that a retry or a second replica makes the same
+ * commit id. */
+struct rv_revert_spec {
+        struct rv_oid base;     /* the head it applies to; none (PLAN only): the mirror's head */
+        struct rv_oid *commits; /* to undo, newest first; on the first-parent line, or a commit merged by it */
+        size_t n_commits;
+        char **scope;           /* patterns; n_scope = 0: everything. Outside paths stay as they are */
+        size_t n_scope;
+        char *message;          /* whole, with trailers */
+        int64_t time_usec;      /* author and committer time */
+};
+void rv_revert_spec_done(struct rv_revert_spec *spec);
+int rv_revert_spec_copy(struct rv_revert_spec *ret, const struct rv_revert_spec *spec) RV_MUST_CHECK;
+json_t *rv_revert_spec_to_json(const struct rv_revert_spec *spec);
+int rv_revert_spec_from_json(struct rv_revert_spec *ret, const json_t *json, struct rv_error *err) RV_MUST_CHECK;
+
+struct rv_git_request {
+        enum rv_git_op op;
+        uint64_t id;          /* set by the client */
+        int64_t timeout_usec; /* the worker's deadline, counted from when it reads the request */
+        struct rv_oid known;  /* SYNC, HISTORY: the newest head the daemon knows */
+        char **scope;         /* HISTORY */
+        size_t n_scope;
+        int64_t since_usec;   /* HISTORY: commits committed before are not looked at */
+        size_t max_commits;   /* HISTORY: commits looked at, at most RV_COMMITS_MAX */
+        struct rv_revert_spec spec; /* PLAN, PUSH */
+        bool want_diff;       /* PLAN */
+        struct rv_oid commit; /* CHECK; PUSH: the commit that the plan computed */
+        char *revision;       /* SHOW */
+};
+struct rv_git_request *rv_git_request_free(struct rv_git_request *request);
+
+enum rv_git_outcome {
+        RV_GIT_OK,          /* SYNC, HISTORY, PLAN, CHECK, SHOW: done. PUSH: pushed, and the re-read ref holds it */
+        RV_GIT_ALREADY,     /* PUSH: the commit is in the remote branch already */
+        RV_GIT_MOVED,       /* PUSH: the branch is not at spec.base any more */
+        RV_GIT_CONFLICT,    /* PLAN, PUSH: later changes to the same lines; paths */
+        RV_GIT_EMPTY,       /* PLAN, PUSH: the branch already is as the revert would make it */
+        RV_GIT_REFUSED,     /* PUSH: the server said no; message */
+        RV_GIT_POLICY,      /* the worker said no on its own authority; message */
+        RV_GIT_NOT_FOUND,   /* PLAN, PUSH, SHOW: no such commit on the branch */
+        RV_GIT_UNAVAILABLE, /* the remote could not be reached, or not understood, in time; message */
+        RV_GIT_FAILED,      /* anything else; message */
+        RV_GIT_OUTCOME_MAX
+};
+const char *rv_git_outcome_to_string(enum rv_git_outcome outcome);
+int rv_git_outcome_from_string(const char *s, enum rv_git_outcome *ret) RV_MUST_CHECK;
+
+struct rv_git_reply {
+        uint64_t id;
+        enum rv_git_outcome outcome;
+        char *message;             /* for people; NULL: none */
+        struct rv_oid head;        /* the branch at the remote, as last read */
+        struct rv_commit *commits; /* HISTORY: touching the scope. SHOW: the one. newest first */
+        size_t n_commits;
+        size_t n_scanned;          /* HISTORY: commits looked at */
+        bool truncated;            /* HISTORY: max_commits ended it */
+        struct rv_oid *fresh;      /* SYNC, HISTORY: first-parent commits after `known`, newest first, capped */
+        size_t n_fresh;
+        struct rv_oid commit;      /* PLAN, PUSH: the revert commit */
+        size_t n_files, n_insertions, n_deletions; /* PLAN, PUSH: of the revert */
+        char **paths;              /* PLAN: changed. CONFLICT: in conflict. Capped */
+        size_t n_paths;
+        char *diff;                /* PLAN with want_diff; NULL: none */
+        bool contained;            /* CHECK */
+};
+struct rv_git_reply *rv_git_reply_free(struct rv_git_reply *reply);
+
+/* One message, without the newline. Caller frees *ret. */
+int rv_git_request_encode(const struct rv_git_request *request, char **ret) RV_MUST_CHECK;
+int rv_git_request_decode(struct rv_git_request **ret, const char *line, size_t n, struct rv_error *err) RV_MUST_CHECK;
+int rv_git_reply_encode(const struct rv_git_reply *reply, char **ret) RV_MUST_CHECK;
+int rv_git_reply_decode(struct rv_git_reply **ret, const char *line, size_t n, struct rv_error *err) RV_MUST_CHECK;
+
+/* The commit as the incident and the API keep it. */
+json_t *rv_commit_to_json(const struct rv_commit *commit);
+int rv_commit_from_json(struct rv_commit *ret, const json_t *json, struct rv_error *err) RV_MUST_CHECK;

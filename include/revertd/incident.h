@@ -1,0 +1,176 @@
+/* An incident: one breach of one rule for one label set, from onset to end; or a revert asked for by hand. Pure. */
+#pragma once
+
+#include "revertd/config.h"
+#include "revertd/gitwire.h"
+#include "revertd/labels.h"
+#include "revertd/plan.h"
+#include "revertd/suspect.h"
+
+/* X(NAME, name, is_end, "what it means") */
+#define RV_INCIDENT_STATES(X)                                                                            \
+        X(CONFIRMING, "confirming", 0, "the breach is looked at a second time")                          \
+        X(ATTRIBUTING, "attributing", 0, "the change that did it is searched for, and the revert computed") \
+        X(HOLDING, "holding", 0, "the plan is complete and waits: for a person, or for its hold time")   \
+        X(REVERTING, "reverting", 0, "the intent is stored; the revert is being pushed")                 \
+        X(CONVERGING, "converging", 0, "pushed; the remote ref is read again, the operator applies it")  \
+        X(VERIFYING, "verifying", 0, "the metric must now recover")                                      \
+        X(RECOVERED, "recovered", 1, "reverted, and proven to be well again")                            \
+        X(REVERTED, "reverted", 1, "reverted by hand; no rule was named that could prove recovery")      \
+        X(CLEARED, "cleared", 1, "the breach went away before anything was done")                        \
+        X(DECLINED, "declined", 1, "revertd decided to leave Git alone; the reason says why")            \
+        X(REJECTED, "rejected", 1, "a person said no")                                                   \
+        X(UNRECOVERED, "unrecovered", 1, "reverted, and still bad when the time for recovery was over")  \
+        X(FAILED, "failed", 1, "the revert could not be made or pushed; the reason says why")
+
+enum rv_incident_state {
+#define X(name, str, end, doc) RV_INCIDENT_##name,
+        RV_INCIDENT_STATES(X)
+#undef X
+                RV_INCIDENT_STATE_MAX
+};
+const char *rv_incident_state_to_string(enum rv_incident_state state);
+int rv_incident_state_from_string(const char *s, enum rv_incident_state *ret) RV_MUST_CHECK;
+bool rv_incident_state_is_end(enum rv_incident_state state);
+
+/* Why nothing (more) was done. Stored, shown, counted in the metrics, documented in docs/reasons.md (a test holds it
+ * to this list). X(NAME, name, "for people") */
+#define RV_REASONS(X)                                                                                       \
+        X(NONE, "none", "")                                                                                 \
+        X(PAUSED, "paused", "revertd is paused")                                                            \
+        X(NOT_CONFIRMED, "not_confirmed", "the second look did not confirm the breach")                     \
+        X(BAD_SCOPE, "bad_scope", "the labels give no safe path in the repository")                         \
+        X(NO_CANDIDATE, "no_candidate", "no commit touched the scope in the rule's window before the onset") \
+        X(AFTER_ONSET, "after_onset", "the only commits in the scope came after the onset, so they cannot be the cause") \
+        X(IS_REVERT, "is_revert", "the culprit is itself a revert")                                         \
+        X(IS_OURS, "is_ours", "the culprit was made by revertd")                                            \
+        X(OPTED_OUT, "opted_out", "the culprit's message says \"Revertd: skip\"")                           \
+        X(ALREADY_REVERTED, "already_reverted", "the culprit was reverted already")                         \
+        X(IN_PROGRESS, "in_progress", "another incident is reverting the same commit")                      \
+        X(TOO_OLD, "too_old", "the culprit has been live for longer than max_age")                          \
+        X(COOLDOWN, "cooldown", "the scope had a revert a short while ago")                                 \
+        X(BUDGET, "budget", "the budget of pushes in 24 hours is used up")                                  \
+        X(OBSERVE, "observe", "the rule only observes: this is what would have been done")                  \
+        X(APPROVAL_EXPIRED, "approval_expired", "nobody approved in time")                                  \
+        X(REJECTED_BY_PERSON, "rejected", "a person said no")                                               \
+        X(CONFLICT, "conflict", "later changes touch the same lines")                                       \
+        X(EMPTY, "empty", "the branch already is as the revert would make it")                              \
+        X(POLICY, "policy", "the Git worker's own policy forbids it")                                       \
+        X(MOVED, "moved", "the branch kept moving while the revert was pushed")                             \
+        X(PUSH_REFUSED, "push_refused", "the server refused the push")                                      \
+        X(REMOTE_UNAVAILABLE, "remote_unavailable", "the Git remote could not be reached")                  \
+        X(GIT_FAILED, "git_failed", "the Git worker failed")                                                \
+        X(NOT_FOUND, "not_found", "there is no such commit on the branch")                                  \
+        X(RULE_GONE, "rule_gone", "the rule or its repository is no longer configured")                     \
+        X(NOT_RECOVERED, "not_recovered", "the metric did not recover in time")                             \
+        X(REVERT_LOST, "revert_lost", "the revert is no longer on the branch")                              \
+        X(TOO_MANY, "too_many", "too many incidents are open")
+
+enum rv_reason {
+#define X(name, str, doc) RV_REASON_##name,
+        RV_REASONS(X)
+#undef X
+                RV_REASON_MAX
+};
+const char *rv_reason_to_string(enum rv_reason reason);
+const char *rv_reason_explain(enum rv_reason reason);
+int rv_reason_from_string(const char *s, enum rv_reason *ret) RV_MUST_CHECK;
+
+enum {
+        RV_INCIDENT_ID_MAX = 17,   /* 16 hex digits and NUL */
+        RV_INCIDENTS_OPEN_MAX = 1000,
+        RV_SUSPECTS_MAX = 32,
+};
+
+/* The times that the record shows; 0: not reached. */
+struct rv_incident_times {
+        int64_t onset_usec;     /* first breach, or the alert's startsAt */
+        int64_t detected_usec;  /* the incident was opened */
+        int64_t decided_usec;   /* the plan was complete and the guards had passed */
+        int64_t pushed_usec;
+        int64_t applied_usec;   /* the remote ref was re-read (and the operator has it) */
+        int64_t recovered_usec; /* the first ok of the run that proved it */
+        int64_t ended_usec;
+};
+
+struct rv_incident {
+        char id[RV_INCIDENT_ID_MAX];
+        int64_t version; /* of its record */
+        enum rv_incident_state state;
+        enum rv_reason reason;
+        char *detail;           /* for people, of the reason or of the state: paths in conflict, a server's words;
+                                 * sanitised; NULL: none */
+        char *rule;             /* name; NULL: by hand without a rule */
+        struct rv_labels *labels;
+        char *summary;          /* expanded; NULL: none */
+        char *repository;       /* name */
+        char **scope;           /* expanded path patterns; by hand: may be empty, then everything */
+        size_t n_scope;
+        enum rv_mode mode;      /* as when it was opened; by hand: enforce */
+        bool by_hand;
+        char *actor;            /* who asked or approved; NULL: nobody yet */
+        char *note;             /* their reason; NULL: none */
+        bool force;             /* by hand: the guards that a person may override are overridden */
+        double value;           /* at detection; NaN: none */
+        double last_value;      /* the newest */
+        struct rv_incident_times times;
+
+        struct rv_suspect *suspects; /* newest first, at most RV_SUSPECTS_MAX */
+        size_t n_suspects;
+        struct rv_plan *plan;        /* NULL: none yet */
+        struct rv_oid head;          /* the branch, as last read for it */
+
+        /* What it waits for. */
+        uint64_t token;         /* of the request under way; 0: none. Not stored: a restart asks again */
+        unsigned attempts;      /* of the state's request, for backoff; stored */
+        unsigned moves;         /* times the branch moved under the push; stored */
+        int64_t retry_usec;     /* when the request is made (again); 0: not waiting */
+        int64_t deadline_usec;  /* of the state; 0: none */
+        int64_t ok_usec;        /* verifying: first ok of the present run; 0: not ok */
+        unsigned n_transitions; /* numbers the audit records */
+};
+
+struct rv_incident *rv_incident_free(struct rv_incident *incident);
+json_t *rv_incident_to_json(const struct rv_incident *incident);
+int rv_incident_from_json(struct rv_incident **ret, const json_t *json, struct rv_error *err) RV_MUST_CHECK;
+
+/* One change of state, as audited. */
+struct rv_transition {
+        char incident[RV_INCIDENT_ID_MAX];
+        unsigned number; /* from 1 */
+        enum rv_incident_state from, to; /* the first has from == to */
+        enum rv_reason reason;
+        int64_t at_usec;
+        char *actor; /* "revertd", "uid 1000 (ana)", "token", … */
+        char *detail; /* NULL: none */
+};
+void rv_transition_done(struct rv_transition *transition);
+json_t *rv_transition_to_json(const struct rv_transition *transition);
+int rv_transition_from_json(struct rv_transition *ret, const json_t *json, struct rv_error *err) RV_MUST_CHECK;
+
+/* Facts that the guards judge. Those that a person may override with --force are marked F in the list of guards in
+ * src/incident/guard.c. */
+struct rv_guard_facts {
+        bool paused;
+        const struct rv_suspect *culprit;     /* NULL: none */
+        bool only_after_onset;                /* candidates exist, but all came after the onset */
+        bool in_progress;                     /* another incident holds the same culprit */
+        int64_t now_usec;
+        int64_t max_age_usec;
+        int64_t cooldown_usec;
+        int64_t scope_act_usec;               /* newest push for the scope; 0: none */
+        int acts_repository, budget_repository; /* in 24 h */
+        int acts_all, budget_all;
+        bool by_hand, force;
+};
+/* The first guard that says no, in the order of the documentation; RV_REASON_NONE: all pass. */
+enum rv_reason rv_guards_check(const struct rv_guard_facts *facts);
+
+/* Pushes intended: the ledger behind cooldown and budget. */
+struct rv_act {
+        char incident[RV_INCIDENT_ID_MAX];
+        char *repository;
+        char *scope; /* the patterns, joined; the key of the cooldown */
+        int64_t at_usec;
+        struct rv_oid culprit;
+};

@@ -1,0 +1,36 @@
+/* The plan: what will be done in Git, complete before anything is done. Pure. */
+#pragma once
+
+#include "revertd/gitwire.h"
+#include "revertd/suspect.h"
+
+struct rv_plan {
+        struct rv_revert_spec spec;
+        struct rv_oid commit;   /* the revert commit that the worker computed from spec; none: not computed yet */
+        size_t n_files, n_insertions, n_deletions;
+        char **paths;           /* changed; capped */
+        size_t n_paths;
+        char *diff;             /* capped; NULL: not asked for */
+};
+struct rv_plan *rv_plan_free(struct rv_plan *plan);
+json_t *rv_plan_to_json(const struct rv_plan *plan);
+int rv_plan_from_json(struct rv_plan **ret, const json_t *json, struct rv_error *err) RV_MUST_CHECK;
+
+/* What the message tells. Strings may be hostile; they are made safe: no text can add a trailer. */
+struct rv_plan_facts {
+        const char *incident;         /* NULL: by hand, without a daemon */
+        const char *rule;             /* NULL: by hand */
+        const struct rv_labels *labels;
+        const char *summary;          /* NULL: none */
+        const char *actor, *note;     /* NULL: none */
+        const struct rv_commit *const *commits; /* newest first */
+        size_t n_commits;
+        const char *const *scope;
+        size_t n_scope;
+        struct rv_oid base;
+        int64_t time_usec;
+};
+
+/* Subject `Revert "<subject>"`, the reason in words, "This reverts commit <id>." for each, and the trailers
+ * Revertd-Incident, Revertd-Rule, Revertd-Reverts. */
+int rv_plan_new(struct rv_plan **ret, const struct rv_plan_facts *facts) RV_MUST_CHECK;

@@ -1,0 +1,44 @@
+/* source → rule: what the sources saw. */
+#pragma once
+
+#include "revertd/labels.h"
+
+/* One series at one time. */
+struct rv_sample {
+        struct rv_labels *labels; /* without __name__; owned */
+        double value;             /* may be NaN or infinite */
+        bool is_histogram;        /* a native histogram: there is no single value */
+};
+
+/* The answer to one instant query. */
+struct rv_samples {
+        struct rv_sample *sample;
+        size_t n;
+        bool is_scalar;  /* one sample with empty labels */
+        bool is_partial; /* the server answered, with warnings: what is there may not be all */
+        char *warning;   /* the first warning; NULL: none */
+};
+enum { RV_SAMPLES_MAX = 10000 }; /* series in an answer; more is an error */
+
+void rv_samples_done(struct rv_samples *samples);
+
+/* One alert of one delivery. */
+struct rv_alert {
+        struct rv_labels *labels;
+        struct rv_labels *annotations;
+        bool firing; /* else resolved */
+        int64_t starts_usec;
+        int64_t ends_usec;   /* 0 while firing */
+        char *generator_url; /* NULL: none */
+};
+
+struct rv_alerts {
+        struct rv_alert *alert;
+        size_t n;
+        uint64_t truncated; /* alerts that the sender left out (max_alerts) */
+        char *receiver;     /* as sent: regex-quoted; for the log only */
+        char *group_key;
+};
+enum { RV_ALERTS_MAX = 10000 };
+
+void rv_alerts_done(struct rv_alerts *alerts);

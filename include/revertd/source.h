@@ -1,0 +1,57 @@
+/* The sources: what is outside, made into signals. */
+#pragma once
+
+#include "revertd/config.h"
+#include "revertd/http_client.h"
+#include "revertd/signal.h"
+
+/* -- Prometheus: instant queries -- */
+
+/* The answer of /api/v1/query. result: of the transport. -EAGAIN: transient (timeout, 5xx, starting); -EINVAL: the
+ * query is wrong (4xx), or the answer is not understood; err says which. */
+int rv_prometheus_parse(const struct rv_http_response *response, struct rv_samples *ret, struct rv_error *err)
+        RV_MUST_CHECK;
+
+struct rv_prometheus; /* the configured servers, with their connections and counters */
+
+int rv_prometheus_new(struct rv_prometheus **ret, const struct rv_config *config, struct rv_http_client *client,
+                      struct rv_error *err) RV_MUST_CHECK;
+struct rv_prometheus *rv_prometheus_free(struct rv_prometheus *prometheus); /* drops what is under way */
+
+/* The callback comes exactly once, from the loop; samples NULL: it failed, err says why. */
+typedef void (*rv_query_callback)(const struct rv_samples *samples, const struct rv_error *err, void *userdata);
+int rv_prometheus_query(struct rv_prometheus *prometheus, size_t index, const char *expr, int64_t at_usec,
+                        rv_query_callback callback, void *userdata, struct rv_error *err) RV_MUST_CHECK;
+
+struct rv_prometheus_metrics {
+        uint64_t queries, failures;
+        double seconds_sum;
+};
+const struct rv_prometheus_metrics *rv_prometheus_get_metrics(const struct rv_prometheus *prometheus, size_t index);
+
+/* -- The schedule of polled rules: each at times aligned to its interval plus an offset that is a hash of its name,
+ *    so that load is spread and replicas agree. An evaluation that is still running when the next is due skips it. -- */
+
+struct rv_schedule;
+
+/* samples NULL: it failed. Both lent. */
+typedef void (*rv_evaluated_callback)(size_t rule, int64_t at_usec, const struct rv_samples *samples,
+                                      const struct rv_samples *require, const struct rv_error *err, void *userdata);
+int rv_schedule_new(struct rv_schedule **ret, const struct rv_config *config, sd_event *event,
+                    struct rv_prometheus *prometheus, rv_evaluated_callback callback, void *userdata,
+                    struct rv_error *err) RV_MUST_CHECK;
+struct rv_schedule *rv_schedule_free(struct rv_schedule *schedule);
+
+struct rv_schedule_metrics {
+        uint64_t evaluations, failures, missed;
+        double seconds_sum;
+};
+const struct rv_schedule_metrics *rv_schedule_get_metrics(const struct rv_schedule *schedule);
+/* Of one rule: when last evaluated (0: never), how long it took, and the error of the newest (NULL: none). */
+void rv_schedule_rule_health(const struct rv_schedule *schedule, size_t rule, int64_t *ret_at_usec,
+                             int64_t *ret_duration_usec, const char **ret_error);
+
+/* -- Alertmanager: webhooks, version 4 -- */
+
+/* One delivery. -EINVAL: malformed, err says what: answer 400. -EPROTONOSUPPORT: another version than "4". */
+int rv_alertmanager_parse(const char *body, size_t n, struct rv_alerts *ret, struct rv_error *err) RV_MUST_CHECK;

@@ -1,0 +1,56 @@
+/* Attribution: which commit did it. Pure. */
+#pragma once
+
+#include "revertd/config.h"
+#include "revertd/gitwire.h"
+
+/* When a commit went live, as far as that is known. */
+struct rv_live {
+        int64_t not_before_usec; /* the branch was seen without it then, or its commit time: it was not live earlier */
+        int64_t seen_usec;       /* first seen at the branch */
+        bool observed;           /* revertd saw it arrive; else both come from its commit time */
+};
+
+/* X(NAME, name, "for people") */
+#define RV_EVIDENCE(X)                                                                      \
+        X(IN_SCOPE, "in_scope", "touches the scope")                                        \
+        X(IN_WINDOW, "in_window", "went live in the window before the onset")               \
+        X(ONLY_CANDIDATE, "only_candidate", "is the only such commit")                      \
+        X(NEWEST, "newest", "is the newest such commit")                                    \
+        X(CLOSE, "close", "the onset followed it closely")                                  \
+        X(NAMED, "named", "a label's value (a version, a tag, a commit id) names it")       \
+        X(BY_HAND, "by_hand", "named by a person")
+
+enum rv_evidence {
+#define X(name, str, doc) RV_EVIDENCE_##name,
+        RV_EVIDENCE(X)
+#undef X
+                RV_EVIDENCE_MAX
+};
+const char *rv_evidence_to_string(enum rv_evidence evidence);
+const char *rv_evidence_explain(enum rv_evidence evidence);
+
+struct rv_suspect {
+        struct rv_commit commit;
+        struct rv_live live;
+        unsigned evidence;   /* bits 1 << RV_EVIDENCE_… */
+        double confidence;   /* 0 to 1 */
+        bool reverted;       /* a later commit on the branch reverts it */
+        struct rv_oid reverted_by;
+};
+void rv_suspect_done(struct rv_suspect *suspect);
+json_t *rv_suspect_to_json(const struct rv_suspect *suspect);
+int rv_suspect_from_json(struct rv_suspect *ret, const json_t *json, struct rv_error *err) RV_MUST_CHECK;
+
+struct rv_attribution {
+        struct rv_suspect *suspects; /* candidates, newest first: the first is the culprit */
+        size_t n_suspects;
+        size_t n_after_onset;        /* commits in the scope that came after the onset */
+};
+void rv_attribution_done(struct rv_attribution *a);
+
+/* history: commits that touch the scope, newest first. live(commit, userdata) says when each went live. A candidate
+ * went live no later than the onset (its not_before ≤ onset) and no earlier than window before it. */
+int rv_attribute(const struct rv_commit *history, size_t n, int64_t onset_usec, int64_t window_usec,
+                 const struct rv_labels *labels, struct rv_live (*live)(const struct rv_commit *, void *), void *userdata,
+                 struct rv_attribution *ret) RV_MUST_CHECK;
