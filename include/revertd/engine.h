@@ -74,6 +74,7 @@ struct rv_event {
                         const char *actor;
                         const char *note;
                         bool force;
+                        bool dry_run; /* compute and record the plan, then end as declined (observe); nobody is told */
                 } revert;
         };
 };
