@@ -16,8 +16,9 @@
         X(PAUSE, "pause")           /* key: scope of the pause */                      \
         X(SEEN, "seen")             /* key: repository/commit; sort: first seen */     \
         X(HEAD, "head")             /* key: repository; the newest head known */       \
-        X(OUTBOX, "outbox")         /* key: receiver/number; sort: number */           \
-        X(THREAD, "thread")         /* key: receiver/incident: where it was posted */
+        X(OUTBOX, "outbox")         /* a notice to send: see notice.h */                \
+        X(THREAD, "thread")         /* key: receiver/incident: where it was posted */   \
+        X(UNDELIVERABLE, "undeliverable") /* a notice given up: as OUTBOX, with "error" and "given_up_usec" */
 
 enum rv_record_kind {
 #define X(name, str) RV_RECORD_##name,
@@ -59,9 +60,13 @@ struct rv_store;
 /* Opens or creates <directory>/revertd.db, brings its schema up to date. -EUCLEAN: the database is corrupt or of a
  * newer revertd; -EBUSY: another revertd has it. */
 int rv_store_open(struct rv_store **ret, const char *directory, struct rv_error *err) RV_MUST_CHECK;
+/* The same store without a file, for simulations: gone when closed. */
+int rv_store_open_memory(struct rv_store **ret, struct rv_error *err) RV_MUST_CHECK;
 struct rv_store *rv_store_close(struct rv_store *store);
 
-/* All of the batch is durable, or none. -ESTALE: a version was not as expected; -ENOSPC; -EIO. */
+/* All of the batch is durable, or none. -ESTALE: a version was not as expected; -ENOSPC; -EIO; -EUCLEAN. While the
+ * disk is full, batches that open an incident or intend a push are refused first (-ENOSPC), so that what is under way
+ * can still be brought to its end. */
 int rv_store_commit(struct rv_store *store, const struct rv_batch *batch, struct rv_error *err) RV_MUST_CHECK;
 
 /* -ENOENT: no such record. */
