@@ -7,6 +7,7 @@ import pathlib
 import signal
 import socket
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -58,6 +59,16 @@ class Part:
             self.first_line = self.process.stdout.readline().decode().strip()
             if not self.first_line:
                 raise RuntimeError(f"{name} did not start:\n{self.log()}")
+            self.on_line = None
+            threading.Thread(target=self._drain, daemon=True).start()
+
+    def _drain(self):
+        """What it prints goes to its log, and to on_line where somebody wants it."""
+        with open(self.log_path, "ab", buffering=0) as log:
+            for raw in self.process.stdout:
+                log.write(raw)
+                if self.on_line:
+                    self.on_line(raw.decode(errors="replace").rstrip())
 
     def log(self):
         return self.log_path.read_text(errors="replace")
@@ -82,8 +93,6 @@ class Part:
             except subprocess.TimeoutExpired:
                 pass
         self.kill()
-        if self.process.stdout:
-            self.process.stdout.close()
         return self.process.returncode
 
 
@@ -201,7 +210,7 @@ def alertmanager(directory, webhook_url, token, port=None):
 
 
 def slack_receiver(directory):
-    """Its messages are in part.record, a line of JSON each, and its printed form on the pipe part.process.stdout."""
+    """Its messages are in part.record, a line of JSON each; part.on_line gets what it prints."""
     record = pathlib.Path(directory) / "slack.jsonl"
     part = Part("slack", [HERE / "slack-receiver", "--record", record], directory, first_line=True)
     part.port = int(part.first_line)

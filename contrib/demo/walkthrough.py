@@ -79,13 +79,6 @@ class Story:
             for line in text.splitlines():
                 print(f"              {line}", flush=True)
 
-    def pump(self, stream):
-        """What a part prints, shown as it comes."""
-        def run():
-            for raw in stream:
-                self.show(raw.decode(errors="replace").rstrip())
-        threading.Thread(target=run, daemon=True).start()
-
 
 TOLD = {
     "confirming": "breach seen by revertd; incident {id}",
@@ -188,7 +181,7 @@ def run(story, parts, directory, programs):
         return any(s["verdict"] == "ok" for s in rules["http-error-ratio"]["series"])
     wait_until(healthy, 60, "the rule to see a healthy service")
     story.tell("revertd has seen checkout healthy")
-    story.pump(slack.process.stdout)
+    slack.on_line = story.show
 
     story.chapter("First path: revertd polls Prometheus, and reverts by itself (mode enforce)")
     bad = repository.commit({"apps/checkout/settings.json": settings(5)}, "Lower checkout's timeout to save memory",
