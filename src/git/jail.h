@@ -1,0 +1,12 @@
+/* What the worker gives up at its start, and what its children get back. */
+#pragma once
+
+#include "revertd/error.h"
+
+/* Own process group, umask 077, no core dumps or debuggers, no new privileges, a soft limit on memory. */
+int rv_jail_enter(struct rv_error *err) RV_MUST_CHECK;
+
+/* In a child between fork and exec (async-signal-safe): it dies with the worker, and gets back the umask and the
+ * memory limit that the worker was started with (a receive-pack at a local path must write as its repository does).
+ * `parent` is the worker's pid, taken before the fork. */
+void rv_jail_leave_in_child(int parent);
