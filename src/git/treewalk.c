@@ -17,14 +17,14 @@ int rv_tree_read_object(git_odb *odb, const git_oid *id, git_object_t type, size
 
         git_oid_tostr(hex, sizeof hex, id);
         if (git_odb_read_header(&n, &found, odb, id) < 0)
-                return rv_error_set(err, -EBADMSG, "object %s is missing or damaged", hex);
+                return rv_error_set(err, -EUCLEAN, "object %s is missing or damaged", hex);
         if (found != type)
-                return rv_error_set(err, -EBADMSG, "object %s is a %s, not a %s", hex, git_object_type2string(found),
+                return rv_error_set(err, -EUCLEAN, "object %s is a %s, not a %s", hex, git_object_type2string(found),
                                     git_object_type2string(type));
         if (n > bytes_max)
                 return rv_error_set(err, -E2BIG, "object %s has %zu bytes, more than %zu", hex, n, bytes_max);
         if (git_odb_read(ret, odb, id) < 0)
-                return rv_error_set(err, -EBADMSG, "object %s is damaged", hex);
+                return rv_error_set(err, -EUCLEAN, "object %s is damaged", hex);
         return 0;
 }
 
@@ -86,7 +86,7 @@ int rv_tree_cursor_next(struct rv_tree_cursor *cursor, struct rv_error *err) {
         if (!nul || (size_t)(cursor->end - nul) < 1 + GIT_OID_RAWSZ)
                 return malformed(cursor, "it ends within an entry", err);
         size_t n_name = (size_t)(nul - name);
-        if (n_name == 0 || n_name > RV_TREE_NAME_BYTES_MAX || memchr(name, '/', n_name))
+        if (n_name == 0 || n_name > RV_TREEWALK_NAME_BYTES_MAX || memchr(name, '/', n_name))
                 return malformed(cursor, "an entry's name is empty, too long, or holds a slash", err);
         mode = mode_canonical(mode);
         if (mode == 0)
@@ -106,7 +106,7 @@ int rv_tree_cursor_init(struct rv_tree_cursor *cursor, git_odb *odb, const git_o
         *cursor = (struct rv_tree_cursor){0};
         if (!id)
                 return 0;
-        int r = rv_tree_read_object(odb, id, GIT_OBJECT_TREE, RV_TREE_BYTES_MAX, &cursor->object, err);
+        int r = rv_tree_read_object(odb, id, GIT_OBJECT_TREE, RV_TREEWALK_TREE_BYTES_MAX, &cursor->object, err);
         if (r < 0)
                 return r;
         cursor->position = git_odb_object_data(cursor->object);
@@ -136,8 +136,8 @@ struct walk {
 static int path_push(struct walk *walk, const char *name, size_t n_name) {
         size_t need = walk->n_path + n_name + 2;
 
-        if (need > RV_TREE_PATH_BYTES_MAX)
-                return rv_error_set(walk->err, -E2BIG, "a path is longer than %d bytes", RV_TREE_PATH_BYTES_MAX);
+        if (need > RV_TREEWALK_PATH_BYTES_MAX)
+                return rv_error_set(walk->err, -E2BIG, "a path is longer than %d bytes", RV_TREEWALK_PATH_BYTES_MAX);
         if (need > walk->path_size) {
                 size_t size = need < 256 ? 256 : 2 * need;
                 char *p = realloc(walk->path, size);

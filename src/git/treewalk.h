@@ -4,16 +4,15 @@
  * Trees are parsed here, strictly, and never held whole: what stands in a repository is untrusted. */
 #pragma once
 
-#include "revertd/error.h"
+#include "git/libgit2.h"
 
-#include <git2.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 enum {
-        RV_TREE_BYTES_MAX = 64 << 20, /* one tree object */
-        RV_TREE_NAME_BYTES_MAX = 4096,
-        RV_TREE_PATH_BYTES_MAX = 65536,
+        RV_TREEWALK_TREE_BYTES_MAX = 64 << 20, /* one tree object */
+        RV_TREEWALK_NAME_BYTES_MAX = 4096,
+        RV_TREEWALK_PATH_BYTES_MAX = 65536,
 };
 
 /* Modes are as git writes them today: older regular modes (100664) read as 100644 or 100755. */
@@ -32,7 +31,7 @@ struct rv_tree_budget {
         int64_t deadline_usec; /* monotonic */
 };
 
-/* An object of the type and at most of the size. -EBADMSG: missing, damaged or of another type; -E2BIG: larger.
+/* An object of the type and at most of the size. -EUCLEAN: missing, damaged or of another type; -E2BIG: larger.
  * Free *ret with git_odb_object_free(). */
 int rv_tree_read_object(git_odb *odb, const git_oid *id, git_object_t type, size_t bytes_max, git_odb_object **ret,
                         struct rv_error *err) RV_MUST_CHECK;
@@ -64,7 +63,7 @@ typedef int (*rv_tree_walk_fn)(void *userdata, const char *path, const struct rv
                                const struct rv_tree_entry *to, const struct rv_tree_entry *along);
 
 /* Each of from, to, along may be NULL: an empty tree. scope: patterns of pathspec.h; n_scope 0: everything. Paths come
- * in git's order. -EBADMSG, -EILSEQ as above; -E2BIG: over the budget; -ETIMEDOUT. */
+ * in git's order. -EUCLEAN, -EILSEQ as above; -E2BIG: over the budget; -ETIMEDOUT. */
 int rv_tree_walk(git_odb *odb, const git_oid *from, const git_oid *to, const git_oid *along, const char *const *scope,
                  size_t n_scope, struct rv_tree_budget *budget, rv_tree_walk_fn fn, void *userdata,
                  struct rv_error *err) RV_MUST_CHECK;
