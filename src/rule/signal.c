@@ -1,0 +1,23 @@
+#include "revertd/signal.h"
+
+#include <stdlib.h>
+
+void rv_samples_done(struct rv_samples *samples) {
+        for (size_t i = 0; i < samples->n; i++)
+                rv_labels_unref(samples->sample[i].labels);
+        free(samples->sample);
+        free(samples->warning);
+        *samples = (struct rv_samples){0};
+}
+
+void rv_alerts_done(struct rv_alerts *alerts) {
+        for (size_t i = 0; i < alerts->n; i++) {
+                rv_labels_unref(alerts->alert[i].labels);
+                rv_labels_unref(alerts->alert[i].annotations);
+                free(alerts->alert[i].generator_url);
+        }
+        free(alerts->alert);
+        free(alerts->receiver);
+        free(alerts->group_key);
+        *alerts = (struct rv_alerts){0};
+}
