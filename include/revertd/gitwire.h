@@ -117,6 +117,8 @@ struct rv_git_reply {
         size_t n_paths;
         char *diff;                /* PLAN with want_diff; NULL: none */
         bool contained;            /* CHECK */
+        bool progress;             /* not the answer yet: still at work on a long fetch; message says how far. Counts
+                                    * anew for both deadlines */
 };
 struct rv_git_reply *rv_git_reply_free(struct rv_git_reply *reply);
 
@@ -125,6 +127,24 @@ int rv_git_request_encode(const struct rv_git_request *request, char **ret) RV_M
 int rv_git_request_decode(struct rv_git_request **ret, const char *line, size_t n, struct rv_error *err) RV_MUST_CHECK;
 int rv_git_reply_encode(const struct rv_git_reply *reply, char **ret) RV_MUST_CHECK;
 int rv_git_reply_decode(struct rv_git_reply **ret, const char *line, size_t n, struct rv_error *err) RV_MUST_CHECK;
+
+/* The worker's first line. */
+struct rv_git_hello {
+        int version;
+        char *worker;     /* revertd-git's version */
+        char *libgit2;    /* the library's */
+        char *repository; /* name */
+        char *error;      /* it cannot serve, and ends; NULL: it can */
+};
+void rv_git_hello_done(struct rv_git_hello *hello);
+int rv_git_hello_encode(const struct rv_git_hello *hello, char **ret) RV_MUST_CHECK;
+int rv_git_hello_decode(struct rv_git_hello *ret, const char *line, size_t n, struct rv_error *err) RV_MUST_CHECK;
+
+/* Exit statuses of a worker, beside 0 (its peer went away) and 1 (it could not start). */
+enum {
+        RV_GITWIRE_EXIT_DEADLINE = 75, /* a request's deadline passed */
+        RV_GITWIRE_EXIT_PROTOCOL = 76, /* its peer sent what is no request */
+};
 
 /* The commit as the incident and the API keep it. */
 json_t *rv_commit_to_json(const struct rv_commit *commit);

@@ -8,7 +8,7 @@
 /* Once, at start: no configuration but the mirror's own, strict objects, bounded windows and caches. */
 int rv_libgit2_init(struct rv_error *err) RV_MUST_CHECK;
 
-/* What libgit2 said last, made safe, behind our words. Returns -EUCLEAN where the object database is damaged (the
+/* What libgit2 said last, made safe, behind our words. Returns -EBADMSG where the object database is damaged (the
  * mirror is then thrown away and fetched anew), else a fitting errno; never 0. `code` is libgit2's. */
 int rv_libgit2_error(struct rv_error *err, int code, const char *fmt, ...) RV_PRINTF(3, 4);
 

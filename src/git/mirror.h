@@ -37,7 +37,7 @@ int rv_mirror_rebuild(struct rv_mirror *mirror, const char *why, struct rv_error
 int rv_mirror_head(struct rv_mirror *mirror, git_oid *ret) RV_MUST_CHECK;
 
 /* Read the branch at the remote, fetch what is new, and set the head: on success the mirror is what the remote was an
- * instant ago. -ENOENT: the remote has no such branch; -EUCLEAN: the mirror is damaged; else the remote could not be
+ * instant ago. -ENOENT: the remote has no such branch; -EBADMSG: the mirror is damaged; else the remote could not be
  * reached or understood. */
 int rv_mirror_sync(struct rv_mirror *mirror, git_oid *ret_head, struct rv_error *err) RV_MUST_CHECK;
 
