@@ -79,7 +79,6 @@ int rv_reason_from_string(const char *s, enum rv_reason *ret) RV_MUST_CHECK;
 enum {
         RV_INCIDENT_ID_MAX = 17,   /* 16 hex digits and NUL */
         RV_INCIDENTS_OPEN_MAX = 1000,
-        RV_SUSPECTS_MAX = 32,
 };
 
 /* The times that the record shows; 0: not reached. */
@@ -120,6 +119,10 @@ struct rv_incident {
         struct rv_plan *plan;        /* NULL: none yet */
         struct rv_oid head;          /* the branch, as last read for it */
 
+        char **revisions;            /* by hand: what to undo, as asked for; none: attribute by the rule */
+        size_t n_revisions;
+        struct rv_oid released;      /* the culprit for which the wait in `holding` is over; none: no wait is over */
+
         /* What it waits for. */
         uint64_t token;         /* of the request under way; 0: none. Not stored: a restart asks again */
         unsigned attempts;      /* of the state's request, for backoff; stored */
@@ -131,6 +134,14 @@ struct rv_incident {
 };
 
 struct rv_incident *rv_incident_free(struct rv_incident *incident);
+
+/* {"id", "state", "reason", "detail", "rule", "labels": {}, "summary", "repository", "scope": [], "mode", "by_hand",
+ *  "actor", "note", "force", "value", "last_value",
+ *  "times": {"onset_usec", "detected_usec", "decided_usec", "pushed_usec", "applied_usec", "recovered_usec", "ended_usec"},
+ *  "suspects": [rv_suspect_to_json()…], "plan": rv_plan_to_json(), "head", "revisions": [], "released", "attempts",
+ *  "moves", "retry_usec", "deadline_usec", "ok_usec", "n_transitions"}
+ * What is missing is null, an object id that is missing "", a time not reached 0. Values are numbers, or null for NaN,
+ * or "+Inf" and "-Inf". The version is the record's and stands there. */
 json_t *rv_incident_to_json(const struct rv_incident *incident);
 int rv_incident_from_json(struct rv_incident **ret, const json_t *json, struct rv_error *err) RV_MUST_CHECK;
 
@@ -146,18 +157,21 @@ struct rv_transition {
 };
 void rv_transition_done(struct rv_transition *transition);
 json_t *rv_transition_to_json(const struct rv_transition *transition);
+/* {"incident", "number", "from", "to", "reason", "at_usec", "actor", "detail"} */
 int rv_transition_from_json(struct rv_transition *ret, const json_t *json, struct rv_error *err) RV_MUST_CHECK;
 
-/* Facts that the guards judge. Those that a person may override with --force are marked F in the list of guards in
- * src/incident/guard.c. */
+/* Whether a person may override this guard with --force. */
+bool rv_guard_is_forceable(enum rv_reason reason);
+
+/* Facts that the guards judge. */
 struct rv_guard_facts {
         bool paused;
         const struct rv_suspect *culprit;     /* NULL: none */
-        bool only_after_onset;                /* candidates exist, but all came after the onset */
+        bool only_after_onset;                /* without culprit: there are commits, but all came after the onset */
         bool in_progress;                     /* another incident holds the same culprit */
         int64_t now_usec;
-        int64_t max_age_usec;
-        int64_t cooldown_usec;
+        int64_t max_age_usec;                 /* 0: no bound */
+        int64_t cooldown_usec;                /* 0: none */
         int64_t scope_act_usec;               /* newest push for the scope; 0: none */
         int acts_repository, budget_repository; /* in 24 h */
         int acts_all, budget_all;
@@ -170,7 +184,21 @@ enum rv_reason rv_guards_check(const struct rv_guard_facts *facts);
 struct rv_act {
         char incident[RV_INCIDENT_ID_MAX];
         char *repository;
-        char *scope; /* the patterns, joined; the key of the cooldown */
+        char *scope; /* rv_act_scope(): the key of the cooldown */
         int64_t at_usec;
         struct rv_oid culprit;
 };
+void rv_act_done(struct rv_act *act);
+json_t *rv_act_to_json(const struct rv_act *act);
+int rv_act_from_json(struct rv_act *ret, const json_t *json, struct rv_error *err) RV_MUST_CHECK;
+
+/* The patterns, one a line; caller frees; NULL: out of memory. */
+char *rv_act_scope(char *const *scope, size_t n);
+
+/* Whether two scopes could have a path in common; judged by what stands before the first wildcard, so that in doubt
+ * they have. No pattern is everything. */
+bool rv_scope_overlaps(char *const *a, size_t n_a, char *const *b, size_t n_b);
+
+/* JSON has no NaN and no infinity: null, "+Inf", "-Inf". */
+json_t *rv_value_to_json(double value);
+double rv_value_from_json(const json_t *json); /* NaN for what is no value */

@@ -42,9 +42,12 @@ void rv_suspect_done(struct rv_suspect *suspect);
 json_t *rv_suspect_to_json(const struct rv_suspect *suspect);
 int rv_suspect_from_json(struct rv_suspect *ret, const json_t *json, struct rv_error *err) RV_MUST_CHECK;
 
+enum { RV_SUSPECTS_MAX = 32 }; /* kept; more are counted */
+
 struct rv_attribution {
         struct rv_suspect *suspects; /* candidates, newest first: the first is the culprit */
         size_t n_suspects;
+        size_t n_candidates;         /* all of them */
         size_t n_after_onset;        /* commits in the scope that came after the onset */
 };
 void rv_attribution_done(struct rv_attribution *a);

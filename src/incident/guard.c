@@ -1,0 +1,84 @@
+/* The guards, in the order in which they are asked; the first that objects gives the reason. */
+#include "revertd/clock.h"
+#include "revertd/incident.h"
+
+static bool is_paused(const struct rv_guard_facts *f) {
+        return f->paused;
+}
+
+static bool has_no_candidate(const struct rv_guard_facts *f) {
+        return !f->culprit && !f->only_after_onset;
+}
+
+static bool is_after_onset(const struct rv_guard_facts *f) {
+        return !f->culprit && f->only_after_onset;
+}
+
+/* A revert by someone else: undoing it would bring back what they took out. */
+static bool is_revert(const struct rv_guard_facts *f) {
+        return f->culprit->commit.n_reverts > 0 && !f->culprit->commit.incident;
+}
+
+static bool is_ours(const struct rv_guard_facts *f) {
+        return f->culprit->commit.incident != NULL;
+}
+
+static bool is_opted_out(const struct rv_guard_facts *f) {
+        return f->culprit->commit.skip;
+}
+
+static bool is_already_reverted(const struct rv_guard_facts *f) {
+        return f->culprit->reverted;
+}
+
+static bool is_in_progress(const struct rv_guard_facts *f) {
+        return f->in_progress;
+}
+
+static bool is_too_old(const struct rv_guard_facts *f) {
+        return f->max_age_usec > 0 && f->now_usec - f->culprit->live.seen_usec > f->max_age_usec;
+}
+
+/* A push that seems to lie in the future (the clock was set back) counts as recent. */
+static bool is_cooling_down(const struct rv_guard_facts *f) {
+        return f->cooldown_usec > 0 && f->scope_act_usec > 0 && f->now_usec - f->scope_act_usec < f->cooldown_usec;
+}
+
+static bool is_over_budget(const struct rv_guard_facts *f) {
+        return f->acts_repository >= f->budget_repository || f->acts_all >= f->budget_all;
+}
+
+static const struct {
+        enum rv_reason reason;
+        bool (*objects)(const struct rv_guard_facts *facts);
+        bool forceable; /* by a person, with --force */
+} guards[] = {
+        {RV_REASON_PAUSED, is_paused, false},
+        {RV_REASON_NO_CANDIDATE, has_no_candidate, false},
+        {RV_REASON_AFTER_ONSET, is_after_onset, false},
+        {RV_REASON_IS_REVERT, is_revert, true},
+        {RV_REASON_IS_OURS, is_ours, true},
+        {RV_REASON_OPTED_OUT, is_opted_out, true},
+        {RV_REASON_ALREADY_REVERTED, is_already_reverted, false},
+        {RV_REASON_IN_PROGRESS, is_in_progress, false},
+        {RV_REASON_TOO_OLD, is_too_old, true},
+        {RV_REASON_COOLDOWN, is_cooling_down, true},
+        {RV_REASON_BUDGET, is_over_budget, true},
+};
+
+bool rv_guard_is_forceable(enum rv_reason reason) {
+        for (size_t i = 0; i < sizeof(guards) / sizeof(guards[0]); i++)
+                if (guards[i].reason == reason)
+                        return guards[i].forceable;
+        return false;
+}
+
+enum rv_reason rv_guards_check(const struct rv_guard_facts *facts) {
+        for (size_t i = 0; i < sizeof(guards) / sizeof(guards[0]); i++) {
+                if (guards[i].forceable && facts->by_hand && facts->force)
+                        continue;
+                if (guards[i].objects(facts))
+                        return guards[i].reason;
+        }
+        return RV_REASON_NONE;
+}

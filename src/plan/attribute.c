@@ -1,0 +1,188 @@
+/* Attribution by scope and time: among the commits that touch the scope, which could have caused the breach?
+ *
+ * The newest candidate is the culprit. If it is reverted already, or is itself a revert, the search does not go on to
+ * the next one: the state that broke is the one that the newest change made, and what lies below it ran well.
+ *
+ * Confidence: 0.5 for the newest and 0.5/rank for those below; +0.2 for the only candidate, +0.15 where the onset
+ * followed closely, +0.15 where a label names the commit; never more than 1. */
+#include "revertd/clock.h"
+#include "revertd/suspect.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#define CLOSE_USEC_MAX (10 * RV_USEC_PER_MINUTE)
+enum { NAME_BYTES_MIN = 4, SHORT_ID_MIN = 7 };
+
+/* What later commits say they revert. A revert that was reverted itself undoes nothing any more. */
+struct undone {
+        struct rv_oid id;
+        struct rv_oid by;
+        UT_hash_handle hh;
+};
+
+static void undone_free(struct undone *undone) {
+        struct undone *u, *next;
+
+        HASH_ITER (hh, undone, u, next) {
+                HASH_DEL(undone, u);
+                free(u);
+        }
+}
+
+static int undone_add(struct undone **undone, const struct rv_oid *id, const struct rv_oid *by) {
+        struct undone *u;
+
+        HASH_FIND_STR(*undone, id->hex, u);
+        if (u)
+                return 0;
+        u = calloc(1, sizeof(*u));
+        if (!u)
+                return -ENOMEM;
+        u->id = *id;
+        u->by = *by;
+        HASH_ADD_STR(*undone, id.hex, u);
+        return 0;
+}
+
+static int find_undone(const struct rv_commit *history, size_t n, struct undone **ret) {
+        struct undone *undone = NULL, *u;
+
+        for (size_t i = 0; i < n; i++) {
+                HASH_FIND_STR(undone, history[i].id.hex, u);
+                if (u)
+                        continue;
+                for (size_t k = 0; k < history[i].n_reverts; k++)
+                        if (undone_add(&undone, &history[i].reverts[k], &history[i].id) < 0) {
+                                undone_free(undone);
+                                return -ENOMEM;
+                        }
+        }
+        *ret = undone;
+        return 0;
+}
+
+static bool is_word(char c) {
+        return isalnum((unsigned char)c) || c == '_' || c == '.' || c == '-';
+}
+
+/* As a whole word, so that "v1.2" is not found in "v1.20". */
+static bool contains_word(const char *text, const char *word) {
+        size_t n = strlen(word);
+
+        for (const char *at = strstr(text, word); at; at = strstr(at + 1, word))
+                if ((at == text || !is_word(at[-1])) && !is_word(at[n]))
+                        return true;
+        return false;
+}
+
+/* A version, a tag or a commit id has a digit; words that do not could stand in any subject. */
+static bool names_commit(const char *value, const struct rv_commit *commit) {
+        size_t n = strlen(value);
+
+        if (n >= SHORT_ID_MIN && strncmp(commit->id.hex, value, n) == 0)
+                return true;
+        return n >= NAME_BYTES_MIN && strpbrk(value, "0123456789") && commit->subject &&
+               contains_word(commit->subject, value);
+}
+
+static bool is_named(const struct rv_labels *labels, const struct rv_commit *commit) {
+        for (size_t i = 0; labels && i < labels->n; i++)
+                if (names_commit(labels->label[i].value, commit))
+                        return true;
+        return false;
+}
+
+static void weigh(struct rv_attribution *a, int64_t onset_usec, int64_t window_usec, const struct rv_labels *labels) {
+        int64_t close_usec = window_usec / 3 < CLOSE_USEC_MAX ? window_usec / 3 : CLOSE_USEC_MAX;
+
+        for (size_t i = 0; i < a->n_suspects; i++) {
+                struct rv_suspect *s = &a->suspects[i];
+
+                s->evidence = 1u << RV_EVIDENCE_IN_SCOPE | 1u << RV_EVIDENCE_IN_WINDOW;
+                s->confidence = 0.5 / (double)(i + 1);
+                if (i == 0)
+                        s->evidence |= 1u << RV_EVIDENCE_NEWEST;
+                if (a->n_candidates == 1) {
+                        s->evidence |= 1u << RV_EVIDENCE_ONLY_CANDIDATE;
+                        s->confidence += 0.2;
+                }
+                if (onset_usec - s->live.seen_usec <= close_usec) {
+                        s->evidence |= 1u << RV_EVIDENCE_CLOSE;
+                        s->confidence += 0.15;
+                }
+                if (is_named(labels, &s->commit)) {
+                        s->evidence |= 1u << RV_EVIDENCE_NAMED;
+                        s->confidence += 0.15;
+                }
+                if (s->confidence > 1)
+                        s->confidence = 1;
+        }
+}
+
+static int copy_commit(struct rv_commit *ret, const struct rv_commit *commit) {
+        json_t *json = rv_commit_to_json(commit);
+        int r = json ? rv_commit_from_json(ret, json, NULL) : -ENOMEM;
+
+        json_decref(json);
+        return r < 0 ? -ENOMEM : 0;
+}
+
+static int append(struct rv_attribution *a, const struct rv_commit *commit, const struct rv_live *live,
+                  struct undone *undone) {
+        struct rv_suspect *grown = reallocarray(a->suspects, a->n_suspects + 1, sizeof(*grown)), *s;
+        struct undone *u;
+
+        if (!grown)
+                return -ENOMEM;
+        a->suspects = grown;
+        s = &grown[a->n_suspects];
+        *s = (struct rv_suspect){.live = *live};
+        if (copy_commit(&s->commit, commit) < 0)
+                return -ENOMEM;
+        a->n_suspects++;
+        HASH_FIND_STR(undone, commit->id.hex, u);
+        if (u) {
+                s->reverted = true;
+                s->reverted_by = u->by;
+        }
+        return 0;
+}
+
+void rv_attribution_done(struct rv_attribution *a) {
+        for (size_t i = 0; i < a->n_suspects; i++)
+                rv_suspect_done(&a->suspects[i]);
+        free(a->suspects);
+        *a = (struct rv_attribution){0};
+}
+
+int rv_attribute(const struct rv_commit *history, size_t n, int64_t onset_usec, int64_t window_usec,
+                 const struct rv_labels *labels, struct rv_live (*live)(const struct rv_commit *, void *),
+                 void *userdata, struct rv_attribution *ret) {
+        struct rv_attribution a = {0};
+        struct undone *undone;
+        int r = find_undone(history, n, &undone);
+
+        for (size_t i = 0; r == 0 && i < n; i++) {
+                struct rv_live l = live(&history[i], userdata);
+
+                if (l.not_before_usec > onset_usec)
+                        a.n_after_onset++;
+                else if (l.seen_usec >= onset_usec - window_usec) {
+                        a.n_candidates++;
+                        if (a.n_suspects < RV_SUSPECTS_MAX)
+                                r = append(&a, &history[i], &l, undone);
+                }
+        }
+        undone_free(undone);
+        if (r < 0) {
+                rv_attribution_done(&a);
+                return r;
+        }
+        weigh(&a, onset_usec, window_usec, labels);
+        *ret = a;
+        return 0;
+}
