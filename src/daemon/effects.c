@@ -1,0 +1,154 @@
+/* Effects: what the engine wants done, done; and the answers, handed back with the token. */
+#include "daemon.h"
+
+#include "revertd/cleanup.h"
+#include "revertd/clock.h"
+#include "revertd/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+struct rv_pending {
+        struct rv_daemon *daemon;
+        uint64_t generation, token;
+        const struct rv_repository *repository; /* NULL: a query */
+        bool is_lost;                           /* to be answered by answer_lost() */
+        struct rv_pending *prev, *next;
+};
+
+static void finish(struct rv_pending *pending) {
+        DL_DELETE(pending->daemon->pending, pending);
+        free(pending);
+}
+
+/* An answer to an engine that was thrown away means nothing to the one that came after. */
+static bool is_current(const struct rv_pending *pending) {
+        return pending->daemon->engine && pending->generation == pending->daemon->generation;
+}
+
+static void on_queried(const struct rv_samples *samples, const struct rv_error *err, void *userdata) {
+        struct rv_pending *pending = userdata;
+        struct rv_daemon *daemon = pending->daemon;
+        struct rv_event event = {.kind = RV_EVENT_QUERIED, .queried = {pending->token, samples}};
+        bool wanted = is_current(pending);
+
+        if (!samples)
+                rv_log(RV_LOG_WARN, RV_EV_QUERY_FAILED, "a query for an incident failed", "error", err->text, NULL);
+        finish(pending);
+        if (wanted)
+                rv_daemon_feed(daemon, &event);
+}
+
+static void on_git(const struct rv_git_reply *reply, const struct rv_error *err, void *userdata) {
+        struct rv_pending *pending = userdata;
+        struct rv_daemon *daemon = pending->daemon;
+        struct rv_event event = {.kind = RV_EVENT_GIT, .git = {pending->token, reply}};
+        bool wanted = is_current(pending);
+
+        if (!reply)
+                rv_log(RV_LOG_WARN, RV_EV_WORKER_LOST, "a request to a Git worker was lost", "repository",
+                       daemon->parts->config->repositories[pending->repository->index].name, "error", err->text, NULL);
+        finish(pending);
+        if (wanted)
+                rv_daemon_feed(daemon, &event);
+}
+
+static int answer_lost(sd_event_source *source, void *userdata) {
+        struct rv_daemon *daemon = userdata;
+        struct rv_pending *pending, *next, *lost = NULL;
+        (void)source;
+
+        /* Each answer may lead to new effects, some lost at once: those are for the next round. */
+        DL_FOREACH_SAFE(daemon->pending, pending, next)
+        if (pending->is_lost) {
+                DL_DELETE(daemon->pending, pending);
+                DL_APPEND(lost, pending);
+        }
+        DL_FOREACH_SAFE(lost, pending, next) {
+                struct rv_event event = {.kind = RV_EVENT_QUERIED, .queried = {.token = pending->token}};
+                if (pending->repository)
+                        event = (struct rv_event){.kind = RV_EVENT_GIT, .git = {.token = pending->token}};
+                bool wanted = is_current(pending);
+
+                DL_DELETE(lost, pending);
+                free(pending);
+                if (wanted)
+                        rv_daemon_feed(daemon, &event);
+        }
+        return 0;
+}
+
+/* Answered from the loop: the engine is in the middle of a step. */
+static void lose(struct rv_pending *pending) {
+        struct rv_daemon *daemon = pending->daemon;
+
+        pending->is_lost = true;
+        int r = daemon->answer_lost ? sd_event_source_set_enabled(daemon->answer_lost, SD_EVENT_ONESHOT)
+                                    : sd_event_add_defer(daemon->event, &daemon->answer_lost, answer_lost, daemon);
+        if (r < 0)
+                rv_log(RV_LOG_ERROR, RV_EV_NONE, "a lost effect cannot be answered until the next restart", NULL);
+}
+
+static int start_query(struct rv_daemon *daemon, const struct rv_effect *effect, struct rv_pending *pending,
+                       struct rv_error *err) {
+        int64_t at_usec = rv_clock_realtime_usec() - daemon->parts->config->prometheus[effect->prometheus].delay_usec;
+        return rv_prometheus_query(daemon->parts->prometheus, effect->prometheus, effect->expr, at_usec, on_queried,
+                                   pending, err);
+}
+
+static int start_git(struct rv_daemon *daemon, struct rv_effect *effect, struct rv_pending *pending,
+                     struct rv_error *err) {
+        struct rv_repository *repository = daemon->parts->repositories[effect->repository];
+
+        pending->repository = repository;
+        return rv_gitclient_ask(repository->client, RV_TAKE(effect->request), true, on_git, pending, err);
+}
+
+static void start(struct rv_daemon *daemon, struct rv_effect *effect) {
+        struct rv_error err = {};
+        struct rv_pending *pending = calloc(1, sizeof(*pending));
+
+        if (!pending) {
+                rv_daemon_drop_engine(daemon, "out of memory");
+                return;
+        }
+        *pending = (struct rv_pending){.daemon = daemon, .generation = daemon->generation, .token = effect->token};
+        DL_APPEND(daemon->pending, pending);
+
+        int r = effect->kind == RV_EFFECT_QUERY ? start_query(daemon, effect, pending, &err)
+                                                : start_git(daemon, effect, pending, &err);
+        if (r < 0) {
+                rv_log(RV_LOG_WARN, RV_EV_NONE, "a request could not be made", "incident", effect->incident, "error",
+                       err.text, NULL);
+                lose(pending);
+        }
+}
+
+void rv_effects_start(struct rv_daemon *daemon, struct rv_step *step) {
+        for (size_t i = 0; i < step->n_effects && daemon->engine; i++)
+                start(daemon, &step->effect[i]);
+}
+
+static bool is_among_parts(const struct rv_daemon *daemon, const struct rv_repository *repository) {
+        for (size_t i = 0; i < daemon->parts->config->n_repositories; i++)
+                if (daemon->parts->repositories[i] == repository)
+                        return true;
+        return false;
+}
+
+void rv_effects_abandon(struct rv_daemon *daemon) {
+        struct rv_pending *pending;
+
+        DL_FOREACH (daemon->pending, pending)
+                if (!pending->repository || !is_among_parts(daemon, pending->repository))
+                        lose(pending);
+}
+
+void rv_effects_done(struct rv_daemon *daemon) {
+        struct rv_pending *pending, *next;
+
+        DL_FOREACH_SAFE(daemon->pending, pending, next)
+        finish(pending);
+        daemon->answer_lost = sd_event_source_disable_unref(daemon->answer_lost);
+}
