@@ -6,9 +6,12 @@
 #include "revertd/http_client.h"
 #include "revertd/store.h"
 
+enum { RV_UNDELIVERABLE_MAX = 100 }; /* notices given up that are kept for display, for each receiver; newest first */
+
 struct rv_outbox;
 
-int rv_outbox_new(struct rv_outbox **ret, const struct rv_config *config, sd_event *event, struct rv_http_client *client,
+/* Reads the receivers' secrets; sends nothing before the first wake. */
+int rv_outbox_new(struct rv_outbox **ret, struct rv_config *config, sd_event *event, struct rv_http_client *client,
                   struct rv_store *store, struct rv_error *err) RV_MUST_CHECK;
 struct rv_outbox *rv_outbox_free(struct rv_outbox *outbox);
 
@@ -16,7 +19,8 @@ struct rv_outbox *rv_outbox_free(struct rv_outbox *outbox);
 void rv_outbox_wake(struct rv_outbox *outbox);
 
 struct rv_outbox_metrics {
-        uint64_t sent, failed, undeliverable; /* attempts that succeeded or failed; notices given up */
+        uint64_t sent, failed, undeliverable; /* attempts that succeeded or failed; notices given up, with those that
+                                               * the store still held at the start */
         size_t queued;
 };
 const struct rv_outbox_metrics *rv_outbox_get_metrics(const struct rv_outbox *outbox, size_t receiver);

@@ -79,5 +79,9 @@ int rv_store_list(struct rv_store *store, enum rv_record_kind kind, const char *
                   int (*fn)(const struct rv_record *record, void *userdata), void *userdata, struct rv_error *err)
         RV_MUST_CHECK;
 
+/* How many records of the kind have a key that begins with prefix. */
+int rv_store_count(struct rv_store *store, enum rv_record_kind kind, const char *prefix, size_t *ret,
+                   struct rv_error *err) RV_MUST_CHECK;
+
 /* Bytes on disk, for the metrics. */
 int64_t rv_store_size_bytes(struct rv_store *store);

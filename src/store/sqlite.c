@@ -26,6 +26,7 @@ enum statement {
         STATEMENT_UPDATE, /* must have the version */
         STATEMENT_DELETE,
         STATEMENT_GET,
+        STATEMENT_COUNT,
         STATEMENT_MAX
 };
 
@@ -41,6 +42,7 @@ static const char *const statement_sql[STATEMENT_MAX] = {
                              " WHERE kind=?1 AND key=?2 AND version=?5",
         [STATEMENT_DELETE] = "DELETE FROM record WHERE kind=?1 AND key=?2",
         [STATEMENT_GET] = "SELECT key, sort, version, value FROM record WHERE kind=?1 AND key=?2",
+        [STATEMENT_COUNT] = "SELECT count(*) FROM record WHERE kind=?1 AND key>=?2 AND key<?3",
 };
 
 struct rv_store {
@@ -333,32 +335,36 @@ int rv_store_get(struct rv_store *store, enum rv_record_kind kind, const char *k
         return r;
 }
 
-/* Keys are UTF-8, in which 0xFF does not occur: prefix + 0xFF is above all keys that begin with it. A prefix is looked
- * up by key and sorted then; without one, the order comes from the index. */
+/* Keys are UTF-8, in which 0xFF does not occur: prefix + 0xFF is above all keys that begin with it. */
+static int bind_prefix(sqlite3_stmt *stmt, enum rv_record_kind kind, const char *prefix, struct rv_error *err) {
+        char *end;
+        int n = asprintf(&end, "%s\xff", prefix);
+        if (n < 0)
+                return rv_error_oom(err);
+        sqlite3_bind_text(stmt, 1, kind_to_string(kind), -1, SQLITE_STATIC);
+        sqlite3_bind_text(stmt, 2, prefix, -1, SQLITE_TRANSIENT);
+        sqlite3_bind_text(stmt, 3, end, n, free);
+        return 0;
+}
+
+/* A prefix is looked up by key and sorted then; without one, the order comes from the index. */
 static int prepare_list(struct rv_store *store, enum rv_record_kind kind, const char *prefix, bool descending,
                         size_t limit, sqlite3_stmt **ret, struct rv_error *err) {
-        const char *order = descending ? "sort DESC, key DESC" : "sort, key";
-        bool is_all = prefix[0] == '\0';
         char sql[256];
         snprintf(sql, sizeof(sql),
-                 "SELECT key, sort, version, value FROM record INDEXED BY %s WHERE kind=?1%s ORDER BY %s LIMIT ?4",
-                 is_all ? "record_sort" : "record_key", is_all ? "" : " AND key>=?2 AND key<?3", order);
+                 "SELECT key, sort, version, value FROM record INDEXED BY %s"
+                 " WHERE kind=?1 AND key>=?2 AND key<?3 ORDER BY %s LIMIT ?4",
+                 prefix[0] == '\0' ? "record_sort" : "record_key", descending ? "sort DESC, key DESC" : "sort, key");
         sqlite3_stmt *stmt;
         int rc = sqlite3_prepare_v2(store->db, sql, -1, &stmt, NULL);
         if (rc != SQLITE_OK)
                 return sqlite_errno(store->db, rc, err);
-        sqlite3_bind_text(stmt, 1, kind_to_string(kind), -1, SQLITE_STATIC);
-        sqlite3_bind_int64(stmt, 4, limit == 0 ? -1 : (sqlite3_int64)limit);
-        if (!is_all) {
-                _cleanup_free_ char *end = NULL;
-                int n = asprintf(&end, "%s\xff", prefix);
-                if (n < 0) {
-                        sqlite3_finalize(stmt);
-                        return rv_error_oom(err);
-                }
-                sqlite3_bind_text(stmt, 2, prefix, -1, SQLITE_TRANSIENT);
-                sqlite3_bind_text(stmt, 3, end, n, SQLITE_TRANSIENT);
+        int r = bind_prefix(stmt, kind, prefix, err);
+        if (r < 0) {
+                sqlite3_finalize(stmt);
+                return r;
         }
+        sqlite3_bind_int64(stmt, 4, limit == 0 ? -1 : (sqlite3_int64)limit);
         *ret = stmt;
         return 0;
 }
@@ -379,6 +385,22 @@ int rv_store_list(struct rv_store *store, enum rv_record_kind kind, const char *
         if (r == 0 && rc != SQLITE_DONE)
                 r = sqlite_errno(store->db, rc, err);
         sqlite3_finalize(stmt);
+        return r;
+}
+
+int rv_store_count(struct rv_store *store, enum rv_record_kind kind, const char *prefix, size_t *ret,
+                   struct rv_error *err) {
+        sqlite3_stmt *stmt = store->statement[STATEMENT_COUNT];
+        int r = bind_prefix(stmt, kind, prefix, err);
+        if (r < 0)
+                return r;
+        int rc = sqlite3_step(stmt);
+        if (rc == SQLITE_ROW)
+                *ret = (size_t)sqlite3_column_int64(stmt, 0);
+        else
+                r = sqlite_errno(store->db, rc, err);
+        sqlite3_reset(stmt);
+        sqlite3_clear_bindings(stmt);
         return r;
 }
 

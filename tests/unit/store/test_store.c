@@ -168,6 +168,11 @@ static void test_lists(void **state) {
         expect_list(store, "a/", true, 2, "a/0 a/2 ");
         expect_list(store, "\xc3\xa4", false, 0, "\xc3\xa4/1 ");
         expect_list(store, "%", false, 0, "");
+        size_t n;
+        assert_int_equal(rv_store_count(store, RV_RECORD_OUTBOX, "", &n, NULL), 0);
+        assert_int_equal(n, 7);
+        assert_int_equal(rv_store_count(store, RV_RECORD_OUTBOX, "a/", &n, NULL), 0);
+        assert_int_equal(n, 3);
         struct listed listed = {.stop_after = 2, .store = store};
         assert_int_equal(rv_store_list(store, RV_RECORD_OUTBOX, "", false, 0, take_key, &listed, NULL), 42);
         assert_string_equal(listed.keys, "a_/1 b/1 ");
