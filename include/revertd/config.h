@@ -47,7 +47,7 @@ struct rv_endpoint {
         char *url;         /* base, without a trailing slash */
         char *credential;  /* NULL: none. Bearer token, or with `username`: the password */
         char *username;    /* NULL: bearer. Else basic auth */
-        char **headers;    /* "Name: value"; NULL-terminated */
+        char **headers;    /* "Name: value"; NULL-terminated; NULL: none */
         char *ca_file;     /* NULL: the system's */
         char *cert_file;   /* client certificate; NULL: none */
         char *key_credential; /* its private key, a credential's name; NULL: none */
@@ -70,7 +70,7 @@ struct rv_repository_config {
         char *username;    /* HTTP user name; NULL: "git" */
         char *known_hosts; /* file; NULL for remotes that are not SSH */
         char *ca_file;     /* NULL: the system's */
-        char **allow_paths;     /* what the worker may ever touch; NULL-terminated; empty: all */
+        char **allow_paths;     /* what the worker may ever touch; NULL-terminated; NULL: all */
         int64_t poll_usec;      /* how often the branch is looked at */
         int64_t timeout_usec;   /* one attempt at the remote */
         int budget;             /* pushes in 24 h */
@@ -107,10 +107,10 @@ struct rv_rule_config {
         double breach_value;
         char *require; /* NULL: none */
         int64_t interval_usec;
-        int64_t for_usec;
+        int64_t for_usec; /* alerts: 0, they have waited already */
         struct rv_matcher *match;
         size_t n_match;
-        struct rv_template *confirm; /* alerts: expression that must be in breach; NULL: none */
+        struct rv_template *confirm; /* alerts: expression that must be in breach (breach_op is set); NULL: none */
 
         int repository; /* index */
         struct rv_template **paths;
@@ -128,7 +128,7 @@ struct rv_rule_config {
 };
 
 struct rv_listen_config {
-        char **addresses; /* "127.0.0.1:9798"; NULL-terminated */
+        char **addresses; /* "127.0.0.1:9798", "[::1]:9798", "localhost:9798", ":9798" (all); NULL-terminated; NULL: none */
         char *socket;     /* Unix socket of the API; NULL: none */
         char *credential; /* bearer token, or with `username` a password; NULL: loopback only */
         char *username;   /* NULL: bearer */
@@ -139,7 +139,10 @@ struct rv_listen_config {
 
 struct rv_config {
         unsigned refs;
-        char *file;
+        char *file;   /* as named to rv_config_load() */
+        char **files; /* all that were read, that one first */
+        size_t n_files;
+        char **rule_files; /* the patterns; NULL-terminated; NULL: none */
         char *credentials_directory; /* NULL: $CREDENTIALS_DIRECTORY only */
         char *external_url;          /* for links in notices; NULL: none */
         int budget;                  /* pushes in 24 h, all repositories together */
@@ -153,6 +156,7 @@ struct rv_config {
         size_t n_receivers;
         struct rv_rule_config *rules;
         size_t n_rules;
+        unsigned *rules_by_name; /* for rv_config_find_rule() */
 };
 
 /* Errors of one reading, each "file:line: text", in the order of files and lines. */

@@ -1,0 +1,196 @@
+/* What one key alone cannot say: checks of whole groups, and of the whole. */
+#include "config/reader.h"
+#include "config/values.h"
+
+#include "revertd/cleanup.h"
+#include "revertd/clock.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* A certificate and its key come together. */
+static void check_pair(struct rv_reader *reader, const char *cert_file, const char *key_credential) {
+        if (cert_file && !key_credential)
+                rv_reader_problem(reader, "cert_file", "needs key_credential, its private key");
+        if (key_credential && !cert_file)
+                rv_reader_problem(reader, "key_credential", "needs cert_file, its certificate");
+}
+
+static void check_listen(struct rv_reader *reader, const struct rv_listen_config *listen) {
+        check_pair(reader, listen->cert_file, listen->key_credential);
+        if (listen->username && !listen->credential)
+                rv_reader_problem(reader, "username", "needs credential, its password");
+        if (listen->client_ca_file && !listen->cert_file)
+                rv_reader_problem(reader, "client_ca_file",
+                                  "needs cert_file: there are client certificates only in TLS");
+        for (char **a = listen->addresses; a && *a; a++)
+                if (!rv_address_is_loopback(*a) && !listen->credential && !listen->client_ca_file)
+                        rv_reader_problem(reader, "address",
+                                          "'%s' is reachable from other machines: that needs credential or "
+                                          "client_ca_file",
+                                          *a);
+}
+
+static void check_repository(struct rv_reader *reader, const struct rv_repository_config *repository) {
+        if (repository->url && rv_remote_is_ssh(repository->url) && !repository->known_hosts &&
+            !rv_reader_given(reader, "known_hosts"))
+                rv_reader_problem(reader, "known_hosts", "is missing: an SSH remote is known by its host key");
+}
+
+static void check_prometheus(struct rv_reader *reader, const struct rv_prometheus_config *prometheus) {
+        check_pair(reader, prometheus->endpoint.cert_file, prometheus->endpoint.key_credential);
+        if (prometheus->endpoint.username && !prometheus->endpoint.credential)
+                rv_reader_problem(reader, "username", "needs credential, its password");
+}
+
+/* -- Rules -- */
+
+static bool is_absent(const struct rv_reader *reader, const char *key) {
+        return !rv_reader_given(reader, key) && !(reader->defaults && config_setting_get_member(reader->defaults, key));
+}
+
+/* A key that refers to something of which there is but one needs not be written. */
+static void choose_only_one(struct rv_reader *reader, const char *key, size_t n, int *index) {
+        if (*index >= 0 || !is_absent(reader, key))
+                return;
+        if (n == 1)
+                *index = 0;
+        else
+                rv_reader_problem(reader, key,
+                                  n == 0 ? "is missing, and there is none" : "is missing, and there are several");
+}
+
+static void check_signal(struct rv_reader *reader, struct rv_rule_config *rule) {
+        bool polled = rv_reader_given(reader, "expr"), alerts = rv_reader_given(reader, "match");
+        bool confirm = rv_reader_given(reader, "confirm");
+
+        if (polled && alerts)
+                rv_reader_problem(reader, "match", "a rule has expr or match, not both");
+        else if (!polled && !alerts)
+                rv_reader_problem(reader, NULL, "has neither expr nor match");
+        else if (polled && confirm)
+                rv_reader_problem(reader, "confirm", "is for rules with match");
+        if (alerts && !polled) {
+                static const char *const polled_only[] = {"require", "for"};
+                for (size_t i = 0; i < RV_ARRAY_SIZE(polled_only); i++)
+                        if (rv_reader_given(reader, polled_only[i]))
+                                rv_reader_problem(reader, polled_only[i], "is for rules with expr");
+                rule->for_usec = 0;
+        }
+        bool asks = polled || confirm;
+        if (asks && !rv_reader_given(reader, "breach"))
+                rv_reader_problem(reader, "breach", "is missing: %s needs it", polled ? "expr" : "confirm");
+        if (!asks && alerts && rv_reader_given(reader, "breach"))
+                rv_reader_problem(reader, "breach", "is for rules with expr or confirm");
+        if (asks)
+                choose_only_one(reader, "prometheus", reader->config->n_prometheus, &rule->prometheus);
+        else
+                rule->prometheus = -1;
+}
+
+static void check_longer(struct rv_reader *reader, const char *key, int64_t usec, const char *other,
+                         int64_t other_usec) {
+        char a[RV_DURATION_TEXT_MAX], b[RV_DURATION_TEXT_MAX];
+        if (usec > other_usec)
+                rv_reader_problem(reader, rv_reader_given(reader, key) ? key : other, "%s (%s) is longer than %s (%s)",
+                                  key, rv_duration_format(usec, a), other, rv_duration_format(other_usec, b));
+}
+
+static int tell_all(const struct rv_config *config, struct rv_rule_config *rule) {
+        if (config->n_receivers == 0)
+                return 0;
+        rule->receivers = calloc(config->n_receivers, sizeof(*rule->receivers));
+        if (!rule->receivers)
+                return -ENOMEM;
+        for (; rule->n_receivers < config->n_receivers; rule->n_receivers++)
+                rule->receivers[rule->n_receivers] = (int)rule->n_receivers;
+        return 0;
+}
+
+static int check_rule(struct rv_reader *reader, struct rv_rule_config *rule) {
+        check_signal(reader, rule);
+        choose_only_one(reader, "repository", reader->config->n_repositories, &rule->repository);
+        check_longer(reader, "window", rule->window_usec, "max_age", rule->max_age_usec);
+        check_longer(reader, "recover", rule->recover_usec, "verify_timeout", rule->verify_timeout_usec);
+        return is_absent(reader, "receivers") ? tell_all(reader->config, rule) : 0;
+}
+
+int rv_check_section(struct rv_reader *reader, enum rv_section section, void *base) {
+        switch (section) {
+        case RV_SECTION_LISTEN:
+                check_listen(reader, base);
+                return 0;
+        case RV_SECTION_REPOSITORY:
+                check_repository(reader, base);
+                return 0;
+        case RV_SECTION_PROMETHEUS:
+                check_prometheus(reader, base);
+                return 0;
+        case RV_SECTION_RULE:
+                return check_rule(reader, base);
+        default:
+                return 0;
+        }
+}
+
+/* -- Names, over all files -- */
+
+struct named {
+        const char *name;
+        const struct rv_location *at;
+        unsigned index;
+};
+
+static int compare_names(const void *x, const void *y) {
+        const struct named *a = x, *b = y;
+        int r = strcmp(a->name, b->name);
+        return r != 0 ? r : (a->index > b->index) - (a->index < b->index);
+}
+
+/* The named ones in the order of their names. *ret_n: those that have one. */
+static struct named *sort_names(const struct rv_config *config, enum rv_section section, size_t *ret_n) {
+        const struct rv_section_info *info = rv_section_info(section);
+        const char *array = *(char *const *)((const char *)config + info->offset);
+        size_t n = *(const size_t *)((const char *)config + info->offset_n), named = 0;
+        struct named *sorted = calloc(n + 1, sizeof(*sorted));
+
+        for (size_t i = 0; i < n && sorted; i++) {
+                const char *base = array + i * info->size;
+                const char *name = *(char *const *)(base + info->offset_name);
+                if (name)
+                        sorted[named++] = (struct named){name, (const void *)(base + info->offset_at), (unsigned)i};
+        }
+        if (sorted)
+                qsort(sorted, named, sizeof(*sorted), compare_names);
+        *ret_n = named;
+        return sorted;
+}
+
+static int index_rules(struct rv_config *config, const struct named *sorted, size_t n) {
+        config->rules_by_name = calloc(n + 1, sizeof(*config->rules_by_name));
+        if (!config->rules_by_name)
+                return -ENOMEM;
+        for (size_t i = 0; i < n; i++)
+                config->rules_by_name[i] = sorted[i].index;
+        return 0;
+}
+
+int rv_check_whole(struct rv_reader *reader) {
+        for (enum rv_section section = 0; section < RV_SECTION_MAX; section++) {
+                const struct rv_section_info *info = rv_section_info(section);
+                size_t n;
+                if (!info->list)
+                        continue;
+                _cleanup_free_ struct named *sorted = sort_names(reader->config, section, &n);
+                if (!sorted)
+                        return -ENOMEM;
+                for (size_t i = 1; i < n; i++)
+                        if (strcmp(sorted[i].name, sorted[i - 1].name) == 0)
+                                rv_problems_add(reader->problems, sorted[i].at->file, sorted[i].at->line,
+                                                "%s %s: the name is taken: %s:%u has it", info->one, sorted[i].name,
+                                                sorted[i - 1].at->file, sorted[i - 1].at->line);
+                if (section == RV_SECTION_RULE && index_rules(reader->config, sorted, n) < 0)
+                        return -ENOMEM;
+        }
+        return 0;
+}

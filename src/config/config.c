@@ -1,0 +1,102 @@
+#include "revertd/config.h"
+
+#include "config/schema.h"
+
+#include "revertd/cleanup.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/reader.h"
+
+static const char *const modes[RV_MODE_MAX] = {
+        [RV_MODE_OBSERVE] = "observe", [RV_MODE_APPROVE] = "approve", [RV_MODE_ENFORCE] = "enforce"};
+
+static const char *const breach_ops[RV_BREACH_OP_MAX] = {
+        [RV_BREACH_GT] = ">",  [RV_BREACH_GE] = ">=", [RV_BREACH_LT] = "<",
+        [RV_BREACH_LE] = "<=", [RV_BREACH_EQ] = "==", [RV_BREACH_NE] = "!=",
+};
+
+static const char *const receiver_types[RV_RECEIVER_TYPE_MAX] = {[RV_RECEIVER_SLACK] = "slack"};
+
+const char *rv_mode_to_string(enum rv_mode mode) {
+        return mode < RV_MODE_MAX ? modes[mode] : NULL;
+}
+
+int rv_mode_from_string(const char *s, enum rv_mode *ret) {
+        for (enum rv_mode mode = 0; mode < RV_MODE_MAX; mode++)
+                if (strcmp(modes[mode], s) == 0) {
+                        *ret = mode;
+                        return 0;
+                }
+        return -EINVAL;
+}
+
+const char *rv_breach_op_to_string(enum rv_breach_op op) {
+        return op < RV_BREACH_OP_MAX ? breach_ops[op] : NULL;
+}
+
+const char *rv_receiver_type_to_string(enum rv_receiver_type type) {
+        return type < RV_RECEIVER_TYPE_MAX ? receiver_types[type] : NULL;
+}
+
+/* -- Life -- */
+
+struct rv_config *rv_config_ref(struct rv_config *config) {
+        config->refs++;
+        return config;
+}
+
+static void done_section(struct rv_config *config, enum rv_section section) {
+        const struct rv_section_info *info = rv_section_info(section);
+        char *field = (char *)config + info->offset;
+        if (!info->list) {
+                rv_section_done(section, section == RV_SECTION_ROOT ? (char *)config : field);
+                return;
+        }
+        char *array = *(char **)field;
+        size_t n = *(size_t *)((char *)config + info->offset_n);
+        for (size_t i = 0; i < n; i++)
+                rv_section_done(section, array + i * info->size);
+        free(array);
+}
+
+struct rv_config *rv_config_unref(struct rv_config *config) {
+        if (!config || --config->refs > 0)
+                return NULL;
+        for (enum rv_section section = 0; section < RV_SECTION_MAX; section++)
+                done_section(config, section);
+        for (size_t i = 0; i < config->n_files; i++)
+                free(config->files[i]);
+        free(config->files);
+        free(config->rules_by_name);
+        free(config->file);
+        free(config);
+        return NULL;
+}
+
+/* -- Finding -- */
+
+int rv_config_find_rule(const struct rv_config *config, const char *name) {
+        size_t low = 0, high = config->n_rules;
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+                unsigned index = config->rules_by_name[middle];
+                int r = strcmp(name, config->rules[index].name);
+                if (r == 0)
+                        return (int)index;
+                if (r < 0)
+                        high = middle;
+                else
+                        low = middle + 1;
+        }
+        return -1;
+}
+
+int rv_config_find_repository(const struct rv_config *config, const char *name) {
+        for (size_t i = 0; i < config->n_repositories; i++)
+                if (strcmp(config->repositories[i].name, name) == 0)
+                        return (int)i;
+        return -1;
+}

@@ -1,0 +1,427 @@
+#include "config/types.h"
+
+#include "config/matcher.h"
+#include "config/reader.h"
+#include "config/schema.h"
+#include "config/values.h"
+
+#include "revertd/cleanup.h"
+#include "revertd/clock.h"
+#include "revertd/credential.h"
+#include "revertd/number.h"
+#include "revertd/pathspec.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+#include <sys/un.h>
+
+#define FIELD(type, base, key) ((type *)((char *)(base) + (key)->offset))
+#define COUNT(base, key) ((size_t *)((char *)(base) + (key)->offset_n))
+
+/* -- Storing -- */
+
+static int store_string(const struct rv_key *key, void *base, const char *text, struct rv_error *err) {
+        char *copy = strdup(text);
+        if (!copy)
+                return rv_error_oom(err);
+        free(*FIELD(char *, base, key));
+        *FIELD(char *, base, key) = copy;
+        return 0;
+}
+
+static void done_string(const struct rv_key *key, void *base) {
+        free(*FIELD(char *, base, key));
+        *FIELD(char *, base, key) = NULL;
+}
+
+/* Appends to a NULL-terminated array. */
+static int append_string(const struct rv_key *key, void *base, const char *text, struct rv_error *err) {
+        char ***list = FIELD(char **, base, key);
+        size_t n = 0;
+        while (*list && (*list)[n])
+                n++;
+        char **grown = reallocarray(*list, n + 2, sizeof(*grown));
+        if (!grown)
+                return rv_error_oom(err);
+        *list = grown;
+        grown[n + 1] = NULL;
+        grown[n] = strdup(text);
+        return grown[n] ? 0 : rv_error_oom(err);
+}
+
+static void done_strings(const struct rv_key *key, void *base) {
+        char ***list = FIELD(char **, base, key);
+        for (char **s = *list; s && *s; s++)
+                free(*s);
+        free(*list);
+        *list = NULL;
+}
+
+/* Room for one more in an array with a count; the count stays. */
+static void *grow(const struct rv_key *key, void *base, size_t size, struct rv_error *err) {
+        void **array = FIELD(void *, base, key);
+        void *grown = reallocarray(*array, *COUNT(base, key) + 1, size);
+        if (!grown) {
+                (void)rv_error_oom(err);
+                return NULL;
+        }
+        *array = grown;
+        return (char *)grown + *COUNT(base, key) * size;
+}
+
+#define TAKE(type)                                                                                                     \
+        static int take_##type(struct rv_reader *reader, const struct rv_key *key, const char *text, void *base,       \
+                               struct rv_error *err)
+
+/* Strings of the same form but for their check. */
+#define TAKE_STRING(type, check, store)                                                                                \
+        TAKE(type) {                                                                                                   \
+                (void)reader;                                                                                          \
+                int r = check(text, err);                                                                              \
+                return r < 0 ? r : store(key, base, text, err);                                                        \
+        }
+
+TAKE_STRING(text, rv_value_check_text, store_string)
+TAKE_STRING(name, rv_value_check_name, store_string)
+TAKE_STRING(credential, rv_credential_check_name, store_string)
+TAKE_STRING(page, rv_value_check_page, store_string)
+TAKE_STRING(link, rv_value_check_link, store_string)
+TAKE_STRING(remote, rv_value_check_remote, store_string)
+TAKE_STRING(branch, rv_value_check_branch, store_string)
+TAKE_STRING(expression, rv_value_check_expression, store_string)
+TAKE_STRING(addresses, rv_value_check_address, append_string)
+TAKE_STRING(headers, rv_value_check_header, append_string)
+TAKE_STRING(patterns, rv_pathspec_check, append_string)
+TAKE_STRING(globs, rv_value_check_text, append_string)
+
+TAKE(url) {
+        (void)reader;
+        _cleanup_free_ char *trimmed = strdup(text);
+        if (!trimmed)
+                return rv_error_oom(err);
+        for (size_t n = strlen(trimmed); n > 0 && trimmed[n - 1] == '/'; n--)
+                trimmed[n - 1] = '\0';
+        int r = rv_value_check_url(trimmed, err);
+        return r < 0 ? r : store_string(key, base, trimmed, err);
+}
+
+TAKE(file) {
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        if (text[0] == '\0' && (key->flags & RV_KEY_MAY_CLEAR)) {
+                done_string(key, base);
+                return 0;
+        }
+        r = rv_value_check_text(text, err);
+        if (r < 0)
+                return r;
+        if (asprintf(&path, "%s%s%s", text[0] == '/' ? "" : reader->directory, text[0] == '/' ? "" : "/", text) < 0) {
+                path = NULL;
+                return rv_error_oom(err);
+        }
+        if (strcmp(key->name, "socket") == 0 && strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+                return rv_error_set(err, -EINVAL, "is too long for a Unix socket: %zu bytes of at most %zu",
+                                    strlen(path), sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
+        return store_string(key, base, path, err);
+}
+
+/* -- Numbers -- */
+
+static int check_range(const struct rv_key *key, int64_t value, const char *text, struct rv_error *err) {
+        char range[RV_KEY_TEXT_MAX];
+        if (value >= key->min && value <= key->max)
+                return 0;
+        return rv_error_set(err, -EINVAL, "%s is out of range: %s", text, rv_key_range(key, range));
+}
+
+TAKE(duration) {
+        (void)reader;
+        int64_t usec = 0;
+        int r = rv_duration_parse(text, &usec);
+        if (r == -ERANGE)
+                usec = RV_USEC_INFINITY;
+        else if (r < 0)
+                return rv_error_set(err, -EINVAL, "'%s' is no duration: \"30s\", \"5m\", \"1h30m\", \"7d\"", text);
+        r = check_range(key, usec, text, err);
+        if (r == 0)
+                *FIELD(int64_t, base, key) = usec;
+        return r;
+}
+
+TAKE(integer) {
+        (void)reader;
+        errno = 0;
+        long long value = strtoll(text, NULL, 10);
+        int r = check_range(key, value, text, err);
+        if (r == 0)
+                *FIELD(int, base, key) = (int)value;
+        return r;
+}
+
+TAKE(threshold) {
+        struct rv_rule_config *rule = base;
+        const char *s = text + strspn(text, " ");
+        (void)reader;
+        (void)key;
+
+        /* The longer ones are ">=" and "<=", which must not be taken for ">" and "<". */
+        enum rv_breach_op op = RV_BREACH_OP_MAX;
+        for (enum rv_breach_op i = 0; i < RV_BREACH_OP_MAX; i++) {
+                size_t n = strlen(rv_breach_op_to_string(i));
+                if (strncmp(s, rv_breach_op_to_string(i), n) == 0 &&
+                    (op == RV_BREACH_OP_MAX || n > strlen(rv_breach_op_to_string(op))))
+                        op = i;
+        }
+        if (op == RV_BREACH_OP_MAX)
+                return rv_error_set(err, -EINVAL, "'%s' is no threshold: >, >=, <, <=, == or != and a number", text);
+        s += strlen(rv_breach_op_to_string(op));
+        s += strspn(s, " ");
+        double value;
+        if (rv_number_parse(s, &value) < 0 || !isfinite(value))
+                return rv_error_set(err, -EINVAL, "'%s': '%s' is not a number", text, s);
+        rule->breach_op = op;
+        rule->breach_value = value;
+        return 0;
+}
+
+/* -- Words -- */
+
+static const char *mode_word(unsigned i) {
+        return i < RV_MODE_MAX ? rv_mode_to_string(i) : NULL;
+}
+
+static const char *receiver_type_word(unsigned i) {
+        return i < RV_RECEIVER_TYPE_MAX ? rv_receiver_type_to_string(i) : NULL;
+}
+
+static int take_word(const struct rv_key *key, const char *text, unsigned *ret, struct rv_error *err) {
+        char range[RV_KEY_TEXT_MAX];
+        for (unsigned i = 0; key->type->words(i); i++)
+                if (strcmp(key->type->words(i), text) == 0) {
+                        *ret = i;
+                        return 0;
+                }
+        return rv_error_set(err, -EINVAL, "'%s' is none of: %s", text, rv_key_range(key, range));
+}
+
+TAKE(mode) {
+        unsigned i;
+        (void)reader;
+        int r = take_word(key, text, &i, err);
+        if (r == 0)
+                *FIELD(enum rv_mode, base, key) = i;
+        return r;
+}
+
+TAKE(receiver_type) {
+        unsigned i;
+        (void)reader;
+        int r = take_word(key, text, &i, err);
+        if (r == 0)
+                *FIELD(enum rv_receiver_type, base, key) = i;
+        return r;
+}
+
+/* -- References: to what stands in the main file -- */
+
+#define FIND(config, list, text)                                                                                       \
+        ({                                                                                                             \
+                int _found = -1;                                                                                       \
+                for (size_t _i = 0; _i < (config)->n_##list && _found < 0; _i++)                                       \
+                        if ((config)->list[_i].name && strcmp((config)->list[_i].name, text) == 0)                     \
+                                _found = (int)_i;                                                                      \
+                _found;                                                                                                \
+        })
+
+TAKE(prometheus) {
+        int index = FIND(reader->config, prometheus, text);
+        if (index < 0)
+                return rv_error_set(err, -EINVAL, "there is no prometheus named '%s'", text);
+        *FIELD(int, base, key) = index;
+        return 0;
+}
+
+TAKE(repository) {
+        int index = FIND(reader->config, repositories, text);
+        if (index < 0)
+                return rv_error_set(err, -EINVAL, "there is no repository named '%s'", text);
+        *FIELD(int, base, key) = index;
+        return 0;
+}
+
+TAKE(receivers) {
+        int index = FIND(reader->config, receivers, text);
+        if (index < 0)
+                return rv_error_set(err, -EINVAL, "there is no receiver named '%s'", text);
+        for (size_t i = 0; i < *COUNT(base, key); i++)
+                if ((*FIELD(int *, base, key))[i] == index)
+                        return rv_error_set(err, -EINVAL, "names '%s' twice", text);
+        int *slot = grow(key, base, sizeof(int), err);
+        if (!slot)
+                return -ENOMEM;
+        *slot = index;
+        ++*COUNT(base, key);
+        return 0;
+}
+
+static void done_receivers(const struct rv_key *key, void *base) {
+        free(*FIELD(int *, base, key));
+        *FIELD(int *, base, key) = NULL;
+        *COUNT(base, key) = 0;
+}
+
+/* -- Templates and matchers -- */
+
+TAKE(template) {
+        struct rv_template *template;
+        (void)reader;
+        int r = rv_value_check_expression(text, err);
+        if (r == 0)
+                r = rv_template_compile(&template, text, err);
+        if (r < 0)
+                return r;
+        rv_template_free(*FIELD(struct rv_template *, base, key));
+        *FIELD(struct rv_template *, base, key) = template;
+        return 0;
+}
+
+static void done_template(const struct rv_key *key, void *base) {
+        *FIELD(struct rv_template *, base, key) = rv_template_free(*FIELD(struct rv_template *, base, key));
+}
+
+/* The labels that the template asks for, each with a harmless value. */
+static int dummy_labels(const char *source, struct rv_labels **ret, struct rv_error *err) {
+        static const char word[] = "$labels.";
+        static const char name_bytes[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
+        struct rv_label label[RV_LABELS_MAX] = {0};
+        char *names[RV_LABELS_MAX];
+        size_t n = 0;
+        int r = 0;
+
+        for (const char *p = strstr(source, word); p && r == 0; p = strstr(p, word)) {
+                p += strlen(word);
+                bool known = false;
+                size_t length = strspn(p, name_bytes);
+                for (size_t i = 0; i < n && !known; i++)
+                        known = strlen(names[i]) == length && strncmp(names[i], p, length) == 0;
+                if (known)
+                        continue;
+                if (n == RV_LABELS_MAX)
+                        r = rv_error_set(err, -EINVAL, "asks for more than %d labels", RV_LABELS_MAX);
+                else if (!(names[n] = strndup(p, length)))
+                        r = rv_error_oom(err);
+                else {
+                        label[n] = (struct rv_label){names[n], "x"};
+                        n++;
+                }
+        }
+        if (r == 0)
+                r = rv_labels_new(ret, label, n, err);
+        for (size_t i = 0; i < n; i++)
+                free(names[i]);
+        return r;
+}
+
+/* What can be known of a path before there are labels: that it is one. */
+static int check_path_template(const struct rv_template *template, struct rv_error *err) {
+        _cleanup_labels_ struct rv_labels *labels = NULL;
+        _cleanup_free_ char *path = NULL;
+        int r = dummy_labels(rv_template_source(template), &labels, err);
+        if (r == 0)
+                r = rv_template_expand(template, RV_TEMPLATE_PATH, labels, 1.0, &path, err);
+        if (r == 0)
+                r = rv_pathspec_check(path, err);
+        return r;
+}
+
+TAKE(paths) {
+        struct rv_template *template;
+        (void)reader;
+        int r = rv_value_check_text(text, err);
+        if (r == 0)
+                r = rv_template_compile(&template, text, err);
+        if (r < 0)
+                return r;
+        r = check_path_template(template, err);
+        struct rv_template **slot = r == 0 ? grow(key, base, sizeof(struct rv_template *), err) : NULL;
+        if (!slot) {
+                rv_template_free(template);
+                return r < 0 ? r : -ENOMEM;
+        }
+        *slot = template;
+        ++*COUNT(base, key);
+        return 0;
+}
+
+static void done_paths(const struct rv_key *key, void *base) {
+        struct rv_template ***list = FIELD(struct rv_template **, base, key);
+        for (size_t i = 0; i < *COUNT(base, key); i++)
+                rv_template_free((*list)[i]);
+        free(*list);
+        *list = NULL;
+        *COUNT(base, key) = 0;
+}
+
+TAKE(matchers) {
+        struct rv_matcher matcher;
+        (void)reader;
+        int r = rv_value_check_expression(text, err);
+        if (r == 0)
+                r = rv_matcher_parse(&matcher, text, err);
+        if (r < 0)
+                return r;
+        struct rv_matcher *slot = grow(key, base, sizeof(matcher), err);
+        if (!slot) {
+                rv_matcher_done(&matcher);
+                return -ENOMEM;
+        }
+        *slot = matcher;
+        ++*COUNT(base, key);
+        return 0;
+}
+
+static void done_matchers(const struct rv_key *key, void *base) {
+        struct rv_matcher **list = FIELD(struct rv_matcher *, base, key);
+        for (size_t i = 0; i < *COUNT(base, key); i++)
+                rv_matcher_done(&(*list)[i]);
+        free(*list);
+        *list = NULL;
+        *COUNT(base, key) = 0;
+}
+
+/* -- The types -- */
+
+#define STRING(type, words) const struct rv_type rv_type_##type = {words, .take = take_##type, .done = done_string};
+#define STRINGS(type, words)                                                                                           \
+        const struct rv_type rv_type_##type = {words, .list = true, .take = take_##type, .done = done_strings};
+
+STRING(text, "text")
+STRING(name, "name")
+STRING(credential, "credential")
+STRING(url, "URL")
+STRING(page, "URL")
+STRING(link, "URL with {}")
+STRING(remote, "remote")
+STRING(branch, "branch")
+STRING(file, "file")
+STRING(expression, "PromQL")
+STRINGS(addresses, "list of addresses")
+STRINGS(headers, "list of headers")
+STRINGS(patterns, "list of path patterns")
+STRINGS(globs, "list of file patterns")
+
+const struct rv_type rv_type_duration = {"duration", .take = take_duration};
+const struct rv_type rv_type_integer = {"integer", .integer = true, .take = take_integer};
+const struct rv_type rv_type_threshold = {"threshold", .take = take_threshold};
+const struct rv_type rv_type_mode = {"word", .words = mode_word, .take = take_mode};
+const struct rv_type rv_type_receiver_type = {"word", .words = receiver_type_word, .take = take_receiver_type};
+const struct rv_type rv_type_prometheus = {"name of a prometheus", .take = take_prometheus};
+const struct rv_type rv_type_repository = {"name of a repository", .take = take_repository};
+const struct rv_type rv_type_template = {"template", .take = take_template, .done = done_template};
+const struct rv_type rv_type_matchers = {"list of matchers", .list = true, .take = take_matchers,
+                                         .done = done_matchers};
+const struct rv_type rv_type_paths = {"list of path templates", .list = true, .take = take_paths, .done = done_paths};
+const struct rv_type rv_type_receivers = {"list of names of receivers", .list = true, .take = take_receivers,
+                                          .done = done_receivers};
