@@ -45,7 +45,7 @@ void rv_revert_result_done(struct rv_revert_result *result);
  * by the caller. A commit that is not in the repository: NOT_FOUND. Content that must not be written or would cost too
  * much: POLICY, with the reason.
  *
- * Returns 0 with *ret set (call rv_revert_result_done()); -EUCLEAN: the repository lacks an object or holds a damaged
+ * Returns 0 with *ret set (call rv_revert_result_done()); -EBADMSG: the repository lacks an object or holds a damaged
  * one; -ETIMEDOUT: deadline_usec (monotonic) passed; -ENOMEM; -EIO: an object could not be written. */
 int rv_revert_compute(git_repository *repository, const struct rv_revert_spec *spec, const char *name,
                       const char *email, bool want_diff, int64_t deadline_usec, struct rv_revert_result *ret,

@@ -6,7 +6,7 @@
  *   -EREMOTEIO  the remote could not be reached, said no to us altogether, or was not understood
  *   -ETIMEDOUT  it did not answer in time
  *   -ENOENT     it has no such branch
- *   -EUCLEAN    the mirror is damaged: an object it must have is missing or corrupt; rebuild it
+ *   -EBADMSG    the mirror is damaged: an object it must have is missing or corrupt; rebuild it
  * The first two are RV_GIT_UNAVAILABLE. Connections are kept open between calls where that saves a handshake. */
 #pragma once
 

@@ -17,14 +17,14 @@ int rv_tree_read_object(git_odb *odb, const git_oid *id, git_object_t type, size
 
         git_oid_tostr(hex, sizeof hex, id);
         if (git_odb_read_header(&n, &found, odb, id) < 0)
-                return rv_error_set(err, -EUCLEAN, "object %s is missing or damaged", hex);
+                return rv_error_set(err, -EBADMSG, "object %s is missing or damaged", hex);
         if (found != type)
-                return rv_error_set(err, -EUCLEAN, "object %s is a %s, not a %s", hex, git_object_type2string(found),
+                return rv_error_set(err, -EBADMSG, "object %s is a %s, not a %s", hex, git_object_type2string(found),
                                     git_object_type2string(type));
         if (n > bytes_max)
                 return rv_error_set(err, -E2BIG, "object %s has %zu bytes, more than %zu", hex, n, bytes_max);
         if (git_odb_read(ret, odb, id) < 0)
-                return rv_error_set(err, -EUCLEAN, "object %s is damaged", hex);
+                return rv_error_set(err, -EBADMSG, "object %s is damaged", hex);
         return 0;
 }
 

@@ -31,7 +31,7 @@ struct rv_tree_budget {
         int64_t deadline_usec; /* monotonic */
 };
 
-/* An object of the type and at most of the size. -EUCLEAN: missing, damaged or of another type; -E2BIG: larger.
+/* An object of the type and at most of the size. -EBADMSG: missing, damaged or of another type; -E2BIG: larger.
  * Free *ret with git_odb_object_free(). */
 int rv_tree_read_object(git_odb *odb, const git_oid *id, git_object_t type, size_t bytes_max, git_odb_object **ret,
                         struct rv_error *err) RV_MUST_CHECK;
@@ -63,7 +63,7 @@ typedef int (*rv_tree_walk_fn)(void *userdata, const char *path, const struct rv
                                const struct rv_tree_entry *to, const struct rv_tree_entry *along);
 
 /* Each of from, to, along may be NULL: an empty tree. scope: patterns of pathspec.h; n_scope 0: everything. Paths come
- * in git's order. -EUCLEAN, -EILSEQ as above; -E2BIG: over the budget; -ETIMEDOUT. */
+ * in git's order. -EBADMSG, -EILSEQ as above; -E2BIG: over the budget; -ETIMEDOUT. */
 int rv_tree_walk(git_odb *odb, const git_oid *from, const git_oid *to, const git_oid *along, const char *const *scope,
                  size_t n_scope, struct rv_tree_budget *budget, rv_tree_walk_fn fn, void *userdata,
                  struct rv_error *err) RV_MUST_CHECK;

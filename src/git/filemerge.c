@@ -1,0 +1,132 @@
+#include "git/filemerge.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { BINARY_PROBE_BYTES = 8000 };
+
+static bool is_regular(uint32_t mode) {
+        return mode == GIT_FILEMODE_BLOB || mode == GIT_FILEMODE_BLOB_EXECUTABLE;
+}
+
+static bool same_type(const struct rv_tree_entry *a, const struct rv_tree_entry *b) {
+        return a->mode == b->mode || (is_regular(a->mode) && is_regular(b->mode));
+}
+
+/* A path for which the repository names another way of merging (binary, union, a driver) is left to people. */
+static int attributes_allow(const struct rv_file_merge *merge, const char *path, bool *ret, struct rv_error *err) {
+        git_attr_options options = GIT_ATTR_OPTIONS_INIT;
+        const char *value = NULL;
+
+        options.flags = GIT_ATTR_CHECK_INDEX_ONLY | GIT_ATTR_CHECK_NO_SYSTEM | GIT_ATTR_CHECK_INCLUDE_COMMIT;
+        git_oid_cpy(&options.attr_commit_id, merge->attributes);
+        int r = git_attr_get_ext(&value, merge->repository, &options, path, "merge");
+        if (r < 0)
+                return rv_libgit2_error(err, r, "read the attributes of a file");
+        switch (git_attr_value(value)) {
+        case GIT_ATTR_VALUE_FALSE:
+                *ret = false;
+                return 0;
+        case GIT_ATTR_VALUE_STRING:
+                *ret = strcmp(value, "text") == 0;
+                return 0;
+        case GIT_ATTR_VALUE_UNSPECIFIED:
+        case GIT_ATTR_VALUE_TRUE:
+        default:
+                *ret = true;
+                return 0;
+        }
+}
+
+static bool is_binary(git_odb_object *object) {
+        size_t n = git_odb_object_size(object);
+
+        return memchr(git_odb_object_data(object), 0, n < BINARY_PROBE_BYTES ? n : BINARY_PROBE_BYTES) != NULL;
+}
+
+static int merge_with(git_odb_object *const objects[3], uint32_t flags, git_merge_file_result *ret,
+                      struct rv_error *err) {
+        git_merge_file_options options = GIT_MERGE_FILE_OPTIONS_INIT;
+        git_merge_file_input inputs[3];
+
+        for (unsigned i = 0; i < 3; i++) {
+                inputs[i] = (git_merge_file_input)GIT_MERGE_FILE_INPUT_INIT;
+                inputs[i].ptr = git_odb_object_data(objects[i]);
+                inputs[i].size = git_odb_object_size(objects[i]);
+        }
+        options.flags = flags;
+        int r = git_merge_file(ret, &inputs[0], &inputs[1], &inputs[2], &options);
+        return r < 0 ? rv_libgit2_error(err, r, "merge a file") : 0;
+}
+
+/* git merges with the histogram algorithm, which libgit2 does not offer. How lines are matched can change what comes
+ * out: only what two algorithms agree on is taken. */
+static int merge_texts(const struct rv_file_merge *merge, git_odb_object *const objects[3], git_oid *ret,
+                       bool *ret_conflict, struct rv_error *err) {
+        git_merge_file_result myers = {0}, patience = {0};
+
+        *ret_conflict = true;
+        int r = merge_with(objects, GIT_MERGE_FILE_DEFAULT, &myers, err);
+        if (r == 0)
+                r = merge_with(objects, GIT_MERGE_FILE_DIFF_PATIENCE, &patience, err);
+        if (r == 0 && myers.automergeable && patience.automergeable && myers.len == patience.len &&
+            (myers.len == 0 || memcmp(myers.ptr, patience.ptr, myers.len) == 0)) {
+                *ret_conflict = false;
+                r = git_odb_write(ret, merge->odb, myers.len ? myers.ptr : "", myers.len, GIT_OBJECT_BLOB);
+                if (r < 0)
+                        r = rv_libgit2_error(err, r, "write a file's object");
+        }
+        git_merge_file_result_free(&myers);
+        git_merge_file_result_free(&patience);
+        return r;
+}
+
+static int merge_contents(const struct rv_file_merge *merge, const char *path, const git_oid *base, const git_oid *ours,
+                          const git_oid *theirs, git_oid *ret, bool *ret_conflict, struct rv_error *err) {
+        const git_oid *ids[3] = {base, ours, theirs};
+        git_odb_object *objects[3] = {0};
+        bool mergeable = true;
+
+        *ret_conflict = true;
+        int r = attributes_allow(merge, path, &mergeable, err);
+        for (unsigned i = 0; r == 0 && mergeable && i < 3; i++) {
+                r = rv_tree_read_object(merge->odb, ids[i], GIT_OBJECT_BLOB, merge->bytes_max, &objects[i], err);
+                mergeable = r == 0 && !is_binary(objects[i]);
+                if (r == -E2BIG)
+                        r = 0;
+        }
+        if (r == 0 && mergeable)
+                r = merge_texts(merge, objects, ret, ret_conflict, err);
+        for (unsigned i = 0; i < 3; i++)
+                git_odb_object_free(objects[i]);
+        return r;
+}
+
+int rv_file_merge(const struct rv_file_merge *merge, const char *path, const struct rv_tree_entry *base,
+                  const struct rv_tree_entry *ours, const struct rv_tree_entry *theirs, struct rv_tree_entry *ret,
+                  bool *ret_written, bool *ret_conflict, struct rv_error *err) {
+        struct rv_tree_entry result = *ours;
+
+        *ret_written = false;
+        *ret_conflict = true;
+        if (!same_type(base, ours) || !same_type(base, theirs))
+                return 0;
+        if (ours->mode == base->mode)
+                result.mode = theirs->mode;
+        else if (theirs->mode != base->mode && theirs->mode != ours->mode)
+                return 0;
+        if (git_oid_equal(&ours->id, &base->id)) {
+                result.id = theirs->id;
+        } else if (!git_oid_equal(&theirs->id, &base->id) && !git_oid_equal(&theirs->id, &ours->id)) {
+                bool conflict;
+                if (!is_regular(base->mode))
+                        return 0;
+                int r = merge_contents(merge, path, &base->id, &ours->id, &theirs->id, &result.id, &conflict, err);
+                if (r < 0 || conflict)
+                        return r;
+                *ret_written = true;
+        }
+        *ret = result;
+        *ret_conflict = false;
+        return 0;
+}
