@@ -19,11 +19,10 @@ static bool same(const char *a, const char *b) {
 
 static bool listens_equally(const struct rv_listen_config *a, const struct rv_listen_config *b) {
         char **x = a->addresses, **y = b->addresses;
-        while (*x && *y && strcmp(*x, *y) == 0) {
-                x++;
-                y++;
-        }
-        return !*x && !*y && same(a->socket, b->socket) && same(a->credential, b->credential) &&
+        for (; x && *x && y && *y; x++, y++)
+                if (strcmp(*x, *y) != 0)
+                        return false;
+        return (!x || !*x) && (!y || !*y) && same(a->socket, b->socket) && same(a->credential, b->credential) &&
                same(a->username, b->username) && same(a->cert_file, b->cert_file) &&
                same(a->key_credential, b->key_credential) && same(a->client_ca_file, b->client_ca_file);
 }

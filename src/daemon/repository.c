@@ -143,11 +143,12 @@ static bool same(const char *a, const char *b) {
         return a == b || (a && b && strcmp(a, b) == 0);
 }
 
+/* NULL is as empty. */
 static bool same_all(char *const *a, char *const *b) {
-        for (; *a && *b; a++, b++)
+        for (; a && *a && b && *b; a++, b++)
                 if (strcmp(*a, *b) != 0)
                         return false;
-        return !*a && !*b;
+        return (!a || !*a) && (!b || !*b);
 }
 
 /* What the worker was started with: all but how commits are linked. */
