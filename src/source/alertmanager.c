@@ -1,0 +1,171 @@
+/* Alertmanager's webhooks, version 4. Members that are not known are ignored, as it adds some with every release. */
+
+#include "revertd/cleanup.h"
+#include "revertd/clock.h"
+#include "revertd/json.h"
+#include "revertd/source.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { VALUES_MAX = 100000 }; /* of JSON; a body of 512 KiB in practice holds a tenth */
+
+static bool is_absent(const json_t *value) {
+        return !value || json_is_null(value);
+}
+
+/* A string that is there, or NULL. */
+static int get_string(const json_t *object, const char *key, const char **ret, struct rv_error *err) {
+        const json_t *value = json_object_get(object, key);
+
+        if (!is_absent(value) && !json_is_string(value))
+                return rv_error_set(err, -EINVAL, "%s: not a string", key);
+        *ret = json_string_value(value);
+        return 0;
+}
+
+static int copy_string(const json_t *object, const char *key, char **ret, struct rv_error *err) {
+        const char *value;
+        int r;
+
+        r = get_string(object, key, &value, err);
+        if (r < 0 || !value)
+                return r;
+        *ret = strdup(value);
+        return *ret ? 0 : rv_error_oom(err);
+}
+
+static int get_time(const json_t *object, const char *key, int64_t *ret, struct rv_error *err) {
+        const char *text;
+        int r;
+
+        r = get_string(object, key, &text, err);
+        if (r < 0)
+                return r;
+        if (text && rv_time_parse(text, ret) < 0)
+                return rv_error_set(err, -EINVAL, "%s: not a time", key);
+        return 0;
+}
+
+static int get_labels(const json_t *object, const char *key, struct rv_labels **ret, struct rv_error *err) {
+        const json_t *value = json_object_get(object, key);
+        int r;
+
+        if (is_absent(value))
+                return rv_labels_new(ret, NULL, 0, err);
+        r = rv_labels_from_json(ret, value, NULL, err);
+        return r < 0 ? rv_error_prefix(err, r == -ENOMEM ? r : -EINVAL, "%s", key) : 0;
+}
+
+static int get_status(const json_t *object, bool *ret_firing, struct rv_error *err) {
+        const char *status;
+        int r;
+
+        r = get_string(object, "status", &status, err);
+        if (r < 0)
+                return r;
+        if (!status || (strcmp(status, "firing") != 0 && strcmp(status, "resolved") != 0))
+                return rv_error_set(err, -EINVAL, "status: neither \"firing\" nor \"resolved\"");
+        *ret_firing = status[0] == 'f';
+        return 0;
+}
+
+/* Fills what it can; the caller releases it, also where it fails. */
+static int parse_alert(const json_t *json, struct rv_alert *alert, struct rv_error *err) {
+        int r;
+
+        if (!json_is_object(json))
+                return rv_error_set(err, -EINVAL, "not an object");
+        r = get_status(json, &alert->firing, err);
+        if (r >= 0)
+                r = get_labels(json, "labels", &alert->labels, err);
+        if (r >= 0)
+                r = get_labels(json, "annotations", &alert->annotations, err);
+        if (r >= 0)
+                r = get_time(json, "startsAt", &alert->starts_usec, err);
+        if (r >= 0)
+                r = get_time(json, "endsAt", &alert->ends_usec, err);
+        if (r >= 0)
+                r = copy_string(json, "generatorURL", &alert->generator_url, err);
+        if (r < 0)
+                return r;
+        if (alert->labels->n == 0)
+                return rv_error_set(err, -EINVAL, "labels: there are none");
+        if (alert->starts_usec == 0)
+                return rv_error_set(err, -EINVAL, "startsAt: not a time");
+        if (alert->firing)
+                alert->ends_usec = 0; /* some senders put the time at which it would time out */
+        return 0;
+}
+
+static int parse_alerts(const json_t *root, struct rv_alerts *alerts, struct rv_error *err) {
+        const json_t *list = json_object_get(root, "alerts");
+        size_t n = json_array_size(list);
+
+        if (is_absent(list))
+                return 0;
+        if (!json_is_array(list))
+                return rv_error_set(err, -EINVAL, "alerts: not an array");
+        if (n > RV_ALERTS_MAX)
+                return rv_error_set(err, -EINVAL, "alerts: %zu of them, over %d", n, RV_ALERTS_MAX);
+        alerts->alert = calloc(n + 1, sizeof(*alerts->alert));
+        if (!alerts->alert)
+                return rv_error_oom(err);
+        for (size_t i = 0; i < n; i++) {
+                alerts->n++;
+                int r = parse_alert(json_array_get(list, i), &alerts->alert[i], err);
+                if (r < 0)
+                        return rv_error_prefix(err, r, "alerts[%zu]", i);
+        }
+        return 0;
+}
+
+static int check_version(const json_t *root, struct rv_error *err) {
+        const char *version;
+        int r;
+
+        r = get_string(root, "version", &version, err);
+        if (r < 0)
+                return r;
+        if (!version)
+                return rv_error_set(err, -EINVAL, "version: missing");
+        if (strcmp(version, "4") != 0)
+                return rv_error_set(err, -EPROTONOSUPPORT, "version: only \"4\" is understood");
+        return 0;
+}
+
+static int parse_envelope(const json_t *root, struct rv_alerts *alerts, struct rv_error *err) {
+        const json_t *truncated = json_object_get(root, "truncatedAlerts");
+        int r;
+
+        if (!is_absent(truncated)) {
+                if (!json_is_integer(truncated) || json_integer_value(truncated) < 0)
+                        return rv_error_set(err, -EINVAL, "truncatedAlerts: not a count");
+                alerts->truncated = (uint64_t)json_integer_value(truncated);
+        }
+        r = copy_string(root, "receiver", &alerts->receiver, err);
+        if (r >= 0)
+                r = copy_string(root, "groupKey", &alerts->group_key, err);
+        return r < 0 ? r : parse_alerts(root, alerts, err);
+}
+
+int rv_alertmanager_parse(const char *body, size_t n, struct rv_alerts *ret, struct rv_error *err) {
+        struct rv_alerts alerts = {0};
+        _cleanup_json_ json_t *root = NULL;
+        int r;
+
+        r = rv_json_parse(&root, body, n, VALUES_MAX, err);
+        if (r < 0)
+                return r == -ENOMEM ? r : -EINVAL;
+        if (!json_is_object(root))
+                return rv_error_set(err, -EINVAL, "not a JSON object");
+        r = check_version(root, err);
+        if (r >= 0)
+                r = parse_envelope(root, &alerts, err);
+        if (r < 0) {
+                rv_alerts_done(&alerts);
+                return r;
+        }
+        *ret = alerts;
+        return 0;
+}
