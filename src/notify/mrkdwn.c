@@ -148,9 +148,9 @@ void mrkdwn_link(struct mrkdwn *m, const char *url, const char *label, size_t ma
         _cleanup_free_ char *address = link_address(url);
         struct mrkdwn shown;
         mrkdwn_init(&shown, max);
-        mrkdwn_code(&shown, label, max);
-        if (!address || !mrkdwn_markup(m, "<%s|%s>", address, shown.text))
-                append_whole(m, shown.text);
+        mrkdwn_text(&shown, label, max);
+        if (!address || !mrkdwn_markup(m, "`<%s|%s>`", address, shown.text))
+                mrkdwn_code(m, label, max);
 }
 
 void mrkdwn_time(struct mrkdwn *m, long long usec) {

@@ -27,7 +27,7 @@ bool mrkdwn_markup(struct mrkdwn *m, const char *format, ...) RV_PRINTF(2, 3);
 void mrkdwn_text(struct mrkdwn *m, const char *s, size_t max);
 /* The same in a code span; nothing for "". */
 void mrkdwn_code(struct mrkdwn *m, const char *s, size_t max);
-/* <url|label>; the label in a code span. Only http and https; else just the label. */
+/* A link in a code span. Only http and https; else just the label. */
 void mrkdwn_link(struct mrkdwn *m, const char *url, const char *label, size_t max);
 /* A time as the reader's Slack shows it. */
 void mrkdwn_time(struct mrkdwn *m, long long usec);

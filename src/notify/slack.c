@@ -224,7 +224,7 @@ static void render_suspect(struct mrkdwn *m, const struct notice *notice, const 
         mrkdwn_code(m, commit->author_name, NAME_SHOWN_MAX);
         mrkdwn_markup(m, suspect->live.observed ? ", arrived " : ", committed ");
         mrkdwn_time(m, suspect->live.observed ? suspect->live.seen_usec : commit->commit_usec);
-        const char *separator = "\nIt ";
+        const char *separator = "\nEvidence: ";
         for (int i = 0; i < RV_EVIDENCE_MAX; i++)
                 if (suspect->evidence & (1U << i)) {
                         mrkdwn_markup(m, "%s%s", separator, rv_evidence_explain((enum rv_evidence)i));
@@ -251,8 +251,9 @@ static void render_culprit(struct mrkdwn *m, const struct notice *notice) {
                 render_suspect(m, notice, &incident->suspects[0]);
                 shown = 1;
         }
-        if (incident->n_suspects > shown)
-                mrkdwn_markup(m, "%zu other candidates", incident->n_suspects - shown);
+        size_t others = incident->n_suspects - shown;
+        if (others > 0)
+                mrkdwn_markup(m, "%zu other %s", others, others == 1 ? "candidate" : "candidates");
 }
 
 static void render_revert(struct mrkdwn *m, const struct notice *notice) {
