@@ -65,7 +65,8 @@ int rv_pathspec_check(const char *pattern, struct rv_error *err) {
         return 0;
 }
 
-/* As `*` in a name is matched: on a mismatch, the last "**" takes one component more. */
+/* As `*` in a name is matched: on a mismatch, the last "**" takes one component more. One at the pattern's end is not
+ * reached when no component is left, so it takes at least one. */
 static bool match_wildcards(const char *pattern, const char *path) {
         const char *after_star = NULL, *star_path = NULL;
         struct component p, s;
@@ -74,8 +75,6 @@ static bool match_wildcards(const char *pattern, const char *path) {
                 const char *here = path;
                 if (next(&pattern, &p)) {
                         if (is_double_star(&p)) {
-                                if (*pattern == '\0')
-                                        return true; /* at the end, and at least one component is left */
                                 after_star = pattern;
                                 star_path = here;
                                 continue;

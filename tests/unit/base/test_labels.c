@@ -156,7 +156,6 @@ static void goes_through_json(void **state) {
         (void)state;
         assert_int_equal(rv_labels_from_json(&b, json, NULL, NULL), 0);
         assert_true(rv_labels_equal(a, b));
-        rv_labels_unref(b);
 }
 
 static void counts_references(void **state) {
