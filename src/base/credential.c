@@ -89,7 +89,7 @@ static int check_content(char *secret, size_t n, struct rv_error *err) {
 }
 
 static int read_file(const char *path, char **ret, struct rv_error *err) {
-        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY );
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         const size_t size = RV_CREDENTIAL_BYTES_MAX + 2;
         struct stat st;
 
