@@ -1,0 +1,269 @@
+/* The HTTP server: connections, their limits and deadlines.
+ *
+ * libmicrohttpd parses and writes; it is given connections that are accepted here, and run when its epoll descriptor
+ * says so. That descriptor is edge-triggered inside, so that what it has left to do must be asked for after each run.
+ * Its own timeout counts inactivity only: a request's whole time is limited here, by shutdown() of the socket, which it
+ * then sees as the peer's end. When all places are taken, the connection that has been idle for longest gives way, else
+ * the one that has been at its head for longest: who sends slowly yields to who sends at once. */
+
+#include "http/server_internal.h"
+#include "revertd/clock.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <utlist.h>
+
+enum {
+        ACCEPT_MAX = 32, /* connections taken in one turn of the loop */
+        DEADLINE_ACCURACY_MSEC = 100,
+};
+
+/* -- deadlines -- */
+
+static int set_deadlines(struct rv_http_server *server, int64_t usec) {
+        server->deadlines_usec = usec;
+        if (usec == RV_USEC_INFINITY)
+                return sd_event_source_set_enabled(server->deadlines, SD_EVENT_OFF);
+        int r = sd_event_source_set_time(server->deadlines, (uint64_t)usec);
+        return r < 0 ? r : sd_event_source_set_enabled(server->deadlines, SD_EVENT_ONESHOT);
+}
+
+static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
+        struct rv_http_server *server = userdata;
+        int64_t now_usec = rv_clock_monotonic_usec(), next_usec = RV_USEC_INFINITY;
+        struct connection *c;
+
+        (void)source;
+        (void)usec;
+        for (int kind = 0; kind < 2; kind++)
+                for (enum phase phase = 0; phase < PHASE_MAX; phase++)
+                        DL_FOREACH (server->connections[kind][phase], c) {
+                                if (c->deadline_usec > now_usec) {
+                                        if (c->deadline_usec < next_usec)
+                                                next_usec = c->deadline_usec;
+                                        continue;
+                                }
+                                if (phase != PHASE_IDLE)
+                                        server->metrics.timed_out++;
+                                c->deadline_usec = RV_USEC_INFINITY;
+                                shutdown(c->fd, SHUT_RDWR);
+                        }
+        return set_deadlines(server, next_usec);
+}
+
+/* -- connections -- */
+
+static void evict(struct rv_http_server *server, bool is_local) {
+        struct connection *victim = server->connections[is_local][PHASE_IDLE];
+
+        if (!victim)
+                victim = server->connections[is_local][PHASE_HEAD];
+        if (victim)
+                shutdown(victim->fd, SHUT_RDWR);
+}
+
+void connection_set_phase(struct connection *connection, enum phase phase) {
+        struct rv_http_server *server = connection->server;
+        struct connection **lists = server->connections[connection->is_local];
+        size_t *n_idle = &server->n_idle[connection->is_local];
+
+        DL_DELETE(lists[connection->phase], connection);
+        *n_idle -= connection->phase == PHASE_IDLE;
+        connection->phase = phase;
+        DL_APPEND(lists[phase], connection);
+        *n_idle += phase == PHASE_IDLE;
+        /* What is busy keeps the deadline that it had as a head. */
+        if (phase != PHASE_BUSY)
+                connection->deadline_usec =
+                        rv_clock_monotonic_usec() +
+                        (phase == PHASE_IDLE ? server->limits.idle_usec : server->limits.request_usec);
+        if (connection->deadline_usec < server->deadlines_usec)
+                (void)set_deadlines(server, connection->deadline_usec);
+        if (*n_idle > server->limits.idle_max[connection->is_local])
+                evict(server, connection->is_local);
+}
+
+static struct connection *connection_new(struct rv_http_server *server, int fd, bool is_local) {
+        struct connection *connection = calloc(1, sizeof(*connection));
+
+        if (!connection)
+                return NULL;
+        connection->server = server;
+        connection->fd = fd;
+        connection->is_local = is_local;
+        DL_APPEND(server->connections[is_local][PHASE_HEAD], connection);
+        server->n_connections[is_local]++;
+        server->metrics.connections++;
+        connection_set_phase(connection, PHASE_HEAD);
+        return connection;
+}
+
+static void pause_accepting(struct rv_http_server *server, bool is_local, bool is_paused) {
+        if (server->is_paused[is_local] == is_paused)
+                return;
+        server->is_paused[is_local] = is_paused;
+        for (size_t i = 0; i < server->n_listeners; i++)
+                if (server->listener[i].is_local == is_local)
+                        (void)sd_event_source_set_enabled(server->listener[i].source,
+                                                          is_paused ? SD_EVENT_OFF : SD_EVENT_ON);
+}
+
+static void connection_free(struct connection *connection) {
+        struct rv_http_server *server = connection->server;
+        bool is_local = connection->is_local;
+
+        request_done(connection);
+        DL_DELETE(server->connections[is_local][connection->phase], connection);
+        server->n_idle[is_local] -= connection->phase == PHASE_IDLE;
+        server->n_connections[is_local]--;
+        server->metrics.connections--;
+        pause_accepting(server, is_local, false);
+        free(connection);
+}
+
+void connection_on_notify(void *userdata, struct MHD_Connection *mhd, void **context,
+                          enum MHD_ConnectionNotificationCode what) {
+        struct rv_http_server *server = userdata;
+
+        (void)mhd;
+        if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+                *context = server->accepted;
+                server->accepted = NULL;
+        } else if (*context)
+                connection_free(*context);
+}
+
+/* -- libmicrohttpd on the loop -- */
+
+static void run_daemon(struct rv_http_server *server, struct MHD_Daemon *daemon) {
+        MHD_UNSIGNED_LONG_LONG msec;
+
+        MHD_run(daemon);
+        if (MHD_get_timeout(daemon, &msec) != MHD_YES)
+                return;
+        if (msec == 0)
+                (void)sd_event_source_set_enabled(server->kick, SD_EVENT_ONESHOT);
+        else {
+                (void)sd_event_source_set_time_relative(server->timer, msec * (uint64_t)RV_USEC_PER_MSEC);
+                (void)sd_event_source_set_enabled(server->timer, SD_EVENT_ONESHOT);
+        }
+}
+
+static void run_daemons(struct rv_http_server *server) {
+        for (int kind = 0; kind < 2; kind++)
+                if (server->daemon[kind])
+                        run_daemon(server, server->daemon[kind]);
+}
+
+static int on_daemon_io(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+        struct rv_http_server *server = userdata;
+
+        (void)fd;
+        (void)events;
+        run_daemon(server, server->daemon[source == server->daemon_io[1]]);
+        return 0;
+}
+
+static int on_kick(sd_event_source *source, void *userdata) {
+        (void)source;
+        run_daemons(userdata);
+        return 0;
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        (void)source;
+        (void)usec;
+        run_daemons(userdata);
+        return 0;
+}
+
+static void take_connection(struct rv_http_server *server, int fd, bool is_local) {
+        /* libmicrohttpd wants a peer's address; nothing here asks for it. */
+        struct sockaddr_in nobody = {.sin_family = AF_INET};
+
+        server->accepted = connection_new(server, fd, is_local);
+        if (!server->accepted) {
+                close(fd);
+                return;
+        }
+        enum MHD_Result r = MHD_add_connection(server->daemon[is_local], fd, (const struct sockaddr *)&nobody,
+                                               sizeof(nobody)); /* takes the descriptor, also where it fails */
+        if (r != MHD_YES && server->accepted)
+                connection_free(server->accepted);
+        server->accepted = NULL;
+}
+
+static int on_accept(sd_event_source *source, int listen_fd, uint32_t events, void *userdata) {
+        struct listener *listener = userdata;
+        struct rv_http_server *server = listener->server;
+        bool is_local = listener->is_local;
+
+        (void)source;
+        (void)events;
+        for (int i = 0; i < ACCEPT_MAX; i++) {
+                if (server->n_connections[is_local] >= server->limits.connections_max[is_local]) {
+                        /* On again when one is gone. */
+                        pause_accepting(server, is_local, true);
+                        evict(server, is_local);
+                        break;
+                }
+                int fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+                if (fd < 0)
+                        break;
+                take_connection(server, fd, is_local);
+        }
+        run_daemon(server, server->daemon[is_local]);
+        return 0;
+}
+
+int server_start_loop(struct rv_http_server *server, struct rv_error *err) {
+        int r;
+
+        r = sd_event_add_defer(server->event, &server->kick, on_kick, server);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(server->kick, SD_EVENT_OFF);
+        if (r >= 0)
+                r = sd_event_add_time(server->event, &server->timer, CLOCK_MONOTONIC, UINT64_MAX, RV_USEC_PER_MSEC,
+                                      on_timer, server);
+        if (r >= 0)
+                r = sd_event_add_time(server->event, &server->deadlines, CLOCK_MONOTONIC, UINT64_MAX,
+                                      DEADLINE_ACCURACY_MSEC * RV_USEC_PER_MSEC, on_deadline, server);
+        for (int kind = 0; r >= 0 && kind < 2; kind++)
+                if (server->daemon[kind]) {
+                        const union MHD_DaemonInfo *info =
+                                MHD_get_daemon_info(server->daemon[kind], MHD_DAEMON_INFO_EPOLL_FD);
+                        r = sd_event_add_io(server->event, &server->daemon_io[kind], info->epoll_fd, EPOLLIN,
+                                            on_daemon_io, server);
+                }
+        for (size_t i = 0; r >= 0 && i < server->n_listeners; i++) {
+                struct listener *listener = &server->listener[i];
+                listener->server = server;
+                r = sd_event_add_io(server->event, &listener->source, listener->fd, EPOLLIN, on_accept, listener);
+        }
+        return r < 0 ? rv_error_set(err, r, "cannot watch the HTTP server: %s", strerror(-r)) : 0;
+}
+
+const struct rv_http_server_metrics *rv_http_server_get_metrics(const struct rv_http_server *server) {
+        return &server->metrics;
+}
+
+void rv_http_server_set_limits(struct rv_http_server *server, const struct rv_http_server_limits *limits) {
+        server->limits = *limits;
+}
+
+int rv_http_server_port(const struct rv_http_server *server, size_t n) {
+        for (size_t i = 0; i < server->n_listeners; i++) {
+                struct sockaddr_storage address = {0};
+                socklen_t size = sizeof(address);
+                if (server->listener[i].is_local || n-- > 0)
+                        continue;
+                if (getsockname(server->listener[i].fd, (struct sockaddr *)&address, &size) < 0)
+                        return -errno;
+                return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
+                                                           : ((struct sockaddr_in *)&address)->sin_port);
+        }
+        return -ENOENT;
+}

@@ -1,0 +1,133 @@
+/* The parts of the HTTP server: its beginning and end (server_start.c), listening sockets (server_listen.c), connections
+ * with their limits and deadlines (server.c), one request (server_request.c), and who is asking (server_auth.c). */
+#pragma once
+
+#include "revertd/http_server.h"
+
+#include <microhttpd.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+/* What tests may set to see the limits at work without waiting for them. */
+struct rv_http_server_limits {
+        int64_t request_usec; /* a whole request, from accept or from its first line to the last byte of its answer */
+        int64_t idle_usec;    /* a kept connection between requests */
+        size_t connections_max[2]; /* by TCP, by the Unix socket */
+        size_t idle_max[2];
+        size_t bodies_bytes_max; /* all bodies under way together */
+};
+#define RV_HTTP_SERVER_LIMITS                                                                                          \
+        {                                                                                                              \
+                .request_usec = 10 * INT64_C(1000000), .idle_usec = 60 * INT64_C(1000000),                             \
+                .connections_max = {512, 64}, .idle_max = {128, 16}, .bodies_bytes_max = 16 * 1024 * 1024,             \
+        }
+enum {
+        RV_HTTP_HEAD_BYTES_MAX = 16 * 1024,
+        RV_HTTP_BODY_BYTES_MAX = 512 * 1024,
+        RV_HTTP_DISCARD_BYTES_MAX = 1024 * 1024, /* of a refused body, so that the refusal reaches the sender */
+        RV_HTTP_LISTEN_MAX = 16,
+};
+void rv_http_server_set_limits(struct rv_http_server *server, const struct rv_http_server_limits *limits);
+/* The port of the n-th TCP socket, where the configuration says 0. */
+int rv_http_server_port(const struct rv_http_server *server, size_t n);
+
+/* -- listening sockets -- */
+
+struct listener {
+        struct rv_http_server *server;
+        int fd;
+        bool is_local;
+        char *path; /* the Unix socket that we made, and its identity; NULL: not ours to remove */
+        dev_t device;
+        ino_t inode;
+        sd_event_source *source;
+};
+
+/* May others than this machine reach it? */
+bool listen_is_exposed(int fd);
+int listen_tcp(const char *address, struct listener *listener, size_t max, size_t *ret_n, struct rv_error *err);
+int listen_unix(const char *path, struct listener *listener, struct rv_error *err);
+int listen_inherited(int fd, struct listener *listener, struct rv_error *err);
+void listener_done(struct listener *listener);
+
+/* -- who is asking -- */
+
+struct auth {
+        char *username;
+        char *secret;           /* NULL: none asked for */
+        bool is_by_certificate; /* a client certificate instead */
+};
+
+enum auth_result { AUTH_OK, AUTH_NEEDS_CREDENTIAL, AUTH_NEEDS_CERTIFICATE };
+
+struct connection;
+enum auth_result auth_check(const struct auth *auth, struct MHD_Connection *mhd, bool is_local, char actor[static 128]);
+const char *auth_challenge(const struct auth *auth); /* for WWW-Authenticate */
+/* "uid 1000 (ana)" */
+void auth_name_peer(int fd, char actor[static 128]);
+
+/* -- connections -- */
+
+enum phase { PHASE_HEAD, PHASE_BUSY, PHASE_IDLE, PHASE_MAX };
+
+struct request {
+        bool has_started; /* its headers were seen */
+        bool is_malformed;
+        const struct rv_http_route *route;
+        char actor[128];
+        char *body;
+        size_t body_bytes, body_size;
+        size_t discarded_bytes;
+        int refusal; /* status; 0: none */
+        int status;  /* of the answer that was queued */
+};
+
+struct connection {
+        struct rv_http_server *server;
+        struct connection *prev, *next; /* of its kind and phase, oldest first */
+        int fd;
+        bool is_local;
+        enum phase phase;
+        int64_t deadline_usec;
+        struct request request;
+};
+
+struct rv_http_server {
+        sd_event *event;
+        struct MHD_Daemon *daemon[2]; /* for TCP (with TLS where configured), for the Unix socket */
+        sd_event_source *daemon_io[2];
+        sd_event_source *kick, *timer;
+        sd_event_source *deadlines;
+        int64_t deadlines_usec;
+
+        struct listener listener[RV_HTTP_LISTEN_MAX];
+        size_t n_listeners;
+        bool is_paused[2]; /* no more connections are taken */
+
+        struct connection *connections[2][PHASE_MAX];
+        struct connection *accepted; /* on its way into libmicrohttpd */
+        size_t n_connections[2], n_idle[2];
+        size_t bodies_bytes;
+
+        struct auth auth;
+        const struct rv_http_route *routes;
+        size_t n_routes;
+        void *userdata;
+        struct rv_http_server_limits limits;
+        struct rv_http_server_metrics metrics;
+};
+
+int server_start_loop(struct rv_http_server *server, struct rv_error *err);
+
+void connection_on_notify(void *userdata, struct MHD_Connection *mhd, void **context,
+                          enum MHD_ConnectionNotificationCode what);
+void connection_set_phase(struct connection *connection, enum phase phase);
+
+/* MHD's callbacks of one request. */
+void *request_on_uri(void *userdata, const char *uri, struct MHD_Connection *mhd);
+enum MHD_Result request_on_call(void *userdata, struct MHD_Connection *mhd, const char *url, const char *method,
+                                const char *version, const char *upload_data, size_t *upload_data_bytes,
+                                void **request);
+void request_on_completed(void *userdata, struct MHD_Connection *mhd, void **request,
+                          enum MHD_RequestTerminationCode why);
+void request_done(struct connection *connection);
