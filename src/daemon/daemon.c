@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static int submit(const struct rv_event *event, struct rv_api_outcome *ret, struct rv_error *err, void *userdata) {
         return rv_daemon_handle(userdata, event, ret, err);
@@ -54,6 +56,18 @@ static int open_store(struct rv_daemon *daemon, struct rv_error *err) {
         return r;
 }
 
+/* The default socket is there where the service manager (or root) made its folder. Someone who tries revertd out has no
+ * such folder, and has the address. */
+static bool can_have_socket(const char *path) {
+        static const char usual[] = "/run/revertd/revertd.sock", folder[] = "/run/revertd";
+
+        if (!path || strcmp(path, usual) != 0 || mkdir(folder, 0755) == 0 || access(folder, W_OK | X_OK) == 0)
+                return true;
+        rv_log(RV_LOG_WARN, RV_EV_NONE, "there is no folder for the API's Unix socket; going without it", "socket",
+               path, NULL);
+        return false;
+}
+
 static int listen_on(struct rv_daemon *daemon, struct rv_error *err) {
         struct rv_listen_config listen = daemon->parts->config->listen;
         _cleanup_free_ int *fds = NULL;
@@ -64,6 +78,8 @@ static int listen_on(struct rv_daemon *daemon, struct rv_error *err) {
                 return r;
         if (daemon->options.listen_addresses)
                 listen.addresses = daemon->options.listen_addresses;
+        if (n_fds == 0 && !can_have_socket(listen.socket))
+                listen.socket = NULL;
         r = rv_http_server_new(&daemon->server, daemon->event, &listen, daemon->parts->config->credentials_directory,
                                fds, n_fds, rv_api_routes, rv_api_n_routes, &daemon->api, err);
         daemon->api.server = daemon->server;

@@ -80,6 +80,10 @@ int rv_daemon_handle(struct rv_daemon *daemon, const struct rv_event *event, str
                 return rv_error_set(err, -EAGAIN, "%s", daemon->not_ready);
 
         int r = rv_engine_handle(daemon->engine, event, rv_clock_realtime_usec(), &step, err);
+        if (r == -ENOMEM) { /* it may be in the middle of something */
+                rv_daemon_drop_engine(daemon, "out of memory");
+                return rv_error_set(err, -EAGAIN, "out of memory");
+        }
         if (r < 0)
                 return r;
         r = commit(daemon, &step, err);

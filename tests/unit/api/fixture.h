@@ -143,6 +143,7 @@ static int fixture_setup(void **state) {
         must(rv_http_server_new(&f->server, f->event, &f->config->listen, NULL, &fd, 1, rv_api_routes, rv_api_n_routes,
                                 &f->context, &err),
              &err);
+        close(fd); /* the server has a copy */
         f->context.server = f->server;
         *state = f;
         return 0;
