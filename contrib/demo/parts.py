@@ -246,7 +246,7 @@ class Revertd:
         """text: all but where to listen and where the credentials are."""
         self.config.write_text(
             f'credentials_directory = "{self.credentials}";\n'
-            f'listen: {{ addresses = [ "127.0.0.1:{self.port}" ]; socket = "{self.socket}";'
+            f'listen: {{ address = "127.0.0.1:{self.port}"; socket = "{self.socket}";'
             ' credential = "api-token"; };\n' + text)
 
     def start(self, *extra, wait=True, env=None):
