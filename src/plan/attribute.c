@@ -163,7 +163,7 @@ int rv_attribute(const struct rv_commit *history, size_t n, int64_t onset_usec, 
                  const struct rv_labels *labels, struct rv_live (*live)(const struct rv_commit *, void *),
                  void *userdata, struct rv_attribution *ret) {
         struct rv_attribution a = {0};
-        struct undone *undone;
+        struct undone *undone = NULL;
         int r = find_undone(history, n, &undone);
 
         for (size_t i = 0; r == 0 && i < n; i++) {
