@@ -3,28 +3,34 @@
 
 #include "git/libgit2.h"
 
+enum {
+        RV_HISTORY_OUTSIDE_MAX = 512,   /* paths outside the scope are counted up to this */
+        RV_HISTORY_RECORDS_MAX = 50000, /* commits remembered */
+        RV_HISTORY_FRESH_MAX = 1000,
+};
+
 struct rv_history;
 
 int rv_history_new(struct rv_history **ret) RV_MUST_CHECK;
 struct rv_history *rv_history_free(struct rv_history *history);
-void rv_history_forget(struct rv_history *history); /* the mirror was rebuilt */
+
+/* The repository to read; it is another one after the mirror was rebuilt. */
+int rv_history_use(struct rv_history *history, git_repository *repo, struct rv_error *err) RV_MUST_CHECK;
 
 /* Commits from head down that touch the scope, newest first, into reply->commits, n_commits, n_scanned, truncated.
  * Committer times need not be in order: the walk goes on a few commits past the first one that is too old. */
-int rv_history_read(struct rv_history *history, git_repository *repo, const git_oid *head,
-                    const struct rv_git_request *request, struct rv_git_reply *reply,
-                    struct rv_error *err) RV_MUST_CHECK;
+int rv_history_read(struct rv_history *history, const git_oid *head, const struct rv_git_request *request,
+                    struct rv_git_reply *reply, struct rv_error *err) RV_MUST_CHECK;
 
 /* First-parent commits that head has and known has not, newest first, into reply->fresh. known "" gives none. */
-int rv_history_fresh(struct rv_history *history, git_repository *repo, const git_oid *head, const struct rv_oid *known,
+int rv_history_fresh(struct rv_history *history, const git_oid *head, const struct rv_oid *known,
                      struct rv_git_reply *reply, struct rv_error *err) RV_MUST_CHECK;
 
-/* The commit on head's first-parent line, committed after since_usec, that carries this incident's trailer.
+/* A commit that head reaches (by any parent), committed after since_usec, that carries this incident's trailer.
  * 1: found; 0: none. */
-int rv_history_find_incident(struct rv_history *history, git_repository *repo, const git_oid *head,
-                             const char *incident, int64_t since_usec, git_oid *ret,
-                             struct rv_error *err) RV_MUST_CHECK;
+int rv_history_find_incident(struct rv_history *history, const git_oid *head, const char *incident, int64_t since_usec,
+                             git_oid *ret, struct rv_error *err) RV_MUST_CHECK;
 
-/* One commit with all its paths, as SHOW gives it. */
-int rv_history_show(struct rv_history *history, git_repository *repo, const git_oid *id, struct rv_commit *ret,
+/* One commit with its paths, as SHOW gives it. */
+int rv_history_show(struct rv_history *history, const git_oid *id, struct rv_commit *ret,
                     struct rv_error *err) RV_MUST_CHECK;

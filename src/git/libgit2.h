@@ -3,7 +3,9 @@
 
 #include "revertd/gitwire.h"
 
+#include <errno.h>
 #include <git2.h>
+#include <stdbool.h>
 
 /* Once, at start: no configuration but the mirror's own, strict objects, bounded windows and caches. */
 int rv_libgit2_init(struct rv_error *err) RV_MUST_CHECK;
@@ -12,17 +14,19 @@ int rv_libgit2_init(struct rv_error *err) RV_MUST_CHECK;
  * mirror is then thrown away and fetched anew), else a fitting errno; never 0. `code` is libgit2's. */
 int rv_libgit2_error(struct rv_error *err, int code, const char *fmt, ...) RV_PRINTF(3, 4);
 
+/* Whether an error means that the mirror is damaged. */
+static inline bool rv_libgit2_is_damage(int error) {
+        return error == -EBADMSG || error == -EUCLEAN;
+}
+
 void rv_oid_from_git(struct rv_oid *ret, const git_oid *id);
 int rv_oid_to_git(git_oid *ret, const struct rv_oid *id) RV_MUST_CHECK; /* -EINVAL: not a whole id */
 
-enum {
-        RV_COMMIT_BYTES_MAX = 1 << 20, /* a commit object */
-        RV_TREE_BYTES_MAX = 32 << 20,  /* one tree object */
-};
+enum { RV_COMMIT_BYTES_MAX = 1 << 20 };
 
-/* Look up after asking for the size: an object over its cap is -E2BIG. Caller frees *ret. */
+/* Look up after asking for the size. -E2BIG: over the cap; -ENOENT: no such object; -EINVAL: no commit. Caller frees
+ * *ret. */
 int rv_commit_lookup(git_commit **ret, git_repository *repo, const git_oid *id, struct rv_error *err) RV_MUST_CHECK;
-int rv_tree_lookup(git_tree **ret, git_repository *repo, const git_oid *id, struct rv_error *err) RV_MUST_CHECK;
 
 #define RV_LIBGIT2_CLEANUP(type)                                                                                       \
         static inline void rv_##type##_freep(type **p) {                                                               \

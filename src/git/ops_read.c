@@ -1,0 +1,178 @@
+#include "git/ops.h"
+
+#include "revertd/cleanup.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { PREFIX_DIGITS_MIN = 4 };
+
+int rv_op_say(struct rv_git_reply *reply, enum rv_git_outcome outcome, const char *fmt, ...) {
+        char *message = NULL;
+        va_list args;
+        int n;
+
+        va_start(args, fmt);
+        n = vasprintf(&message, fmt, args);
+        va_end(args);
+        if (n < 0)
+                return -ENOMEM;
+        free(reply->message);
+        reply->message = message;
+        reply->outcome = outcome;
+        return 0;
+}
+
+int rv_op_read_branch(struct rv_worker *worker, struct rv_git_reply *reply, git_oid *ret_head, struct rv_error *err) {
+        int r;
+
+        r = rv_mirror_sync(worker->mirror, worker->deadline_usec, ret_head, err);
+        if (r < 0)
+                return r;
+        rv_oid_from_git(&reply->head, ret_head);
+        return 0;
+}
+
+int rv_op_contains(struct rv_worker *worker, const git_oid *head, const git_oid *commit, struct rv_error *err) {
+        git_repository *repo = rv_mirror_repository(worker->mirror);
+        _cleanup_git_(odb) git_odb *odb = NULL;
+        int r;
+
+        if (git_oid_equal(head, commit))
+                return 1;
+        r = git_repository_odb(&odb, repo);
+        if (r < 0)
+                return rv_libgit2_error(err, r, "no object database");
+        if (!git_odb_exists(odb, commit))
+                return 0;
+        r = git_graph_descendant_of(repo, head, commit);
+        if (r < 0)
+                return rv_libgit2_error(err, r, "history of the branch");
+        return r;
+}
+
+int rv_op_sync(struct rv_worker *worker, const struct rv_git_request *request, struct rv_git_reply *reply,
+               struct rv_error *err) {
+        git_oid head;
+        int r;
+
+        r = rv_op_read_branch(worker, reply, &head, err);
+        if (r < 0)
+                return r;
+        return rv_history_fresh(worker->history, &head, &request->known, reply, err);
+}
+
+int rv_op_history(struct rv_worker *worker, const struct rv_git_request *request, struct rv_git_reply *reply,
+                  struct rv_error *err) {
+        git_oid head;
+        int r;
+
+        r = rv_op_read_branch(worker, reply, &head, err);
+        if (r == 0)
+                r = rv_history_fresh(worker->history, &head, &request->known, reply, err);
+        if (r == 0)
+                r = rv_history_read(worker->history, &head, request, reply, err);
+        return r;
+}
+
+int rv_op_check(struct rv_worker *worker, const struct rv_git_request *request, struct rv_git_reply *reply,
+                struct rv_error *err) {
+        git_oid head, commit;
+        int r;
+
+        if (rv_oid_to_git(&commit, &request->commit) < 0)
+                return rv_error_set(err, -EINVAL, "the request names no commit");
+        r = rv_op_read_branch(worker, reply, &head, err);
+        if (r == 0)
+                r = rv_op_contains(worker, &head, &commit, err);
+        if (r < 0)
+                return r;
+        reply->contained = r;
+        return 0;
+}
+
+/* HEAD, HEAD~n: along the first parents. 1: found. */
+static int resolve_head(struct rv_worker *worker, const char *revision, const git_oid *head, git_oid *ret,
+                        struct rv_error *err) {
+        git_repository *repo = rv_mirror_repository(worker->mirror);
+        _cleanup_git_(commit) git_commit *commit = NULL;
+        _cleanup_git_(commit) git_commit *ancestor = NULL;
+        unsigned long n = 0;
+        char *end = NULL;
+        int r;
+
+        if (revision[0] == '~') {
+                n = strtoul(revision + 1, &end, 10);
+                if (end == revision + 1 || *end || n > RV_COMMITS_MAX)
+                        return 0;
+        } else if (revision[0])
+                return 0;
+        r = rv_commit_lookup(&commit, repo, head, err);
+        if (r < 0)
+                return r;
+        r = git_commit_nth_gen_ancestor(&ancestor, commit, (unsigned)n);
+        if (r == GIT_ENOTFOUND)
+                return 0;
+        if (r < 0)
+                return rv_libgit2_error(err, r, "history of the branch");
+        *ret = *git_commit_id(ancestor);
+        return 1;
+}
+
+/* 1: found; 0: not found, or not the only one. */
+static int resolve_id(struct rv_worker *worker, const char *revision, git_oid *ret, struct rv_error *err) {
+        size_t n = strspn(revision, "0123456789abcdefABCDEF");
+        git_commit *commit = NULL;
+        git_oid prefix;
+        int r;
+
+        if (n < PREFIX_DIGITS_MIN || n > GIT_OID_HEXSZ || revision[n] || git_oid_fromstrn(&prefix, revision, n) < 0)
+                return 0;
+        r = git_commit_lookup_prefix(&commit, rv_mirror_repository(worker->mirror), &prefix, n);
+        if (r == GIT_ENOTFOUND || r == GIT_EAMBIGUOUS)
+                return 0;
+        if (r < 0)
+                return rv_libgit2_error(err, r, "looking up \"%s\"", revision);
+        *ret = *git_commit_id(commit);
+        git_commit_free(commit);
+        return 1;
+}
+
+static int resolve(struct rv_worker *worker, const char *revision, const git_oid *head, git_oid *ret,
+                   struct rv_error *err) {
+        int r;
+
+        if (strncmp(revision, "HEAD", 4) == 0)
+                return resolve_head(worker, revision + 4, head, ret, err);
+        r = resolve_id(worker, revision, ret, err);
+        return r == 1 ? rv_op_contains(worker, head, ret, err) : r;
+}
+
+int rv_op_show(struct rv_worker *worker, const struct rv_git_request *request, struct rv_git_reply *reply,
+               struct rv_error *err) {
+        git_oid head, id;
+        int r;
+
+        if (!request->revision)
+                return rv_error_set(err, -EINVAL, "the request names no revision");
+        r = rv_op_read_branch(worker, reply, &head, err);
+        if (r == 0)
+                r = resolve(worker, request->revision, &head, &id, err);
+        if (r < 0)
+                return r;
+        if (r == 0)
+                return rv_op_say(reply, RV_GIT_NOT_FOUND,
+                                 "\"%s\" names no commit on the branch, or more than one (a commit is named by its id, "
+                                 "the id's first %d or more digits, or HEAD~n)",
+                                 request->revision, PREFIX_DIGITS_MIN);
+        reply->commits = calloc(1, sizeof(*reply->commits));
+        if (!reply->commits)
+                return rv_error_oom(err);
+        r = rv_history_show(worker->history, &id, reply->commits, err);
+        if (r < 0)
+                return r;
+        reply->n_commits = 1;
+        return 0;
+}

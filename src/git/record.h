@@ -1,0 +1,37 @@
+/* What is remembered of a commit: enough to tell whether it touched a scope without reading it again. */
+#pragma once
+
+#include "git/libgit2.h"
+
+struct rv_record {
+        git_oid id, tree, parent;
+        bool has_parent; /* its first one */
+        int64_t commit_usec;
+        char *incident; /* trailer Revertd-Incident; NULL: none */
+        bool touched_known;
+        bool many;   /* it touched more than RV_RECORD_PATHS_MAX paths; they are not kept */
+        char *paths; /* raw bytes, each NUL-terminated, one after the other */
+        size_t paths_bytes;
+};
+enum { RV_RECORD_PATHS_MAX = 512 };
+
+struct rv_records;
+int rv_records_new(struct rv_records **ret, size_t max) RV_MUST_CHECK;
+struct rv_records *rv_records_free(struct rv_records *records);
+void rv_records_clear(struct rv_records *records);
+
+/* Lent until `max` others were asked for. Reads the commit the first time. -ENOENT: there is no such commit. */
+int rv_records_get(struct rv_records *records, git_repository *repo, const git_oid *id, struct rv_record **ret,
+                   struct rv_error *err) RV_MUST_CHECK;
+
+struct rv_touched {
+        char **paths; /* inside, valid UTF-8, at most RV_COMMIT_PATHS_MAX */
+        size_t n_paths;
+        size_t n_inside, n_outside; /* outside: at most RV_HISTORY_OUTSIDE_MAX */
+};
+void rv_touched_done(struct rv_touched *touched);
+
+/* What the commit changed against its first parent, in and out of the scope (n_scope 0: all is in). */
+int rv_records_touched(struct rv_records *records, git_repository *repo, git_odb *odb, const git_oid *id,
+                       const char *const *scope, size_t n_scope, struct rv_touched *ret,
+                       struct rv_error *err) RV_MUST_CHECK;
