@@ -34,7 +34,7 @@ struct tale {
 
 static struct rv_labels *tale_labels(const struct tale *tale) {
         struct rv_label label[RV_LABELS_MAX];
-        static char name[RV_LABELS_MAX][16];
+        static char name[RV_LABELS_MAX][32];
         for (size_t i = 0; i < tale->n_labels; i++) {
                 snprintf(name[i], sizeof(name[i]), "label%zu", i);
                 label[i] = (struct rv_label){name[i], tale->text};
