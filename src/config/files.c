@@ -18,6 +18,13 @@ static int check_regular(const struct stat *st, struct rv_error *err) {
         return 0;
 }
 
+size_t rv_file_close_text(char *text, size_t n) {
+        if (n == 0 || text[n - 1] != '\n')
+                text[n++] = '\n';
+        text[n] = '\0';
+        return n;
+}
+
 int rv_file_read(struct rv_file *ret, const char *path, struct rv_error *err) {
         /* Not blocking, for the sake of a FIFO, which is refused after it is open. */
         _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -44,9 +51,7 @@ int rv_file_read(struct rv_file *ret, const char *path, struct rv_error *err) {
                 if (n > RV_CONFIG_FILE_BYTES_MAX)
                         return rv_error_set(err, -EINVAL, "is larger than %d KiB", RV_CONFIG_FILE_BYTES_MAX / 1024);
         }
-        /* libconfig takes a comment in the last line only if the line has an end. */
-        text[n] = '\n';
-        text[n + 1] = '\0';
+        n = rv_file_close_text(text, n);
         *ret = (struct rv_file){.text = RV_TAKE(text), .n = n, .device = st.st_dev, .inode = st.st_ino};
         return 0;
 }

@@ -227,13 +227,12 @@ int rv_config_load(struct rv_config **ret, const char *path, struct rv_config_er
 
 int rv_config_load_text(struct rv_config **ret, const char *name, const char *text, size_t n,
                         struct rv_config_errors *errors) {
-        struct loading loading = {.directory = strdup("/")};
+        struct loading loading = {.directory = strdup("")};
         _cleanup_free_ char *copy = malloc(n + 2);
         if (!loading.directory || !copy)
                 return end(&loading, -ENOMEM, ret, errors);
         memcpy(copy, text, n);
-        copy[n] = '\n';
-        copy[n + 1] = '\0';
+        n = rv_file_close_text(copy, n);
         int r = begin(&loading, name);
         if (r == 0)
                 r = read_text(&loading, copy, n, false);

@@ -1,0 +1,315 @@
+/* What is refused, and in which words. */
+#include "config/load.h"
+
+#include "revertd/cleanup.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define FLEET "repositories: ( { name = \"fleet\"; url = \"/srv/fleet.git\"; } );"
+#define PROD "prometheus: ( { name = \"prod\"; url = \"http://p\"; } );"
+#define BASE FLEET PROD
+#define RULE "rules: ( { name = \"r\"; expr = \"up\"; breach = \"< 1\"; paths = \"x\"; "
+#define ALERTS "rules: ( { name = \"r\"; match = \"a=b\"; paths = \"x\"; "
+
+static void assert_refused(const char *text, size_t n, const char *const *want, size_t n_want) {
+        struct rv_config *config = NULL;
+        struct rv_config_errors errors = {0};
+        int r = rv_config_load_text(&config, "f", text, n, &errors);
+        bool same = r == -EINVAL && errors.n == n_want;
+        for (size_t i = 0; i < n_want && same; i++)
+                same = strcmp(errors.text[i], want[i]) == 0;
+        if (!same) {
+                print_error("%s\n", text);
+                for (size_t i = 0; i < errors.n; i++)
+                        print_error("  %s\n", errors.text[i]);
+                fail_msg("wanted %zu, first: %s", n_want, want[0]);
+        }
+        assert_null(config);
+        rv_config_errors_done(&errors);
+        assert_null(errors.text);
+}
+
+struct refused {
+        const char *text;
+        const char *want;
+};
+
+static void assert_each_refused(const struct refused *cases, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                assert_refused(cases[i].text, strlen(cases[i].text), &cases[i].want, 1);
+}
+
+static void test_what_libconfig_would_let_pass(void **state) {
+        static const struct refused cases[] = {
+                {"budget = 99999999999;", "f:1: 99999999999 is too large a number"},
+                {"\nbudget = 2147483648;", "f:2: 2147483648 is too large a number"},
+                {"budget = -2147483649;", "f:1: -2147483649 is too large a number"},
+                {"budget = 0xFFFFFFFF;", "f:1: 0xFFFFFFFF is too large a number"},
+                {"budget = 99999999999999999999L;", "f:1: 99999999999999999999L is too large a number"},
+                {"budget = 5000000000L;", "f:1: budget: 5000000000 is out of range: 0 to 1000"},
+                {"budget = 1e999;", "f:1: 1e999 is too large a number"},
+                {"budget = 010;", "f:1: 010: a number has no leading zeros"},
+                {"budget = 15s;", "f:1: 15s is not a number; text stands in quotes, a duration too: \"15s\""},
+                {"budget = 1e0;", "f:1: budget: a whole number is wanted, not a number"},
+                {"@include \"/etc\"", "f:1: @include is not supported: rule_files reads further files"},
+                {"/* x\n */ @include \"/dev/stdin\"", "f:2: @include is not supported: rule_files reads further files"},
+                {"\xEF\xBB\xBF"
+                 "budget = 1;",
+                 "f:1: begins with a byte order mark: save the file as plain UTF-8, without one"},
+                {"\n\nx = \"\xff\";", "f:3: is not valid UTF-8"},
+                {"external_url = \"http://a\\x00b\";", "f:1: \\x00 in a string"},
+                {"budget = 1;\n/* x\n\n", "f:2: a comment begins here and has no end"},
+                {"\nexternal_url = \"x;\n\n", "f:2: a string begins here and has no end"},
+                {"a = ((((((((((((((((( 1 )))))))))))))))));", "f:1: groups and lists more than 16 deep"},
+        };
+        static const char nul[] = "budget = 1;\n# \0";
+        static const char *const nul_want = "f:2: holds a NUL byte: this is no text file";
+        (void)state;
+        assert_each_refused(cases, RV_ARRAY_SIZE(cases));
+        assert_refused(nul, sizeof(nul) - 1, &nul_want, 1);
+}
+
+static void test_a_group_too_large_for_libconfig(void **state) {
+        static const char *const want = "f:257: more than 256 settings in one group";
+        char *text = NULL;
+        size_t n = 0;
+        FILE *f = open_memstream(&text, &n);
+        (void)state;
+        for (int i = 0; i < 300; i++)
+                fprintf(f, "k%d = 1;\n", i);
+        fclose(f);
+        assert_refused(text, n, &want, 1);
+        free(text);
+}
+
+static void test_syntax_errors_show_the_line(void **state) {
+        static const struct refused cases[] = {
+                {"budget = 1;\n  budget == 2; # here\n", "f:2: syntax error at or before: budget == 2; # here"},
+                {"listen: {\n budget = 1;\n", "f:3: syntax error; is something left open above?"},
+                {"budget = 1; budget = 2;", "f:1: syntax error at or before: budget = 1; budget = 2;"},
+                {"budget = yes;", "f:1: syntax error at or before: budget = yes;"},
+        };
+        (void)state;
+        assert_each_refused(cases, RV_ARRAY_SIZE(cases));
+}
+
+static void test_keys_and_types(void **state) {
+        static const struct refused cases[] = {
+                {"buget = 3;", "f:1: buget: unknown key; did you mean budget?"},
+                {"repositores: ();", "f:1: repositores: unknown key; did you mean repositories?"},
+                {"colour = 1;", "f:1: colour: unknown key"},
+                {"listen: { adress = \":1\"; };", "f:1: listen: adress: unknown key; did you mean address?"},
+                {BASE RULE "intreval = \"1s\"; } );", "f:1: rule r: intreval: unknown key; did you mean interval?"},
+                {"budget = \"4\";", "f:1: budget: a whole number is wanted, not a string"},
+                {"budget = true;", "f:1: budget: a whole number is wanted, not true or false"},
+                {"budget = -1;", "f:1: budget: -1 is out of range: 0 to 1000"},
+                {"retention = 90;", "f:1: retention: a string in quotes (duration) is wanted, not a number"},
+                {"retention = \"90\";", "f:1: retention: '90' is no duration: \"30s\", \"5m\", \"1h30m\", \"7d\""},
+                {"retention = \"1h\";", "f:1: retention: 1h is out of range: 1d to 10y"},
+                {"retention = \"200y\";", "f:1: retention: 200y is out of range: 1d to 10y"},
+                {"rule_files = { };",
+                 "f:1: rule_files: a string in quotes (list of file patterns) is wanted, not a group { }"},
+                {"rule_files = [ 1 ];",
+                 "f:1: rule_files: a string in quotes (list of file patterns) is wanted, not a number"},
+                {"external_url = \"\";", "f:1: external_url: is empty"},
+                {"listen = 1;", "f:1: listen: a group { } is wanted, not a number"},
+                {"rules = [ ];", "f:1: rule: a list of groups ( { }, \xe2\x80\xa6 ) is wanted, not an array [ ]"},
+                {"rules = ( 1 );", "f:1: rule: a group { } is wanted, not a number"},
+                {"defaults = 1;", "f:1: defaults: a group { } is wanted, not a number"},
+                {"defaults: { expr = \"up\"; };", "f:1: defaults: expr: belongs in a rule, not in defaults"},
+                {"defaults: { mode = \"push\"; };",
+                 "f:1: defaults: mode: 'push' is none of: observe, approve, enforce"},
+                {"prometheus: ( { name = \"p\"; } );", "f:1: prometheus p: url: is missing"},
+                {"receivers: ( { name = \"s\"; type = \"slack\"; } );", "f:1: receiver s: credential: is missing"},
+                {"receivers: ( { name = \"s\"; type = \"irc\"; credential = \"x\"; } );",
+                 "f:1: receiver s: type: 'irc' is none of: slack"},
+                {"repositories: ( { name = \"a/b\"; url = \"/x\"; } );",
+                 "f:1: repository: name: 'a/b' is no name: letters, digits, '.', '_' and '-' only"},
+        };
+        (void)state;
+        assert_each_refused(cases, RV_ARRAY_SIZE(cases));
+}
+
+static void test_groups_that_do_not_fit_together(void **state) {
+        static const struct refused cases[] = {
+                {"listen: { address = \"0.0.0.0:80\"; };",
+                 "f:1: listen: address: '0.0.0.0:80' is reachable from other machines: that needs credential or "
+                 "client_ca_file"},
+                {"listen: { address = [ \"127.0.0.1:1\", \":2\" ]; };",
+                 "f:1: listen: address: ':2' is reachable from other machines: that needs credential or "
+                 "client_ca_file"},
+                {"listen: { cert_file = \"c\"; };", "f:1: listen: cert_file: needs key_credential, its private key"},
+                {"listen: { key_credential = \"c\"; };",
+                 "f:1: listen: key_credential: needs cert_file, its certificate"},
+                {"listen: { username = \"c\"; };", "f:1: listen: username: needs credential, its password"},
+                {"listen: { client_ca_file = \"c\"; };",
+                 "f:1: listen: client_ca_file: needs cert_file: there are client certificates only in TLS"},
+                {"prometheus: ( { name = \"p\"; url = \"http://p\"; username = \"c\"; } );",
+                 "f:1: prometheus p: username: needs credential, its password"},
+                {"prometheus: ( { name = \"p\"; url = \"http://p\"; cert_file = \"c\"; } );",
+                 "f:1: prometheus p: cert_file: needs key_credential, its private key"},
+                {"repositories: ( { name = \"a\"; url = \"git@h:x\"; } );",
+                 "f:1: repository a: known_hosts: is missing: an SSH remote is known by its host key"},
+                {"repositories: ( { name = \"a\"; url = \"/x\"; },\n{ name = \"a\"; url = \"/y\"; } );",
+                 "f:2: repository a: the name is taken: f:1 has it"},
+        };
+        (void)state;
+        assert_each_refused(cases, RV_ARRAY_SIZE(cases));
+}
+
+static void test_rules_that_cannot_be(void **state) {
+        static const struct refused cases[] = {
+                {BASE "rules: ( { name = \"r\"; paths = \"x\"; } );", "f:1: rule r: has neither expr nor match"},
+                {BASE RULE "match = \"a=b\"; } );", "f:1: rule r: match: a rule has expr or match, not both"},
+                {BASE RULE "confirm = \"up\"; } );", "f:1: rule r: confirm: is for rules with match"},
+                {BASE ALERTS "require = \"up\"; } );", "f:1: rule r: require: is for rules with expr"},
+                {BASE ALERTS "for = \"1m\"; } );", "f:1: rule r: for: is for rules with expr"},
+                {BASE ALERTS "breach = \"> 1\"; } );", "f:1: rule r: breach: is for rules with expr or confirm"},
+                {BASE ALERTS "confirm = \"up\"; } );", "f:1: rule r: breach: is missing: confirm needs it"},
+                {BASE "rules: ( { name = \"r\"; expr = \"up\"; paths = \"x\"; } );",
+                 "f:1: rule r: breach: is missing: expr needs it"},
+                {BASE "rules: ( { name = \"r\"; expr = \" \"; breach = \"> 1\"; paths = \"x\"; } );",
+                 "f:1: rule r: expr: is empty"},
+                {BASE "rules: ( { name = \"r\"; expr = \"up\"; breach = \"=> 1\"; paths = \"x\"; } );",
+                 "f:1: rule r: breach: '=> 1' is no threshold: >, >=, <, <=, == or != and a number"},
+                {BASE "rules: ( { name = \"r\"; expr = \"up\"; breach = \"> 0,5\"; paths = \"x\"; } );",
+                 "f:1: rule r: breach: '> 0,5': '0,5' is not a number"},
+                {BASE "rules: ( { name = \"r\"; expr = \"up\"; breach = \"> NaN\"; paths = \"x\"; } );",
+                 "f:1: rule r: breach: '> NaN': 'NaN' is not a number"},
+                {BASE "rules: ( { name = \"r\"; expr = \"up\"; breach = \">\"; paths = \"x\"; } );",
+                 "f:1: rule r: breach: '>': '' is not a number"},
+                {BASE "rules: ( { name = \"r\"; expr = \"up\"; breach = \"< 1\"; } );",
+                 "f:1: rule r: paths: is missing"},
+                {BASE "rules: ( { name = \"r\"; expr = \"up\"; breach = \"< 1\"; paths = [ ]; } );",
+                 "f:1: rule r: paths: is empty"},
+                {BASE "rules: ( { name = \"r\"; match = ( ); paths = \"x\"; } );", "f:1: rule r: match: is empty"},
+                {BASE RULE "repository = \"flet\"; } );",
+                 "f:1: rule r: repository: there is no repository named 'flet'"},
+                {BASE RULE "prometheus = \"p\"; } );", "f:1: rule r: prometheus: there is no prometheus named 'p'"},
+                {BASE RULE "receivers = \"ops\"; } );", "f:1: rule r: receivers: there is no receiver named 'ops'"},
+                {PROD RULE "} );", "f:1: rule r: repository: is missing, and there is none"},
+                {FLEET RULE "} );", "f:1: rule r: prometheus: is missing, and there is none"},
+                {"repositories: ( { name = \"a\"; url = \"/a\"; }, { name = \"b\"; url = \"/b\"; } );" PROD RULE "} );",
+                 "f:1: rule r: repository: is missing, and there are several"},
+                {BASE RULE "window = \"7h\"; } );", "f:1: rule r: window: window (7h) is longer than max_age (6h)"},
+                {BASE RULE "\nmax_age = \"1m\"; } );",
+                 "f:2: rule r: max_age: window (30m) is longer than max_age (1m)"},
+                {BASE RULE "recover = \"1h\"; } );",
+                 "f:1: rule r: recover: recover (1h) is longer than verify_timeout (15m)"},
+                {BASE RULE "summary = \"{{ $value \"; } );", NULL},
+                {BASE
+                 "rules: ( { name = \"r\"; expr = \"up\"; breach = \"< 1\"; paths = \"../{{ $labels.app }}\"; } );",
+                 NULL},
+                {BASE "rules: ( { name = \"r\"; expr = \"up\"; breach = \"< 1\"; paths = \"/etc\"; } );", NULL},
+                {BASE "rules: ( { name = \"r\"; expr = \"up\"; breach = \"< 1\"; paths = \"a//b\"; } );", NULL},
+        };
+        (void)state;
+        for (size_t i = 0; i < RV_ARRAY_SIZE(cases); i++) {
+                if (cases[i].want) {
+                        assert_each_refused(&cases[i], 1);
+                        continue;
+                }
+                /* Here the words are those of the template and the path pattern. */
+                struct rv_config *config = NULL;
+                struct rv_config_errors errors = {0};
+                assert_int_equal(rv_config_load_text(&config, "f", cases[i].text, strlen(cases[i].text), &errors),
+                                 -EINVAL);
+                assert_int_equal(errors.n, 1);
+                assert_int_equal(strncmp(errors.text[0], "f:1: rule r: ", strlen("f:1: rule r: ")), 0);
+                rv_config_errors_done(&errors);
+        }
+}
+
+static void test_all_in_one_pass(void **state) {
+        static const char text[] = "budget = 5000;\n"
+                                   "repositories: (\n"
+                                   "  { name = \"fleet\"; url = \"ftp://x\"; },\n"
+                                   "  { name = \"fleet\"; branch = \"a..b\"; url = \"/x\"; } );\n"
+                                   "rules: (\n"
+                                   "  { name = \"r\"; repository = \"fleet\";\n"
+                                   "    match = [ \"a=b\",\n"
+                                   "      \"a=~(\" ];\n"
+                                   "    paths = \"x\";\n"
+                                   "    hold = \"2d\"; } );\n"
+                                   "unknown = 1;\n";
+        static const char *const want[] = {
+                "f:1: budget: 5000 is out of range: 0 to 1000",
+                "f:3: repository fleet: url: 'ftp://x': only http, https and ssh are supported, and local paths "
+                "without a "
+                "scheme",
+                "f:4: repository fleet: branch: 'a..b' is no name that Git allows for a branch",
+                "f:4: repository fleet: the name is taken: f:3 has it",
+                "f:8: rule r: match: 'a=~(': bad regular expression at character 2: missing closing parenthesis",
+                "f:10: rule r: hold: 2d is out of range: 0 to 1d",
+                "f:11: unknown: unknown key",
+        };
+        (void)state;
+        assert_refused(text, strlen(text), want, RV_ARRAY_SIZE(want));
+}
+
+static void test_many_errors_are_counted(void **state) {
+        struct rv_config *config = NULL;
+        struct rv_config_errors errors = {0};
+        char *text = NULL;
+        size_t n = 0;
+        FILE *f = open_memstream(&text, &n);
+        (void)state;
+        fputs(FLEET "rules: (", f);
+        for (int i = 0; i < 5000; i++)
+                fprintf(f, "%s{ name = \"r%d\"; match = \"a=b\"; paths = \"x\"; mode = 1; }\n", i > 0 ? "," : "", i);
+        fputs(");", f);
+        fclose(f);
+        assert_int_equal(rv_config_load_text(&config, "f", text, n, &errors), -EINVAL);
+        assert_int_equal(errors.n, RV_CONFIG_ERRORS_MAX + 1);
+        assert_string_equal(errors.text[0], "f:1: rule r0: mode: a string in quotes (word) is wanted, not a number");
+        assert_string_equal(errors.text[RV_CONFIG_ERRORS_MAX], "and 4900 more");
+        rv_config_errors_done(&errors);
+        free(text);
+}
+
+/* An error in `defaults` is one error, however many rules there are. */
+static void test_an_error_in_defaults_is_said_once(void **state) {
+        static const char text[] = BASE "\ndefaults: { hold = \"x\"; receivers = \"nobody\"; };\n" RULE
+                                        "}, { name = \"s\"; match = \"a=b\"; paths = \"x\"; } );";
+        static const char *const want[] = {
+                "f:2: defaults: hold: 'x' is no duration: \"30s\", \"5m\", \"1h30m\", \"7d\"",
+                "f:2: defaults: receivers: there is no receiver named 'nobody'",
+        };
+        (void)state;
+        assert_refused(text, strlen(text), want, RV_ARRAY_SIZE(want));
+}
+
+/* What people read on a terminal must not steer it. */
+static void test_errors_are_safe_to_show(void **state) {
+        static const char text[] = "external_url = \"x\\x1b[2Jy\\x0az\";";
+        struct rv_config *config = NULL;
+        struct rv_config_errors errors = {0};
+        (void)state;
+        assert_int_equal(rv_config_load_text(&config, "f", text, strlen(text), &errors), -EINVAL);
+        assert_int_equal(errors.n, 1);
+        for (const char *p = errors.text[0]; *p; p++)
+                assert_true((unsigned char)*p >= 0x20);
+        rv_config_errors_done(&errors);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_what_libconfig_would_let_pass),
+                cmocka_unit_test(test_a_group_too_large_for_libconfig),
+                cmocka_unit_test(test_syntax_errors_show_the_line),
+                cmocka_unit_test(test_keys_and_types),
+                cmocka_unit_test(test_groups_that_do_not_fit_together),
+                cmocka_unit_test(test_rules_that_cannot_be),
+                cmocka_unit_test(test_all_in_one_pass),
+                cmocka_unit_test(test_many_errors_are_counted),
+                cmocka_unit_test(test_an_error_in_defaults_is_said_once),
+                cmocka_unit_test(test_errors_are_safe_to_show),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
