@@ -1,0 +1,328 @@
+#include "git/libgit2.h"
+#include "git/transport_remote.h"
+#include "revertd/cleanup.h"
+#include "revertd/text.h"
+
+#include <errno.h>
+#include <git2/sys/transport.h>
+#include <stddef.h>
+#include <string.h>
+
+/* Reading one ref: version 2 of the protocol sends no others. A remote that does not speak it sends them all. */
+
+struct ref_reading {
+        struct rv_link *link;
+        const char *name;
+        struct rv_packet packet;
+        git_oid id;
+        bool found;
+        struct rv_error *err;
+};
+
+/* "<id> <name>", perhaps with more behind a NUL (protocol 0) or a blank (protocol 2). */
+static void note_ref(struct ref_reading *reading) {
+        struct rv_packet *packet = &reading->packet;
+        size_t n = strlen(reading->name);
+
+        rv_packet_chomp(packet);
+        if (packet->n < GIT_OID_HEXSZ + 1 + n || packet->data[GIT_OID_HEXSZ] != ' ')
+                return;
+        const char *name = packet->data + GIT_OID_HEXSZ + 1;
+        if (strncmp(name, reading->name, n) != 0 || (name[n] != 0 && name[n] != ' '))
+                return;
+        reading->found = git_oid_fromstrn(&reading->id, packet->data, GIT_OID_HEXSZ) == 0;
+}
+
+static int refused(struct ref_reading *reading) {
+        _cleanup_free_ char *text = rv_text_line(reading->packet.data + 4, 512);
+
+        return rv_error_set(reading->err, -EREMOTEIO, "the remote says: %s", text ? text : "");
+}
+
+static int read_refs(struct ref_reading *reading) {
+        for (;;) {
+                int r = rv_packet_read(reading->link, &reading->packet, reading->err);
+                if (r < 0)
+                        return r;
+                if (reading->packet.kind == RV_PACKET_EOF)
+                        return rv_error_set(reading->err, -EREMOTEIO, "the remote broke off within its list of refs");
+                if (reading->packet.kind != RV_PACKET_DATA)
+                        return 0;
+                if (strncmp(reading->packet.data, "ERR ", 4) == 0)
+                        return refused(reading);
+                if (!reading->found)
+                        note_ref(reading);
+        }
+}
+
+static int skip_to_flush(struct ref_reading *reading) {
+        do {
+                int r = rv_packet_read(reading->link, &reading->packet, reading->err);
+                if (r < 0)
+                        return r;
+                if (reading->packet.kind == RV_PACKET_EOF)
+                        return rv_error_set(reading->err, -EREMOTEIO, "the remote broke off");
+        } while (reading->packet.kind == RV_PACKET_DATA);
+        return 0;
+}
+
+static int ask_protocol_2(struct ref_reading *reading) {
+        static const char command[] = "command=ls-refs\n";
+        _cleanup_free_ char *prefix = NULL;
+
+        if (asprintf(&prefix, "ref-prefix %s\n", reading->name) < 0) {
+                prefix = NULL;
+                return rv_error_oom(reading->err);
+        }
+        int r = rv_packet_write(reading->link, command, strlen(command), reading->err);
+        if (r == 0)
+                r = rv_packet_write_special(reading->link, RV_PACKET_DELIMITER, reading->err);
+        if (r == 0)
+                r = rv_packet_write(reading->link, prefix, strlen(prefix), reading->err);
+        if (r == 0)
+                r = rv_packet_write_special(reading->link, RV_PACKET_FLUSH, reading->err);
+        if (r == 0)
+                r = rv_link_finish(reading->link, reading->err);
+        return r < 0 ? r : read_refs(reading);
+}
+
+/* The first packet says which protocol is spoken. */
+static int read_advertisement(struct rv_remote *remote, struct ref_reading *reading) {
+        struct rv_packet *packet = &reading->packet;
+
+        int r = rv_packet_read(reading->link, packet, reading->err);
+        if (r == 0 && packet->kind == RV_PACKET_DATA && strncmp(packet->data, "# service=", 10) == 0) {
+                r = skip_to_flush(reading);
+                if (r == 0)
+                        r = rv_packet_read(reading->link, packet, reading->err);
+        }
+        if (r < 0)
+                return r;
+        if (packet->kind == RV_PACKET_FLUSH)
+                return 0; /* no refs at all */
+        if (packet->kind != RV_PACKET_DATA)
+                return rv_error_set(reading->err, -EREMOTEIO, "the remote does not speak Git's protocol");
+        if (strncmp(packet->data, "ERR ", 4) == 0)
+                return refused(reading);
+        if (strncmp(packet->data, "version 2", 9) != 0) {
+                note_ref(reading);
+                return read_refs(reading);
+        }
+        r = skip_to_flush(reading);
+        if (r < 0)
+                return r;
+        remote->speaks_protocol_2 = true;
+        return ask_protocol_2(reading);
+}
+
+int rv_remote_smart_read_ref(struct rv_remote *remote, const char *branch, int64_t deadline_usec, git_oid *ret,
+                             struct rv_error *err) {
+        const struct rv_link_options options = {
+                .service = RV_SERVICE_UPLOAD_PACK, .protocol_2 = true, .deadline_usec = deadline_usec};
+        _cleanup_link_ struct rv_link *link = NULL;
+        _cleanup_free_ struct ref_reading *reading = calloc(1, sizeof *reading);
+        _cleanup_free_ char *name = NULL;
+
+        if (!reading)
+                return rv_error_oom(err);
+        int r = rv_remote_ref_name(branch, &name, err);
+        if (r == 0)
+                r = rv_remote_open_link(remote, &options, &link, err);
+        if (r < 0)
+                return r;
+        reading->link = link;
+        reading->name = name;
+        reading->err = err;
+        r = link->stateless && remote->speaks_protocol_2 ? ask_protocol_2(reading)
+                                                         : read_advertisement(remote, reading);
+        if (r < 0) {
+                remote->speaks_protocol_2 = false; /* it may have been replaced; ask again next time */
+                return r;
+        }
+        if (!reading->found)
+                return rv_error_set(err, -ENOENT, "the remote has no branch %s", branch);
+        *ret = reading->id;
+        return 0;
+}
+
+/* Fetching: libgit2 negotiates and indexes, over links of ours. */
+
+struct fetching {
+        struct rv_remote *remote;
+        int64_t deadline_usec;
+        rv_remote_progress_fn progress;
+        void *userdata;
+        int failure; /* of a link; its text is in error */
+        struct rv_error error;
+};
+
+struct subtransport {
+        git_smart_subtransport parent;
+        struct fetching *fetching;
+        struct rv_link *link;
+};
+
+struct stream {
+        git_smart_subtransport_stream parent;
+        struct subtransport *subtransport;
+        bool written;
+};
+
+static int fail(struct fetching *fetching, int r) {
+        fetching->failure = r;
+        git_error_set_str(GIT_ERROR_NET, fetching->error.text);
+        return -1;
+}
+
+static int stream_read(git_smart_subtransport_stream *base, char *data, size_t n, size_t *ret) {
+        struct stream *stream = (struct stream *)base;
+        struct subtransport *subtransport = stream->subtransport;
+        struct fetching *fetching = subtransport->fetching;
+        int r = 0;
+
+        if (stream->written)
+                r = rv_link_finish(subtransport->link, &fetching->error);
+        stream->written = false;
+        if (r == 0)
+                r = rv_link_read(subtransport->link, data, n, ret, &fetching->error);
+        return r < 0 ? fail(fetching, r) : 0;
+}
+
+static int stream_write(git_smart_subtransport_stream *base, const char *data, size_t n) {
+        struct stream *stream = (struct stream *)base;
+        struct subtransport *subtransport = stream->subtransport;
+        struct fetching *fetching = subtransport->fetching;
+
+        stream->written = true;
+        int r = rv_link_write(subtransport->link, data, n, &fetching->error);
+        return r < 0 ? fail(fetching, r) : 0;
+}
+
+static void stream_free(git_smart_subtransport_stream *base) {
+        free(base);
+}
+
+static int subtransport_action(git_smart_subtransport_stream **ret, git_smart_subtransport *base, const char *url,
+                               git_smart_service_t action) {
+        struct subtransport *subtransport = (struct subtransport *)base;
+        struct fetching *fetching = subtransport->fetching;
+        const struct rv_link_options options = {.service = RV_SERVICE_UPLOAD_PACK,
+                                                .deadline_usec = fetching->deadline_usec};
+
+        (void)url;
+        if (action != GIT_SERVICE_UPLOADPACK_LS && action != GIT_SERVICE_UPLOADPACK)
+                return -1;
+        struct stream *stream = calloc(1, sizeof *stream);
+        if (!stream)
+                return -1;
+        *stream = (struct stream){
+                .parent = {.subtransport = base, .read = stream_read, .write = stream_write, .free = stream_free},
+                .subtransport = subtransport};
+        if (action == GIT_SERVICE_UPLOADPACK_LS) {
+                subtransport->link = rv_link_free(subtransport->link);
+                int r = rv_remote_open_link(fetching->remote, &options, &subtransport->link, &fetching->error);
+                if (r < 0) {
+                        free(stream);
+                        return fail(fetching, r);
+                }
+        }
+        *ret = &stream->parent;
+        return 0;
+}
+
+static int subtransport_close(git_smart_subtransport *base) {
+        struct subtransport *subtransport = (struct subtransport *)base;
+
+        subtransport->link = rv_link_free(subtransport->link);
+        return 0;
+}
+
+static void subtransport_free(git_smart_subtransport *base) {
+        subtransport_close(base);
+        free(base);
+}
+
+static int make_subtransport(git_smart_subtransport **ret, git_transport *owner, void *param) {
+        struct subtransport *subtransport = calloc(1, sizeof *subtransport);
+
+        (void)owner;
+        if (!subtransport)
+                return -1;
+        subtransport->parent = (git_smart_subtransport){
+                .action = subtransport_action, .close = subtransport_close, .free = subtransport_free};
+        subtransport->fetching = param;
+        *ret = &subtransport->parent;
+        return 0;
+}
+
+static int make_transport(git_transport **ret, git_remote *owner, void *param) {
+        struct fetching *fetching = param;
+        git_smart_subtransport_definition definition = {
+                .callback = make_subtransport, .rpc = fetching->remote->url.kind == RV_REMOTE_HTTP, .param = fetching};
+
+        return git_transport_smart(ret, owner, &definition);
+}
+
+static int on_progress(const git_indexer_progress *progress, void *userdata) {
+        struct fetching *fetching = userdata;
+
+        if (fetching->progress)
+                fetching->progress(fetching->userdata, progress);
+        return 0;
+}
+
+static int fetch_error(struct fetching *fetching, int r, struct rv_error *err) {
+        const git_error *last = git_error_last();
+
+        if (fetching->failure < 0)
+                return rv_error_set(err, fetching->failure, "%s", fetching->error.text);
+        r = rv_libgit2_error(err, r, "fetch");
+        return last && last->klass == GIT_ERROR_NET ? -EREMOTEIO : r;
+}
+
+static int run_fetch(struct fetching *fetching, git_repository *mirror, const char *name, struct rv_error *err) {
+        _cleanup_git_(remote) git_remote *remote = NULL;
+        git_fetch_options options = GIT_FETCH_OPTIONS_INIT;
+        _cleanup_free_ char *refspec = NULL;
+
+        if (asprintf(&refspec, "+%s:%s", name, name) < 0) {
+                refspec = NULL;
+                return rv_error_oom(err);
+        }
+        options.callbacks.transport = make_transport;
+        options.callbacks.transfer_progress = on_progress;
+        options.callbacks.payload = fetching;
+        options.prune = GIT_FETCH_NO_PRUNE;
+        options.update_fetchhead = 0;
+        options.download_tags = GIT_REMOTE_DOWNLOAD_TAGS_NONE;
+        /* The URL is for libgit2's eyes only: the links know where to go. */
+        int r = git_remote_create_anonymous(&remote, mirror, "ssh://remote/repository");
+        if (r == 0)
+                r = git_remote_fetch(remote, &(git_strarray){.strings = &refspec, .count = 1}, &options, "fetch");
+        return r < 0 ? fetch_error(fetching, r, err) : 0;
+}
+
+int rv_remote_smart_fetch(struct rv_remote *remote, git_repository *mirror, const char *branch, int64_t deadline_usec,
+                          rv_remote_progress_fn progress, void *userdata, git_oid *ret_head, struct rv_error *err) {
+        struct fetching fetching = {
+                .remote = remote, .deadline_usec = deadline_usec, .progress = progress, .userdata = userdata};
+        _cleanup_free_ char *name = NULL;
+        git_oid before, after;
+
+        int r = rv_remote_ref_name(branch, &name, err);
+        if (r < 0)
+                return r;
+        bool had = git_reference_name_to_id(&before, mirror, name) == 0;
+        r = run_fetch(&fetching, mirror, name, err);
+        if (r < 0)
+                return r;
+        /* A refspec that matches nothing is no error to libgit2. */
+        if (git_reference_name_to_id(&after, mirror, name) < 0)
+                return rv_error_set(err, -ENOENT, "the remote has no branch %s", branch);
+        if (had && git_oid_equal(&before, &after)) {
+                /* Unchanged, or gone at the remote. */
+                return rv_remote_smart_read_ref(remote, branch, deadline_usec, ret_head, err);
+        }
+        *ret_head = after;
+        return 0;
+}
