@@ -42,6 +42,13 @@ void rv_suspect_done(struct rv_suspect *suspect);
 json_t *rv_suspect_to_json(const struct rv_suspect *suspect);
 int rv_suspect_from_json(struct rv_suspect *ret, const json_t *json, struct rv_error *err) RV_MUST_CHECK;
 
+/* Which commits of a history (newest first) were reverted by later ones, as these say. A revert that was itself
+ * reverted undoes nothing. */
+struct rv_undone;
+int rv_undone_find(struct rv_undone **ret, const struct rv_commit *history, size_t n) RV_MUST_CHECK;
+const struct rv_oid *rv_undone_by(const struct rv_undone *undone, const struct rv_oid *commit); /* NULL: it was not */
+struct rv_undone *rv_undone_free(struct rv_undone *undone);
+
 enum { RV_SUSPECTS_MAX = 32 }; /* kept; more are counted */
 
 struct rv_attribution {

@@ -12,58 +12,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 #define CLOSE_USEC_MAX (10 * RV_USEC_PER_MINUTE)
 enum { NAME_BYTES_MIN = 4, SHORT_ID_MIN = 7 };
-
-/* What later commits say they revert. A revert that was reverted itself undoes nothing any more. */
-struct undone {
-        struct rv_oid id;
-        struct rv_oid by;
-        UT_hash_handle hh;
-};
-
-static void undone_free(struct undone *undone) {
-        struct undone *u, *next;
-
-        HASH_ITER (hh, undone, u, next) {
-                HASH_DEL(undone, u);
-                free(u);
-        }
-}
-
-static int undone_add(struct undone **undone, const struct rv_oid *id, const struct rv_oid *by) {
-        struct undone *u;
-
-        HASH_FIND_STR(*undone, id->hex, u);
-        if (u)
-                return 0;
-        u = calloc(1, sizeof(*u));
-        if (!u)
-                return -ENOMEM;
-        u->id = *id;
-        u->by = *by;
-        HASH_ADD_STR(*undone, id.hex, u);
-        return 0;
-}
-
-static int find_undone(const struct rv_commit *history, size_t n, struct undone **ret) {
-        struct undone *undone = NULL, *u;
-
-        for (size_t i = 0; i < n; i++) {
-                HASH_FIND_STR(undone, history[i].id.hex, u);
-                if (u)
-                        continue;
-                for (size_t k = 0; k < history[i].n_reverts; k++)
-                        if (undone_add(&undone, &history[i].reverts[k], &history[i].id) < 0) {
-                                undone_free(undone);
-                                return -ENOMEM;
-                        }
-        }
-        *ret = undone;
-        return 0;
-}
 
 static bool is_word(char c) {
         return isalnum((unsigned char)c) || c == '_' || c == '.' || c == '-';
@@ -132,9 +83,9 @@ static int copy_commit(struct rv_commit *ret, const struct rv_commit *commit) {
 }
 
 static int append(struct rv_attribution *a, const struct rv_commit *commit, const struct rv_live *live,
-                  struct undone *undone) {
+                  const struct rv_undone *undone) {
         struct rv_suspect *grown = reallocarray(a->suspects, a->n_suspects + 1, sizeof(*grown)), *s;
-        struct undone *u;
+        const struct rv_oid *by = rv_undone_by(undone, &commit->id);
 
         if (!grown)
                 return -ENOMEM;
@@ -144,10 +95,9 @@ static int append(struct rv_attribution *a, const struct rv_commit *commit, cons
         if (copy_commit(&s->commit, commit) < 0)
                 return -ENOMEM;
         a->n_suspects++;
-        HASH_FIND_STR(undone, commit->id.hex, u);
-        if (u) {
+        if (by) {
                 s->reverted = true;
-                s->reverted_by = u->by;
+                s->reverted_by = *by;
         }
         return 0;
 }
@@ -163,9 +113,11 @@ int rv_attribute(const struct rv_commit *history, size_t n, int64_t onset_usec, 
                  const struct rv_labels *labels, struct rv_live (*live)(const struct rv_commit *, void *),
                  void *userdata, struct rv_attribution *ret) {
         struct rv_attribution a = {0};
-        struct undone *undone = NULL;
-        int r = find_undone(history, n, &undone);
+        struct rv_undone *undone;
+        int r = rv_undone_find(&undone, history, n);
 
+        if (r < 0)
+                return r;
         for (size_t i = 0; r == 0 && i < n; i++) {
                 struct rv_live l = live(&history[i], userdata);
 
@@ -177,7 +129,7 @@ int rv_attribute(const struct rv_commit *history, size_t n, int64_t onset_usec, 
                                 r = append(&a, &history[i], &l, undone);
                 }
         }
-        undone_free(undone);
+        rv_undone_free(undone);
         if (r < 0) {
                 rv_attribution_done(&a);
                 return r;

@@ -1,0 +1,115 @@
+/* Reverting: the intent is stored with the transition, then the push is asked for until its fate is known. */
+#include "core.h"
+
+#include <errno.h>
+#include <string.h>
+
+static int ask_check(struct turn *t, struct open *o) {
+        struct rv_git_request *request = request_new(RV_GIT_CHECK);
+
+        if (!request)
+                return -ENOMEM;
+        request->commit = o->i->plan->commit;
+        return ask_git(t, o, request);
+}
+
+static int ask_push(struct turn *t, struct open *o) {
+        struct rv_git_request *request = request_new(RV_GIT_PUSH);
+
+        if (!request)
+                return -ENOMEM;
+        request->commit = o->i->plan->commit;
+        if (rv_revert_spec_copy(&request->spec, &o->i->plan->spec) < 0) {
+                rv_git_request_free(request);
+                return -ENOMEM;
+        }
+        return ask_git(t, o, request);
+}
+
+/* Nothing is pushed while paused. A push that was asked for before may have arrived: look. */
+static int ask(struct turn *t, struct open *o) {
+        if (pause_covers(t->engine, o->i->rule, o->i->repository, t->now_usec))
+                return ask_check(t, o);
+        return ask_push(t, o);
+}
+
+int act(struct turn *t, struct open *o) {
+        enum rv_reason reason = guards_check(t, o);
+        int r;
+
+        if (reason == RV_REASON_MAX)
+                return -ENOMEM;
+        if (reason != RV_REASON_NONE)
+                return incident_move(t, o, RV_INCIDENT_DECLINED, reason, NULL);
+        r = ledger_put(t, o);
+        if (r == 0)
+                r = incident_move(t, o, RV_INCIDENT_REVERTING, RV_REASON_NONE, NULL);
+        o->i->deadline_usec = t->now_usec + PUSH_PATIENCE_USEC;
+        return r < 0 ? r : ask_push(t, o);
+}
+
+static int on_pushed(struct turn *t, struct open *o, const struct rv_git_reply *reply) {
+        o->i->times.pushed_usec = t->now_usec;
+        o->i->head = reply->head;
+        return converge_enter(t, o);
+}
+
+static int on_moved(struct turn *t, struct open *o, const struct rv_git_reply *reply) {
+        if (o->i->moves++ >= MOVES_MAX)
+                return incident_move(t, o, RV_INCIDENT_FAILED, RV_REASON_MOVED, reply->message);
+        return attribute_enter(t, o);
+}
+
+static int git(struct turn *t, struct open *o, const struct rv_git_reply *reply) {
+        bool handled;
+        int r;
+
+        if (reply && reply->outcome == RV_GIT_OK && o->asked == RV_GIT_CHECK) {
+                if (reply->contained)
+                        return on_pushed(t, o, reply);
+                return incident_move(t, o, RV_INCIDENT_DECLINED, RV_REASON_PAUSED, NULL);
+        }
+        r = handle_failure(t, o, reply, &handled);
+        if (handled)
+                return r;
+        switch (reply->outcome) {
+        case RV_GIT_OK:
+        case RV_GIT_ALREADY:
+                return on_pushed(t, o, reply);
+        case RV_GIT_MOVED:
+                return on_moved(t, o, reply);
+        case RV_GIT_REFUSED:
+                return incident_move(t, o, RV_INCIDENT_FAILED, RV_REASON_PUSH_REFUSED, reply->message);
+        default:
+                return incident_move(t, o, RV_INCIDENT_FAILED, RV_REASON_GIT_FAILED, reply->message);
+        }
+}
+
+static int expired(struct turn *t, struct open *o) {
+        return incident_move(t, o, RV_INCIDENT_FAILED, RV_REASON_REMOTE_UNAVAILABLE,
+                             "it is not known whether the revert arrived");
+}
+
+/* Well again while the push is under way: it goes on, and the recovery is proven as any other. */
+static int verdict(struct turn *t, struct open *o, enum rv_verdict verdict, int64_t at_usec) {
+        (void)t;
+        (void)o;
+        (void)verdict;
+        (void)at_usec;
+        return 0;
+}
+
+static int64_t patience(const struct rv_engine *engine, const struct open *o) {
+        (void)engine;
+        (void)o;
+        return PUSH_PATIENCE_USEC;
+}
+
+const struct state state_reverting = {
+        .ask = ask,
+        .git = git,
+        .expired = expired,
+        .verdict = verdict,
+        .patience = patience,
+        .waits = true,
+};

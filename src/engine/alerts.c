@@ -1,0 +1,122 @@
+/* A delivery of alerts. Each alert is a series of each rule that it matches; all that matters of a delivery goes into
+ * one batch, so that the sender may be told that it was taken. Deliveries come twice and late, from several
+ * Alertmanagers, so the episode (startsAt) decides what is new. */
+#include "core.h"
+
+#include <errno.h>
+#include <math.h>
+
+/* Over the cap nothing may be dropped silently: the sender keeps what is refused, and comes again. */
+static int check_room(struct turn *t, const struct rv_alerts *alerts) {
+        const struct rv_config *config = t->engine->config;
+
+        for (size_t k = 0; k < config->n_rules; k++) {
+                struct rule *rule = t->engine->rule[k];
+                size_t n = rule->n_series;
+
+                if (config->rules[k].n_match == 0 || n + alerts->n <= SERIES_PER_RULE_MAX)
+                        continue;
+                for (struct series *series = rule->series; series; series = series->next)
+                        n -= series_is_over(series);
+                for (size_t i = 0; i < alerts->n; i++)
+                        n += alerts->alert[i].firing && rv_rule_matches(&config->rules[k], alerts->alert[i].labels) &&
+                             !series_find(t->engine, rule, alerts->alert[i].labels);
+                if (n > SERIES_PER_RULE_MAX)
+                        return rv_error_set(t->err, -EBUSY, "rule %s: more than %d alerts are firing", rule->name,
+                                            SERIES_PER_RULE_MAX);
+        }
+        return 0;
+}
+
+static bool is_new_episode(const struct series *series, int64_t starts_usec) {
+        if (series->open)
+                return false;
+        if (!series->s.latched)
+                return true;
+        return series->ended_usec > 0 && starts_usec > series->ended_usec;
+}
+
+static int tell_incident(struct turn *t, struct series *series) {
+        struct open *o = series->open;
+
+        return o && !o->is_over ? state_of(o)->verdict(t, o, series->s.verdict, t->now_usec) : 0;
+}
+
+static int note_firing(struct turn *t, struct rule *rule, const struct rv_alert *alert) {
+        int64_t starts_usec =
+                alert->starts_usec > 0 && alert->starts_usec < t->now_usec ? alert->starts_usec : t->now_usec;
+        struct series *series;
+        bool was_latched, opens;
+        int r = series_get(t->engine, rule, alert->labels, &series);
+
+        if (r < 0)
+                return r;
+        series->answered_usec = t->now_usec;
+        if (alert->starts_usec > 0 && alert->starts_usec <= series->resolved_usec)
+                return 0; /* a late copy of what is over */
+        series->round = t->engine->round;
+        opens = is_new_episode(series, starts_usec);
+        was_latched = series->s.latched;
+        series->s.verdict = RV_VERDICT_BREACH;
+        series->s.seen_usec = series->s.breach_usec = t->now_usec;
+        series->s.ok_usec = 0;
+        series->s.latched = true;
+        if (!was_latched || opens)
+                series->s.onset_usec = starts_usec;
+        if (opens) {
+                series->ended_usec = 0;
+                r = incident_open(t, series, starts_usec);
+        } else
+                r = tell_incident(t, series);
+        if (r == 0 && (opens || !was_latched))
+                r = series_store(t, series);
+        return r;
+}
+
+static int note_resolved(struct turn *t, struct rule *rule, const struct rv_alert *alert) {
+        struct series *series = series_find(t->engine, rule, alert->labels);
+        int r;
+
+        if (!series || (!series->s.latched && !series->open))
+                return 0;
+        if (alert->starts_usec > 0 && alert->ends_usec > 0 && alert->ends_usec < series->s.onset_usec)
+                return 0; /* the end of an episode before this one */
+        series->answered_usec = t->now_usec;
+        if (alert->starts_usec > series->resolved_usec)
+                series->resolved_usec = alert->starts_usec;
+        series->s.verdict = RV_VERDICT_OK;
+        series->s.seen_usec = t->now_usec;
+        if (series->s.ok_usec == 0)
+                series->s.ok_usec = t->now_usec;
+        series->s.onset_usec = series->s.breach_usec = 0;
+        series->s.latched = false;
+        r = series_forget(t, series);
+        return r < 0 ? r : tell_incident(t, series);
+}
+
+int alerts(struct turn *t, const struct rv_event *event) {
+        const struct rv_alerts *alerts = event->alerts;
+        const struct rv_config *config = t->engine->config;
+        int r = check_room(t, alerts);
+
+        if (r < 0)
+                return r;
+        t->engine->round++;
+        for (size_t i = 0; i < alerts->n; i++) {
+                const struct rv_alert *alert = &alerts->alert[i];
+                bool matched = false;
+
+                for (size_t k = 0; k < config->n_rules; k++) {
+                        struct rule *rule = t->engine->rule[k];
+
+                        if (!rv_rule_matches(&config->rules[k], alert->labels))
+                                continue;
+                        matched = true;
+                        r = alert->firing ? note_firing(t, rule, alert) : note_resolved(t, rule, alert);
+                        if (r < 0)
+                                return r;
+                }
+                t->step->n_alerts_matched += matched;
+        }
+        return 0;
+}

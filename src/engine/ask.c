@@ -1,0 +1,136 @@
+/* Effects: what is asked of the outside, and what becomes of no answer. */
+#include "core.h"
+
+#include "revertd/cleanup.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int copy_strings(char ***ret, size_t *ret_n, const char *const *strings, size_t n) {
+        char **copy = calloc(n + 1, sizeof(*copy));
+
+        if (!copy)
+                return -ENOMEM;
+        for (size_t i = 0; i < n; i++) {
+                copy[i] = strdup(strings[i]);
+                if (copy[i])
+                        continue;
+                while (i-- > 0)
+                        free(copy[i]);
+                free(copy);
+                return -ENOMEM;
+        }
+        *ret = copy;
+        *ret_n = n;
+        return 0;
+}
+
+struct rv_git_request *request_new(enum rv_git_op op) {
+        struct rv_git_request *request = calloc(1, sizeof(*request));
+
+        if (request)
+                request->op = op;
+        return request;
+}
+
+static struct rv_effect *effect_new(struct turn *t, struct open *o, enum rv_effect_kind kind) {
+        struct rv_step *step = t->step;
+        struct rv_effect *grown = reallocarray(step->effect, step->n_effects + 1, sizeof(*grown)), *effect;
+
+        if (!grown)
+                return NULL;
+        step->effect = grown;
+        effect = &grown[step->n_effects++];
+        *effect = (struct rv_effect){.kind = kind, .token = ++t->engine->token};
+        memcpy(effect->incident, o->i->id, sizeof(effect->incident));
+        o->i->token = effect->token;
+        o->i->retry_usec = 0;
+        o->asked_usec = t->now_usec;
+        return effect;
+}
+
+int ask_git(struct turn *t, struct open *o, struct rv_git_request *request) {
+        struct rv_effect *effect = request ? effect_new(t, o, RV_EFFECT_GIT) : NULL;
+
+        if (!effect) {
+                rv_git_request_free(request);
+                return -ENOMEM;
+        }
+        request->timeout_usec = repository_config(t->engine, o->repository)->timeout_usec;
+        effect->repository = (size_t)o->repository->index;
+        effect->request = request;
+        o->asked = request->op;
+        return 0;
+}
+
+int ask_query(struct turn *t, struct open *o, int prometheus, char *expr) {
+        struct rv_effect *effect = expr ? effect_new(t, o, RV_EFFECT_QUERY) : NULL;
+
+        if (!effect) {
+                free(expr);
+                return -ENOMEM;
+        }
+        effect->prometheus = (size_t)prometheus;
+        effect->expr = expr;
+        return 0;
+}
+
+int retry_later(struct turn *t, struct open *o) {
+        struct rv_incident *i = o->i;
+        int64_t delay = RV_USEC_PER_SEC << (i->attempts < 6 ? i->attempts : 6);
+
+        if (i->deadline_usec > 0 && t->now_usec >= i->deadline_usec)
+                return state_of(o)->expired(t, o);
+        if (delay > RETRY_USEC_MAX)
+                delay = RETRY_USEC_MAX;
+        i->attempts++;
+        i->retry_usec = t->now_usec + delay;
+        if (i->deadline_usec > 0 && i->retry_usec > i->deadline_usec)
+                i->retry_usec = i->deadline_usec;
+        incident_touch(t, o);
+        return 0;
+}
+
+/* "message: path, path" */
+static int end_with_paths(struct turn *t, struct open *o, enum rv_incident_state to, enum rv_reason reason,
+                          const struct rv_git_reply *reply) {
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+        FILE *f = open_memstream(&text, &size);
+
+        if (!f)
+                return -ENOMEM;
+        if (reply->message)
+                fputs(reply->message, f);
+        for (size_t i = 0; i < reply->n_paths; i++)
+                fprintf(f, "%s%s", i > 0 ? ", " : reply->message ? ": " : "", reply->paths[i]);
+        if (fclose(f) != 0)
+                return -ENOMEM;
+        return incident_move(t, o, to, reason, text);
+}
+
+int handle_failure(struct turn *t, struct open *o, const struct rv_git_reply *reply, bool *ret_handled) {
+        *ret_handled = true;
+        if (!reply)
+                return retry_later(t, o);
+        switch (reply->outcome) {
+        case RV_GIT_UNAVAILABLE:
+                return retry_later(t, o);
+        case RV_GIT_FAILED:
+                if (o->i->attempts + 1 < FAILURES_MAX)
+                        return retry_later(t, o);
+                return incident_move(t, o, RV_INCIDENT_FAILED, RV_REASON_GIT_FAILED, reply->message);
+        case RV_GIT_POLICY:
+                return incident_move(t, o, RV_INCIDENT_FAILED, RV_REASON_POLICY, reply->message);
+        case RV_GIT_NOT_FOUND:
+                return incident_move(t, o, RV_INCIDENT_DECLINED, RV_REASON_NOT_FOUND, reply->message);
+        case RV_GIT_CONFLICT:
+                return end_with_paths(t, o, RV_INCIDENT_DECLINED, RV_REASON_CONFLICT, reply);
+        case RV_GIT_EMPTY:
+                return incident_move(t, o, RV_INCIDENT_DECLINED, RV_REASON_EMPTY, reply->message);
+        default:
+                *ret_handled = false;
+                return 0;
+        }
+}

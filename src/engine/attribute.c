@@ -1,0 +1,209 @@
+/* Attributing: the history of the scope, the culprit, the guards, and the plan. */
+#include "core.h"
+
+#include "revertd/cleanup.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A commit may be pushed long after it was made; the worker looks at commits by the time they were made. */
+#define HISTORY_MARGIN_USEC RV_USEC_PER_DAY
+
+static void forget_findings(struct rv_incident *i) {
+        for (size_t k = 0; k < i->n_suspects; k++)
+                rv_suspect_done(&i->suspects[k]);
+        free(i->suspects);
+        i->suspects = NULL;
+        i->n_suspects = 0;
+        i->plan = rv_plan_free(i->plan);
+}
+
+static int64_t window_usec(const struct turn *t, const struct open *o) {
+        const struct rv_rule_config *rule = rule_config(t->engine, o->rule);
+
+        return rule ? rule->window_usec : 0;
+}
+
+/* By hand, a person has named the commits; the history from the oldest of them says what became of them since. */
+static int64_t since_usec(const struct turn *t, const struct open *o) {
+        const struct rv_incident *i = o->i;
+        int64_t since = i->times.onset_usec - window_usec(t, o);
+
+        for (size_t k = 0; i->n_revisions > 0 && k < i->n_suspects; k++)
+                if (i->suspects[k].commit.commit_usec < since)
+                        since = i->suspects[k].commit.commit_usec;
+        return since - HISTORY_MARGIN_USEC;
+}
+
+static int ask_history(struct turn *t, struct open *o) {
+        struct rv_git_request *request = request_new(RV_GIT_HISTORY);
+
+        if (!request)
+                return -ENOMEM;
+        request->known = o->repository->head;
+        request->since_usec = since_usec(t, o);
+        request->max_commits = RV_COMMITS_MAX;
+        if (copy_strings(&request->scope, &request->n_scope, (const char *const *)o->i->scope, o->i->n_scope) < 0) {
+                rv_git_request_free(request);
+                return -ENOMEM;
+        }
+        return ask_git(t, o, request);
+}
+
+/* Always from the start: what was found before may be out of date. */
+static int ask(struct turn *t, struct open *o) {
+        forget_findings(o->i);
+        return o->i->n_revisions > 0 ? manual_show(t, o) : ask_history(t, o);
+}
+
+int attribute_enter(struct turn *t, struct open *o) {
+        int r = 0;
+
+        if (o->i->state != RV_INCIDENT_ATTRIBUTING)
+                r = incident_move(t, o, RV_INCIDENT_ATTRIBUTING, RV_REASON_NONE, NULL);
+        o->i->deadline_usec = t->now_usec + ATTRIBUTE_PATIENCE_USEC;
+        return r < 0 ? r : ask(t, o);
+}
+
+static int ask_plan(struct turn *t, struct open *o) {
+        struct rv_git_request *request = request_new(RV_GIT_PLAN);
+
+        if (!request)
+                return -ENOMEM;
+        request->want_diff = true;
+        if (rv_revert_spec_copy(&request->spec, &o->i->plan->spec) < 0) {
+                rv_git_request_free(request);
+                return -ENOMEM;
+        }
+        return ask_git(t, o, request);
+}
+
+static int make_plan(struct turn *t, struct open *o) {
+        struct rv_incident *i = o->i;
+        const struct rv_commit *commits[RV_SUSPECTS_MAX];
+        size_t n = n_culprits(o);
+        int r;
+
+        for (size_t k = 0; k < n; k++)
+                commits[k] = &i->suspects[k].commit;
+        i->times.decided_usec = t->now_usec;
+        i->plan = rv_plan_free(i->plan);
+        r = rv_plan_new(&i->plan, &(struct rv_plan_facts){
+                                          .incident = i->id,
+                                          .rule = i->rule,
+                                          .labels = i->labels,
+                                          .summary = i->summary,
+                                          .actor = i->actor,
+                                          .note = i->note,
+                                          .commits = commits,
+                                          .n_commits = n,
+                                          .scope = (const char *const *)i->scope,
+                                          .n_scope = i->n_scope,
+                                          .base = i->head,
+                                          .time_usec = i->times.decided_usec,
+                                  });
+        return r < 0 ? r : ask_plan(t, o);
+}
+
+/* Ends the incident, unless all guards pass. *ret_passed says so. */
+static int pass_guards(struct turn *t, struct open *o, bool only_after_onset, bool *ret_passed) {
+        enum rv_reason reason;
+
+        *ret_passed = false;
+        if (o->i->n_suspects == 0 && only_after_onset)
+                reason = guards_check_without_culprit(t, o, true);
+        else
+                reason = guards_check(t, o);
+        if (reason == RV_REASON_MAX)
+                return -ENOMEM;
+        if (reason != RV_REASON_NONE)
+                return incident_move(t, o, RV_INCIDENT_DECLINED, reason, NULL);
+        *ret_passed = true;
+        return 0;
+}
+
+static int find_suspects(struct turn *t, struct open *o, const struct rv_git_reply *reply, bool *ret_only_after) {
+        struct rv_attribution a;
+        int r = rv_attribute(reply->commits, reply->n_commits, o->i->times.onset_usec, window_usec(t, o), o->i->labels,
+                             history_live, o->repository, &a);
+
+        if (r < 0)
+                return r;
+        o->i->suspects = a.suspects;
+        o->i->n_suspects = a.n_suspects;
+        *ret_only_after = a.n_suspects == 0 && a.n_after_onset > 0;
+        return 0;
+}
+
+static int on_history(struct turn *t, struct open *o, const struct rv_git_reply *reply) {
+        bool only_after_onset = false, passed;
+        int r = history_note(t, o->repository, reply, o->asked_usec);
+
+        if (r < 0)
+                return r;
+        o->i->head = reply->head;
+        r = o->i->n_revisions > 0 ? manual_order(o, reply) : find_suspects(t, o, reply, &only_after_onset);
+        if (r < 0)
+                return r;
+        incident_touch(t, o);
+        r = pass_guards(t, o, only_after_onset, &passed);
+        return r < 0 || !passed ? r : make_plan(t, o);
+}
+
+static int on_plan(struct turn *t, struct open *o, const struct rv_git_reply *reply) {
+        struct rv_plan *plan = o->i->plan;
+        int r;
+
+        plan->commit = reply->commit;
+        plan->n_files = reply->n_files;
+        plan->n_insertions = reply->n_insertions;
+        plan->n_deletions = reply->n_deletions;
+        r = copy_strings(&plan->paths, &plan->n_paths, (const char *const *)reply->paths, reply->n_paths);
+        if (r == 0 && reply->diff) {
+                plan->diff = strdup(reply->diff);
+                r = plan->diff ? 0 : -ENOMEM;
+        }
+        return r < 0 ? r : hold_or_act(t, o);
+}
+
+static int git(struct turn *t, struct open *o, const struct rv_git_reply *reply) {
+        bool handled;
+        int r = handle_failure(t, o, reply, &handled);
+
+        if (handled)
+                return r;
+        if (reply->outcome != RV_GIT_OK)
+                return incident_move(t, o, RV_INCIDENT_FAILED, RV_REASON_GIT_FAILED, reply->message);
+        o->i->attempts = 0;
+        switch (o->asked) {
+        case RV_GIT_SHOW:
+                r = manual_shown(t, o, reply);
+                if (r < 0 || o->is_over || o->i->token > 0)
+                        return r;
+                return ask_history(t, o);
+        case RV_GIT_HISTORY:
+                return on_history(t, o, reply);
+        default:
+                return on_plan(t, o, reply);
+        }
+}
+
+static int expired(struct turn *t, struct open *o) {
+        return incident_move(t, o, RV_INCIDENT_FAILED, RV_REASON_REMOTE_UNAVAILABLE, NULL);
+}
+
+static int64_t patience(const struct rv_engine *engine, const struct open *o) {
+        (void)engine;
+        (void)o;
+        return ATTRIBUTE_PATIENCE_USEC;
+}
+
+const struct state state_attributing = {
+        .ask = ask,
+        .git = git,
+        .expired = expired,
+        .verdict = clear_on_ok,
+        .patience = patience,
+        .waits = true,
+};

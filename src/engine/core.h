@@ -1,0 +1,242 @@
+/* The engine's inside. One event is one turn: the functions below change the engine and append to the turn's step. They
+ * return 0 or -ENOMEM, which leaves the engine unusable, unless their comment says more. */
+#pragma once
+
+#define HASH_NONFATAL_OOM 1
+#include "revertd/clock.h"
+#include "revertd/engine.h"
+
+#include <uthash.h>
+
+enum {
+        SERIES_PER_RULE_MAX = 10000,
+        SERIES_MAX = 100000, /* of all polled rules; an alert is never turned away by it */
+        SEEN_MAX = 20000,    /* commits remembered per repository */
+        MOVES_MAX = 5,
+        FAILURES_MAX = 3, /* answers "failed" of a worker before it is believed */
+        TEXT_BYTES_MAX = 4096,
+};
+
+#define ATTRIBUTE_PATIENCE_USEC (10 * RV_USEC_PER_MINUTE)
+#define CONFIRM_PATIENCE_USEC (2 * RV_USEC_PER_MINUTE)
+#define PUSH_PATIENCE_USEC (10 * RV_USEC_PER_MINUTE)
+#define CONVERGE_PATIENCE_USEC (30 * RV_USEC_PER_MINUTE)
+#define ANSWER_PATIENCE_USEC (10 * RV_USEC_PER_MINUTE) /* an effect unanswered for this long counts as lost */
+#define RETRY_USEC_MAX RV_USEC_PER_MINUTE
+#define BUDGET_PERIOD_USEC RV_USEC_PER_DAY
+#define CONFIRM_INTERVAL_USEC (15 * RV_USEC_PER_SEC) /* verifying by `confirm`, where the rule has no interval */
+
+struct open;
+
+/* A label set of a rule. In the store (RV_RECORD_SERIES) while pending or latched. */
+struct series {
+        struct {
+                const struct rule *rule;
+                uint64_t fingerprint;
+        } key;
+        struct rv_series s;
+        struct open *open;     /* the incident that it belongs to; NULL: none */
+        uint64_t round;        /* the newest evaluation that had it */
+        int64_t answered_usec; /* when a source last spoke of it */
+        int64_t stored_usec;   /* s.breach_usec as stored; 0: not stored */
+        int64_t ended_usec;    /* its last incident ended then, while in breach; 0: none did */
+        int64_t resolved_usec; /* alerts: startsAt of the newest episode that is over */
+        struct series *prev, *next;
+        UT_hash_handle hh;
+};
+
+/* A rule by name; outlives a reload. */
+struct rule {
+        char *name;
+        ssize_t index; /* in the configuration; -1: gone */
+        struct series *series;
+        size_t n_series;
+        UT_hash_handle hh;
+};
+
+/* A commit whose arrival was seen. */
+struct seen {
+        struct rv_oid id;
+        int64_t first_usec, not_before_usec;
+        UT_hash_handle hh;
+};
+
+struct repository {
+        char *name;
+        ssize_t index; /* in the configuration; -1: gone */
+        struct rv_oid head;
+        int64_t synced_usec; /* the newest successful look at the branch; 0: none */
+        struct seen *seen;   /* oldest first, once sorted at the start */
+        UT_hash_handle hh;
+};
+
+struct pause {
+        char *scope, *actor, *note;
+        int64_t since_usec, until_usec; /* until 0: until resumed */
+        struct pause *next;
+};
+
+/* An incident under way. */
+struct open {
+        struct rv_incident *i;
+        struct rule *rule;             /* NULL: by hand without one, or gone */
+        struct repository *repository; /* NULL: gone */
+        struct series *series;         /* NULL: by hand without a rule, or a dry run */
+        enum rv_git_op asked;          /* what i->token stands for, if it is a request to Git */
+        int64_t asked_usec;
+        int64_t verify_from_usec; /* verifying: verdicts of an earlier time prove nothing */
+        int64_t ok_last_usec;     /* verifying: newest ok */
+        int64_t ok_proven_usec;   /* verifying: how long it is known to have been ok */
+        bool ok_unbroken;         /* verifying: the newest verdict was ok */
+        bool is_dirty, is_over;
+        struct open *next_dirty;
+        UT_hash_handle hh;
+};
+
+struct rv_engine {
+        struct rv_config *config;
+        struct rule *rules; /* by name; those of the configuration and those that just went */
+        struct rule **rule; /* by index in the configuration */
+        struct repository *repositories;
+        struct repository **repository;
+        struct series *series;
+        size_t n_series;
+        struct open *open;
+        struct rv_act *act; /* the ledger */
+        size_t n_acts;
+        struct pause *pauses;
+        struct rv_step owed;       /* of a turn whose event was refused: goes out with the next */
+        struct rv_batch leftovers; /* records of what is configured no more: deleted at the next turn */
+        uint64_t token, round, opened;
+        int64_t now_usec; /* of the newest turn */
+        int64_t pruned_usec, too_many_told_usec;
+        bool is_swept;  /* what went with a reload has been dealt with */
+        bool is_broken; /* out of memory in the middle of a turn */
+};
+
+struct turn {
+        struct rv_engine *engine;
+        int64_t now_usec;
+        struct rv_step *step;
+        struct rv_error *err;
+        const char *actor; /* whose doing it is; NULL: revertd's */
+        struct open *dirty;
+};
+
+/* -- names.c -- */
+const struct rv_rule_config *rule_config(const struct rv_engine *engine, const struct rule *rule); /* NULL: gone */
+const struct rv_repository_config *repository_config(const struct rv_engine *engine,
+                                                     const struct repository *repository); /* NULL: gone */
+struct rule *rule_find(const struct rv_engine *engine, const char *name);
+struct repository *repository_find(const struct rv_engine *engine, const char *name);
+int names_apply(struct rv_engine *engine, struct rv_config *config); /* all or nothing */
+int names_sweep(struct turn *t); /* ends what hung on rules and repositories that went */
+void names_done(struct rv_engine *engine);
+
+/* -- series.c -- */
+struct series *series_find(const struct rv_engine *engine, const struct rule *rule, const struct rv_labels *labels);
+/* -ENOSPC: too many. */
+int series_get(struct rv_engine *engine, struct rule *rule, const struct rv_labels *labels, struct series **ret);
+struct series *series_free(struct rv_engine *engine, struct series *series);
+int series_store(struct turn *t, struct series *series);
+int series_forget(struct turn *t, struct series *series); /* the record */
+bool series_is_over(const struct series *series);         /* neither pending, latched nor bound to an incident */
+int series_prune(struct turn *t);
+int series_drop_rule(struct turn *t, struct rule *rule);
+int series_load(struct rv_engine *engine, const struct rv_record *record, struct rv_error *err);
+
+/* -- evaluate.c, alerts.c: what the sources say -- */
+int evaluate(struct turn *t, const struct rv_event *event);
+int alerts(struct turn *t, const struct rv_event *event); /* also -EBUSY: too many fire; nothing has changed */
+
+/* -- open.c -- */
+int incident_open(struct turn *t, struct series *series, int64_t onset_usec);
+/* With its id and its place; the rest is the caller's. Takes i, also on failure. */
+int incident_add(struct turn *t, struct rv_incident *i, struct rule *rule, struct repository *repository,
+                 struct series *series, struct open **ret);
+/* Rule, summary and, if asked for, scope. -EINVAL: the labels give no safe path; err says why; the rest is there. */
+int incident_describe(struct rv_incident *i, const struct rv_rule_config *rule, bool with_scope, struct rv_error *err);
+struct open *open_free(struct rv_engine *engine, struct open *o);
+int open_bind(struct turn *t, struct open *o); /* to its series, after a restart */
+int open_load(struct rv_engine *engine, const struct rv_record *record, struct rv_error *err);
+
+/* -- state.c: the one place where an incident changes its state, and who handles what in each -- */
+int incident_begin(struct turn *t, struct open *o, enum rv_incident_state first);
+int incident_move(struct turn *t, struct open *o, enum rv_incident_state to, enum rv_reason reason, const char *detail);
+void incident_touch(struct turn *t, struct open *o); /* its record is written at the end of the turn */
+int incidents_flush(struct turn *t);
+
+/* What a state does. Each is called only for an incident that is in it. */
+struct state {
+        /* Asks what the state must know: at a retry, and after a restart. */
+        int (*ask)(struct turn *t, struct open *o);
+        int (*git)(struct turn *t, struct open *o, const struct rv_git_reply *reply);     /* NULL: lost */
+        int (*queried)(struct turn *t, struct open *o, const struct rv_samples *samples); /* NULL: failed */
+        int (*expired)(struct turn *t, struct open *o);                                   /* the deadline is over */
+        int (*verdict)(struct turn *t, struct open *o, enum rv_verdict verdict, int64_t at_usec);
+        int64_t (*patience)(const struct rv_engine *engine, const struct open *o); /* how far off a deadline may be */
+        bool waits; /* the deadline is looked at only between requests: an answer under way may still be good */
+};
+const struct state *state_of(const struct open *o);
+extern const struct state state_confirming, state_attributing, state_holding, state_reverting, state_converging,
+        state_verifying;
+
+/* -- ask.c: effects -- */
+int ask_git(struct turn *t, struct open *o, struct rv_git_request *request); /* takes request, also on failure */
+int ask_query(struct turn *t, struct open *o, int prometheus, char *expr);   /* takes expr, also on failure */
+struct rv_git_request *request_new(enum rv_git_op op);
+int retry_later(struct turn *t, struct open *o); /* or expired, if the deadline is over */
+/* Lost, unavailable, failed, forbidden, not found: handled here, *ret_handled says so. */
+int handle_failure(struct turn *t, struct open *o, const struct rv_git_reply *reply, bool *ret_handled);
+int copy_strings(char ***ret, size_t *ret_n, const char *const *strings, size_t n);
+
+/* -- confirm.c -- */
+int confirm_enter(struct turn *t, struct open *o);
+int confirm_query(struct turn *t, struct open *o);
+enum rv_verdict confirm_verdict(const struct rv_rule_config *rule, const struct rv_samples *samples, double *ret_value);
+int clear_on_ok(struct turn *t, struct open *o, enum rv_verdict verdict, int64_t at_usec);
+
+/* -- attribute.c, facts.c, hold.c, act.c, verify.c: the states -- */
+int attribute_enter(struct turn *t, struct open *o);
+size_t n_culprits(const struct open *o);
+enum rv_reason guards_check(struct turn *t, struct open *o); /* -ENOMEM as RV_REASON_MAX */
+enum rv_reason guards_check_without_culprit(struct turn *t, struct open *o, bool only_after_onset);
+int hold_or_act(struct turn *t, struct open *o);
+int act(struct turn *t, struct open *o);
+int converge_enter(struct turn *t, struct open *o);
+int verify_enter(struct turn *t, struct open *o);
+void verify_restart(struct turn *t, struct open *o);
+
+/* -- manual.c: by hand -- */
+int manual_revert(struct turn *t, const struct rv_event *event); /* also -EINVAL, -EBUSY, with err */
+int manual_show(struct turn *t, struct open *o);
+int manual_shown(struct turn *t, struct open *o, const struct rv_git_reply *reply);
+int manual_order(struct open *o, const struct rv_git_reply *history);
+
+/* -- person.c: approve and reject; also -ENOENT, -EBUSY, -EINVAL, with err -- */
+int approve(struct turn *t, const struct rv_event *event);
+int reject(struct turn *t, const struct rv_event *event);
+
+/* -- pause.c -- */
+int pause_put(struct turn *t, const struct rv_event *event); /* also -EINVAL */
+int pause_end(struct turn *t, const struct rv_event *event); /* also -ENOENT */
+int pause_expire(struct turn *t);
+bool pause_covers(const struct rv_engine *engine, const char *rule, const char *repository, int64_t now_usec);
+int pause_load(struct rv_engine *engine, const struct rv_record *record, struct rv_error *err);
+void pause_free(struct pause *pause);
+
+/* -- history.c: when commits arrived -- */
+int history_note(struct turn *t, struct repository *repository, const struct rv_git_reply *reply, int64_t asked_usec);
+struct rv_live history_live(const struct rv_commit *commit, void *repository);
+int history_load(struct rv_engine *engine, const struct rv_record *record, struct rv_error *err);
+void history_sort(struct rv_engine *engine);
+void history_done(struct repository *repository);
+
+/* -- ledger.c: pushes intended -- */
+int ledger_put(struct turn *t, struct open *o);
+int ledger_drop(struct turn *t, const char *incident);
+int ledger_prune(struct turn *t);
+int ledger_load(struct rv_engine *engine, const struct rv_record *record, struct rv_error *err);
+void ledger_done(struct rv_engine *engine);
+/* Acts in the newest 24 h but for one incident's; repository NULL: all. */
+int ledger_count(const struct rv_engine *engine, const char *repository, const char *but, int64_t now_usec);

@@ -1,0 +1,211 @@
+/* Converging: the remote ref is read again. Verifying: the metric must prove to be well, by verdicts of its own.
+ *
+ * Proof is time that is known to have been ok. It grows between two oks that follow one another; other verdicts than ok
+ * and breach neither add to it nor take from it, and a breach takes it all. */
+#include "core.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* -- converging -- */
+
+static int ask_check(struct turn *t, struct open *o) {
+        struct rv_git_request *request = request_new(RV_GIT_CHECK);
+
+        if (!request)
+                return -ENOMEM;
+        request->commit = o->i->plan->commit;
+        return ask_git(t, o, request);
+}
+
+int converge_enter(struct turn *t, struct open *o) {
+        int r = incident_move(t, o, RV_INCIDENT_CONVERGING, RV_REASON_NONE, NULL);
+
+        o->i->deadline_usec = t->now_usec + CONVERGE_PATIENCE_USEC;
+        return r < 0 ? r : ask_check(t, o);
+}
+
+static int on_checked(struct turn *t, struct open *o, const struct rv_git_reply *reply) {
+        bool failed = reply && (reply->outcome == RV_GIT_FAILED || reply->outcome == RV_GIT_POLICY);
+
+        if (!reply || reply->outcome == RV_GIT_UNAVAILABLE || (failed && o->i->attempts + 1 < FAILURES_MAX))
+                return retry_later(t, o);
+        if (failed)
+                return incident_move(t, o, RV_INCIDENT_FAILED, RV_REASON_GIT_FAILED, reply->message);
+        if (reply->outcome != RV_GIT_OK || !reply->contained)
+                return incident_move(t, o, RV_INCIDENT_FAILED, RV_REASON_REVERT_LOST, reply->message);
+        o->i->head = reply->head;
+        o->i->times.applied_usec = t->now_usec;
+        return verify_enter(t, o);
+}
+
+static int converging_expired(struct turn *t, struct open *o) {
+        return incident_move(t, o, RV_INCIDENT_FAILED, RV_REASON_REMOTE_UNAVAILABLE,
+                             "the revert was pushed, but the branch could not be read again");
+}
+
+static int ignore_verdict(struct turn *t, struct open *o, enum rv_verdict verdict, int64_t at_usec) {
+        (void)t;
+        (void)o;
+        (void)verdict;
+        (void)at_usec;
+        return 0;
+}
+
+static int64_t converging_patience(const struct rv_engine *engine, const struct open *o) {
+        (void)engine;
+        (void)o;
+        return CONVERGE_PATIENCE_USEC;
+}
+
+const struct state state_converging = {
+        .ask = ask_check,
+        .git = on_checked,
+        .expired = converging_expired,
+        .verdict = ignore_verdict,
+        .patience = converging_patience,
+        .waits = true,
+};
+
+/* -- verifying -- */
+
+static int64_t interval_usec(const struct rv_rule_config *rule) {
+        return rule->interval_usec > 0 ? rule->interval_usec : CONFIRM_INTERVAL_USEC;
+}
+
+static int recovered(struct turn *t, struct open *o) {
+        o->i->times.recovered_usec = o->i->ok_usec;
+        return incident_move(t, o, RV_INCIDENT_RECOVERED, RV_REASON_NONE, NULL);
+}
+
+static void restart_proof(struct open *o) {
+        o->i->ok_usec = 0;
+        o->ok_last_usec = o->ok_proven_usec = 0;
+        o->ok_unbroken = false;
+}
+
+static int prove(struct turn *t, struct open *o, enum rv_verdict verdict, int64_t at_usec) {
+        const struct rv_rule_config *rule = rule_config(t->engine, o->rule);
+        int64_t step = at_usec - o->ok_last_usec;
+
+        if (verdict == RV_VERDICT_BREACH) {
+                if (o->i->ok_usec > 0)
+                        incident_touch(t, o);
+                restart_proof(o);
+                return 0;
+        }
+        if (verdict != RV_VERDICT_OK) {
+                o->ok_unbroken = false;
+                return 0;
+        }
+        if (o->i->ok_usec == 0) {
+                o->i->ok_usec = at_usec;
+                incident_touch(t, o);
+        } else if (o->ok_unbroken && step > 0 && step <= 4 * interval_usec(rule))
+                o->ok_proven_usec += step;
+        o->ok_last_usec = at_usec;
+        o->ok_unbroken = true;
+        return o->ok_proven_usec >= rule->recover_usec ? recovered(t, o) : 0;
+}
+
+/* An alert without `confirm` says twice only: firing, resolved. In between it is what it was. */
+static int follow_alert(struct turn *t, struct open *o) {
+        const struct rv_rule_config *rule = rule_config(t->engine, o->rule);
+        struct rv_incident *i = o->i;
+
+        i->retry_usec = 0;
+        if (!o->series) /* it could not be taken up again: nothing is known of it */
+                return 0;
+        if (o->series->s.latched) {
+                if (i->ok_usec > 0)
+                        incident_touch(t, o);
+                i->ok_usec = 0;
+                return 0;
+        }
+        if (i->ok_usec == 0) {
+                i->ok_usec = t->now_usec;
+                incident_touch(t, o);
+        }
+        if (t->now_usec - i->ok_usec >= rule->recover_usec)
+                return recovered(t, o);
+        i->retry_usec = i->ok_usec + rule->recover_usec;
+        return 0;
+}
+
+static int verify_ask(struct turn *t, struct open *o) {
+        const struct rv_rule_config *rule = rule_config(t->engine, o->rule);
+
+        if (rule->expr)
+                return 0;
+        return rule->confirm ? confirm_query(t, o) : follow_alert(t, o);
+}
+
+int verify_enter(struct turn *t, struct open *o) {
+        const struct rv_rule_config *rule = rule_config(t->engine, o->rule);
+        int r;
+
+        if (!rule)
+                return incident_move(t, o, RV_INCIDENT_REVERTED, o->i->rule ? RV_REASON_RULE_GONE : RV_REASON_NONE,
+                                     NULL);
+        r = incident_move(t, o, RV_INCIDENT_VERIFYING, RV_REASON_NONE, NULL);
+        o->i->deadline_usec = t->now_usec + rule->verify_timeout_usec;
+        o->verify_from_usec = o->i->times.applied_usec;
+        restart_proof(o);
+        return r < 0 ? r : verify_ask(t, o);
+}
+
+/* After a restart, or when the clock was set back: what was seen before is no proof of the time in between. The end of
+ * an alert is told again, so there the run goes on. */
+void verify_restart(struct turn *t, struct open *o) {
+        const struct rv_rule_config *rule = rule_config(t->engine, o->rule);
+
+        o->verify_from_usec = o->i->times.applied_usec;
+        if (o->verify_from_usec > t->now_usec)
+                o->verify_from_usec = t->now_usec;
+        if (o->i->ok_usec > t->now_usec)
+                o->i->ok_usec = t->now_usec;
+
+        if (rule && (rule->expr || rule->confirm))
+                restart_proof(o);
+}
+
+static int queried(struct turn *t, struct open *o, const struct rv_samples *samples) {
+        const struct rv_rule_config *rule = rule_config(t->engine, o->rule);
+        double value;
+        enum rv_verdict verdict = confirm_verdict(rule, samples, &value);
+        int r;
+
+        if (verdict == RV_VERDICT_OK || verdict == RV_VERDICT_BREACH)
+                o->i->last_value = value;
+        r = prove(t, o, verdict, t->now_usec);
+        if (!o->is_over)
+                o->i->retry_usec = t->now_usec + interval_usec(rule);
+        return r;
+}
+
+static int verdict(struct turn *t, struct open *o, enum rv_verdict verdict, int64_t at_usec) {
+        const struct rv_rule_config *rule = rule_config(t->engine, o->rule);
+
+        if (!rule->expr)
+                return rule->confirm ? 0 : follow_alert(t, o);
+        /* Evaluations look a little into the past; those from before the revert prove nothing. */
+        return at_usec >= o->verify_from_usec ? prove(t, o, verdict, at_usec) : 0;
+}
+
+static int expired(struct turn *t, struct open *o) {
+        return incident_move(t, o, RV_INCIDENT_UNRECOVERED, RV_REASON_NOT_RECOVERED, NULL);
+}
+
+static int64_t patience(const struct rv_engine *engine, const struct open *o) {
+        const struct rv_rule_config *rule = rule_config(engine, o->rule);
+
+        return rule ? rule->verify_timeout_usec : 0;
+}
+
+const struct state state_verifying = {
+        .ask = verify_ask,
+        .queried = queried,
+        .expired = expired,
+        .verdict = verdict,
+        .patience = patience,
+};
