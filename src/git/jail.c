@@ -42,6 +42,7 @@ int rv_jail_enter(struct rv_error *err) {
         int r;
 
         umask_before = umask(077);
+        signal(SIGPIPE, SIG_IGN);
         /* A group of its own, so that a deadline ends its children with it; a session's leader has one already. */
         if (getpgrp() != getpid() && setpgid(0, 0) < 0)
                 return rv_error_set(err, -errno, "process group: %s", strerror(errno));
@@ -58,5 +59,6 @@ void rv_jail_leave_in_child(int parent) {
         if (getppid() != parent)
                 _exit(1);
         umask(umask_before);
+        signal(SIGPIPE, SIG_DFL);
         setrlimit(RLIMIT_AS, &memory_before);
 }

@@ -19,10 +19,10 @@ static int make_room(struct rv_line *line, struct rv_error *err) {
         size_t size = line->size ? 2 * line->size : READ_BYTES;
         char *grown;
 
-        if (line->used < line->size)
-                return 0;
         if (line->used > RV_GITWIRE_LINE_BYTES_MAX)
                 return rv_error_set(err, -E2BIG, "a message of more than %d bytes", RV_GITWIRE_LINE_BYTES_MAX);
+        if (line->used < line->size)
+                return 0;
         grown = realloc(line->buffer, size);
         if (!grown)
                 return rv_error_oom(err);

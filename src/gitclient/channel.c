@@ -61,10 +61,10 @@ static int make_room(struct channel *channel) {
                 channel->in_searched -= channel->in_taken;
                 channel->in_taken = 0;
         }
-        if (channel->in_used < channel->in_size)
-                return 0;
         if (channel->in_used > RV_GITWIRE_LINE_BYTES_MAX)
                 return -E2BIG;
+        if (channel->in_used < channel->in_size)
+                return 0;
         grown = realloc(channel->in, size);
         if (!grown)
                 return -ENOMEM;
