@@ -15,23 +15,23 @@ int rv_log_format_from_string(const char *s, enum rv_log_format *ret) RV_MUST_CH
 
 /* Events that an operator may want explained: each has a message id, and an entry in
  * contrib/systemd/revertd.catalog (a test holds them together). X(NAME, id128 as 32 lower-case hex digits) */
-#define RV_LOG_EVENTS(X)                                      \
-        X(STARTED, "3c0e2a5b8d1f4e6f9a7b0c1d2e3f4a51")        \
-        X(STOPPING, "3c0e2a5b8d1f4e6f9a7b0c1d2e3f4a52")       \
-        X(RELOADED, "3c0e2a5b8d1f4e6f9a7b0c1d2e3f4a53")       \
-        X(RELOAD_FAILED, "3c0e2a5b8d1f4e6f9a7b0c1d2e3f4a54")  \
-        X(INCIDENT, "3c0e2a5b8d1f4e6f9a7b0c1d2e3f4a55")       \
-        X(REVERTED, "3c0e2a5b8d1f4e6f9a7b0c1d2e3f4a56")       \
-        X(RECOVERED, "3c0e2a5b8d1f4e6f9a7b0c1d2e3f4a57")      \
-        X(DECLINED, "3c0e2a5b8d1f4e6f9a7b0c1d2e3f4a58")       \
-        X(UNRECOVERED, "3c0e2a5b8d1f4e6f9a7b0c1d2e3f4a59")    \
-        X(FAILED, "3c0e2a5b8d1f4e6f9a7b0c1d2e3f4a5a")         \
-        X(QUERY_FAILED, "3c0e2a5b8d1f4e6f9a7b0c1d2e3f4a5b")   \
-        X(WORKER_LOST, "3c0e2a5b8d1f4e6f9a7b0c1d2e3f4a5c")    \
-        X(STORE_FAILED, "3c0e2a5b8d1f4e6f9a7b0c1d2e3f4a5d")   \
-        X(NOTICE_FAILED, "3c0e2a5b8d1f4e6f9a7b0c1d2e3f4a5e")  \
-        X(PAUSED, "3c0e2a5b8d1f4e6f9a7b0c1d2e3f4a5f")         \
-        X(RESUMED, "3c0e2a5b8d1f4e6f9a7b0c1d2e3f4a60")
+#define RV_LOG_EVENTS(X)                                                                                               \
+        X(STARTED, "5a4d8971582b4283adb2a494ed2bceb2")                                                                 \
+        X(STOPPING, "db491f0579b2475b88b0a1c93baf940b")                                                                \
+        X(RELOADED, "8915b99b67584b99abd21b779503da23")                                                                \
+        X(RELOAD_FAILED, "129e2f6e4e734d11a4da6b39780f2b21")                                                           \
+        X(INCIDENT, "f1a0d6e31f9143cd8d571d5a2cce8704")                                                                \
+        X(REVERTED, "68edd039daea48deb2fd186a77787c35")                                                                \
+        X(RECOVERED, "f5174b79e6224f57994b012991f2cc6b")                                                               \
+        X(DECLINED, "1555a05dcce7464f87351bbc35af6793")                                                                \
+        X(UNRECOVERED, "6e33dc93c10e4d92b6fb3c01706cb49a")                                                             \
+        X(FAILED, "2a1063cc278243a28115359618c7aaba")                                                                  \
+        X(QUERY_FAILED, "fb903627f8dc43fcae00b5449a334549")                                                            \
+        X(WORKER_LOST, "fb9802b6c88d431d9d8fc610113ed233")                                                             \
+        X(STORE_FAILED, "a311a0e690404813bd076425ac85cd8f")                                                            \
+        X(NOTICE_FAILED, "870580c8987c45fcb1d302a826ace400")                                                           \
+        X(PAUSED, "6c7a5dd1497540a18635d38fbd7786d4")                                                                  \
+        X(RESUMED, "0578568ad0a64c758c712630130025cf")
 
 enum rv_log_event {
         RV_EV_NONE,

@@ -9,7 +9,7 @@
 
 /* Go's zero time, 0001-01-01T00:00:00Z: what Alertmanager sends for "not yet". */
 #define GO_ZERO_SEC INT64_C(-62135596800)
-#define DURATION_MAX_USEC (100 * 365 * RV_USEC_PER_DAY)
+#define DURATION_MAX_USEC (INT64_C(36500) * RV_USEC_PER_DAY)
 
 static const struct {
         const char *name;
