@@ -11,8 +11,8 @@ enum rv_push_outcome {
         RV_PUSH_OK,      /* the server's report says so, or the branch already is at `new` */
         RV_PUSH_MOVED,   /* the branch is not at `old`; head says where it is. Nothing was changed */
         RV_PUSH_REFUSED, /* the server said no; message holds its words. Nothing was changed */
-        RV_PUSH_LOST,    /* the connection or the deadline broke off after the request was sent, and the ref could not
-                          * be read again: it is not known whether the branch moved */
+        RV_PUSH_LOST,    /* the connection or the deadline broke off after the request was sent, and the ref, read
+                          * again, did not tell: the branch may yet move */
         RV_PUSH_OUTCOME_MAX
 };
 const char *rv_push_outcome_to_string(enum rv_push_outcome outcome);
@@ -27,8 +27,8 @@ void rv_push_result_done(struct rv_push_result *result);
 
 /* Move refs/heads/<branch> of the remote from old_id to new_id. `objects` (in the mirror's object database) are all
  * that the remote may lack, given that it has old_id: for a revert, rv_revert_result.objects. old_id must not be zero.
- * A reply that is lost is settled by reading the ref again (OK, MOVED, or — still at old_id — REFUSED with a message
- * that says so); LOST only if that fails too.
+ * A reply that is lost is settled by reading the ref again: OK or MOVED if it moved; still at old_id, the server may
+ * yet be at work: LOST. A later push of the same commit finds out.
  * Returns 0 with *ret set (call rv_push_result_done()), or an error as in transport.h when nothing was sent. */
 int rv_push(struct rv_remote *remote, git_repository *mirror, const char *branch, const git_oid *old_id,
             const git_oid *new_id, const git_oid *objects, size_t n_objects, int64_t deadline_usec,
