@@ -44,12 +44,12 @@ struct rv_location {
 
 /* How to reach an HTTP API. */
 struct rv_endpoint {
-        char *url;         /* base, without a trailing slash */
-        char *credential;  /* NULL: none. Bearer token, or with `username`: the password */
-        char *username;    /* NULL: bearer. Else basic auth */
-        char **headers;    /* "Name: value"; NULL-terminated; NULL: none */
-        char *ca_file;     /* NULL: the system's */
-        char *cert_file;   /* client certificate; NULL: none */
+        char *url;            /* base, without a trailing slash */
+        char *credential;     /* NULL: none. Bearer token, or with `username`: the password */
+        char *username;       /* NULL: bearer. Else basic auth */
+        char **headers;       /* "Name: value"; NULL-terminated; NULL: none */
+        char *ca_file;        /* NULL: the system's */
+        char *cert_file;      /* client certificate; NULL: none */
         char *key_credential; /* its private key, a credential's name; NULL: none */
         int64_t timeout_usec;
 };
@@ -64,16 +64,16 @@ struct rv_prometheus_config {
 struct rv_repository_config {
         struct rv_location at;
         char *name;
-        char *url;         /* local path, http(s)://, ssh://, or scp form */
-        char *branch;      /* short name */
-        char *credential;  /* NULL: none. SSH private key, or HTTP password or token */
-        char *username;    /* HTTP user name; NULL: "git" */
-        char *known_hosts; /* file; NULL for remotes that are not SSH */
-        char *ca_file;     /* NULL: the system's */
-        char **allow_paths;     /* what the worker may ever touch; NULL-terminated; NULL: all */
-        int64_t poll_usec;      /* how often the branch is looked at */
-        int64_t timeout_usec;   /* one attempt at the remote */
-        int budget;             /* pushes in 24 h */
+        char *url;            /* local path, http(s)://, ssh://, or scp form */
+        char *branch;         /* short name */
+        char *credential;     /* NULL: none. SSH private key, or HTTP password or token */
+        char *username;       /* HTTP user name; NULL: "git" */
+        char *known_hosts;    /* file; NULL for remotes that are not SSH */
+        char *ca_file;        /* NULL: the system's */
+        char **allow_paths;   /* what the worker may ever touch; NULL-terminated; NULL: all */
+        int64_t poll_usec;    /* how often the branch is looked at */
+        int64_t timeout_usec; /* one attempt at the remote */
+        int budget;           /* pushes in 24 h */
         char *committer_name;
         char *committer_email;
         char *web_commit_url; /* "https://git.example.com/fleet/commit/{}"; NULL: commits are not linked */
@@ -142,7 +142,7 @@ struct rv_config {
         char *file;   /* as named to rv_config_load() */
         char **files; /* all that were read, that one first */
         size_t n_files;
-        char **rule_files; /* the patterns; NULL-terminated; NULL: none */
+        char **rule_files;           /* the patterns; NULL-terminated; NULL: none */
         char *credentials_directory; /* NULL: $CREDENTIALS_DIRECTORY only */
         char *external_url;          /* for links in notices; NULL: none */
         int budget;                  /* pushes in 24 h, all repositories together */

@@ -114,7 +114,7 @@ const struct rv_key rv_schema[] = {
              .min = 0, .max = DAY, .fallback = "1m", .flags = IN_DEFAULTS),
         RULE("match", matchers, match, "the alerts that it takes", .offset_n = offsetof(struct rv_rule_config, n_match),
              .absent = "none", .flags = NONEMPTY),
-        RULE("confirm", template, confirm, "PromQL that must be in breach too", .absent = "none"),
+        RULE("confirm", query_template, confirm, "PromQL that must be in breach too", .absent = "none"),
         RULE("repository", repository, repository, "where the cause is looked for",
              .absent = "the only one", .flags = IN_DEFAULTS),
         RULE("paths", paths, paths, "the scope", .offset_n = offsetof(struct rv_rule_config, n_paths),

@@ -1,8 +1,7 @@
 #include "config/types.h"
 
-#include "config/matcher.h"
 #include "config/reader.h"
-#include "config/schema.h"
+#include "config/take.h"
 #include "config/values.h"
 
 #include "revertd/cleanup.h"
@@ -15,9 +14,6 @@
 #include <math.h>
 #include <string.h>
 #include <sys/un.h>
-
-#define FIELD(type, base, key) ((type *)((char *)(base) + (key)->offset))
-#define COUNT(base, key) ((size_t *)((char *)(base) + (key)->offset_n))
 
 /* -- Storing -- */
 
@@ -58,8 +54,7 @@ static void done_strings(const struct rv_key *key, void *base) {
         *list = NULL;
 }
 
-/* Room for one more in an array with a count; the count stays. */
-static void *grow(const struct rv_key *key, void *base, size_t size, struct rv_error *err) {
+void *rv_take_grow(const struct rv_key *key, void *base, size_t size, struct rv_error *err) {
         void **array = FIELD(void *, base, key);
         void *grown = reallocarray(*array, *COUNT(base, key) + 1, size);
         if (!grown) {
@@ -69,10 +64,6 @@ static void *grow(const struct rv_key *key, void *base, size_t size, struct rv_e
         *array = grown;
         return (char *)grown + *COUNT(base, key) * size;
 }
-
-#define TAKE(type)                                                                                                     \
-        static int take_##type(struct rv_reader *reader, const struct rv_key *key, const char *text, void *base,       \
-                               struct rv_error *err)
 
 /* Strings of the same form but for their check. */
 #define TAKE_STRING(type, check, store)                                                                                \
@@ -258,7 +249,7 @@ TAKE(receivers) {
         for (size_t i = 0; i < *COUNT(base, key); i++)
                 if ((*FIELD(int *, base, key))[i] == index)
                         return rv_error_set(err, -EINVAL, "names '%s' twice", text);
-        int *slot = grow(key, base, sizeof(int), err);
+        int *slot = rv_take_grow(key, base, sizeof(int), err);
         if (!slot)
                 return -ENOMEM;
         *slot = index;
@@ -269,125 +260,6 @@ TAKE(receivers) {
 static void done_receivers(const struct rv_key *key, void *base) {
         free(*FIELD(int *, base, key));
         *FIELD(int *, base, key) = NULL;
-        *COUNT(base, key) = 0;
-}
-
-/* -- Templates and matchers -- */
-
-TAKE(template) {
-        struct rv_template *template;
-        (void)reader;
-        int r = rv_value_check_expression(text, err);
-        if (r == 0)
-                r = rv_template_compile(&template, text, err);
-        if (r < 0)
-                return r;
-        rv_template_free(*FIELD(struct rv_template *, base, key));
-        *FIELD(struct rv_template *, base, key) = template;
-        return 0;
-}
-
-static void done_template(const struct rv_key *key, void *base) {
-        *FIELD(struct rv_template *, base, key) = rv_template_free(*FIELD(struct rv_template *, base, key));
-}
-
-/* The labels that the template asks for, each with a harmless value. */
-static int dummy_labels(const char *source, struct rv_labels **ret, struct rv_error *err) {
-        static const char word[] = "$labels.";
-        static const char name_bytes[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
-        struct rv_label label[RV_LABELS_MAX] = {0};
-        char *names[RV_LABELS_MAX];
-        size_t n = 0;
-        int r = 0;
-
-        for (const char *p = strstr(source, word); p && r == 0; p = strstr(p, word)) {
-                p += strlen(word);
-                bool known = false;
-                size_t length = strspn(p, name_bytes);
-                for (size_t i = 0; i < n && !known; i++)
-                        known = strlen(names[i]) == length && strncmp(names[i], p, length) == 0;
-                if (known)
-                        continue;
-                if (n == RV_LABELS_MAX)
-                        r = rv_error_set(err, -EINVAL, "asks for more than %d labels", RV_LABELS_MAX);
-                else if (!(names[n] = strndup(p, length)))
-                        r = rv_error_oom(err);
-                else {
-                        label[n] = (struct rv_label){names[n], "x"};
-                        n++;
-                }
-        }
-        if (r == 0)
-                r = rv_labels_new(ret, label, n, err);
-        for (size_t i = 0; i < n; i++)
-                free(names[i]);
-        return r;
-}
-
-/* What can be known of a path before there are labels: that it is one. */
-static int check_path_template(const struct rv_template *template, struct rv_error *err) {
-        _cleanup_labels_ struct rv_labels *labels = NULL;
-        _cleanup_free_ char *path = NULL;
-        int r = dummy_labels(rv_template_source(template), &labels, err);
-        if (r == 0)
-                r = rv_template_expand(template, RV_TEMPLATE_PATH, labels, 1.0, &path, err);
-        if (r == 0)
-                r = rv_pathspec_check(path, err);
-        return r;
-}
-
-TAKE(paths) {
-        struct rv_template *template;
-        (void)reader;
-        int r = rv_value_check_text(text, err);
-        if (r == 0)
-                r = rv_template_compile(&template, text, err);
-        if (r < 0)
-                return r;
-        r = check_path_template(template, err);
-        struct rv_template **slot = r == 0 ? grow(key, base, sizeof(struct rv_template *), err) : NULL;
-        if (!slot) {
-                rv_template_free(template);
-                return r < 0 ? r : -ENOMEM;
-        }
-        *slot = template;
-        ++*COUNT(base, key);
-        return 0;
-}
-
-static void done_paths(const struct rv_key *key, void *base) {
-        struct rv_template ***list = FIELD(struct rv_template **, base, key);
-        for (size_t i = 0; i < *COUNT(base, key); i++)
-                rv_template_free((*list)[i]);
-        free(*list);
-        *list = NULL;
-        *COUNT(base, key) = 0;
-}
-
-TAKE(matchers) {
-        struct rv_matcher matcher;
-        (void)reader;
-        int r = rv_value_check_expression(text, err);
-        if (r == 0)
-                r = rv_matcher_parse(&matcher, text, err);
-        if (r < 0)
-                return r;
-        struct rv_matcher *slot = grow(key, base, sizeof(matcher), err);
-        if (!slot) {
-                rv_matcher_done(&matcher);
-                return -ENOMEM;
-        }
-        *slot = matcher;
-        ++*COUNT(base, key);
-        return 0;
-}
-
-static void done_matchers(const struct rv_key *key, void *base) {
-        struct rv_matcher **list = FIELD(struct rv_matcher *, base, key);
-        for (size_t i = 0; i < *COUNT(base, key); i++)
-                rv_matcher_done(&(*list)[i]);
-        free(*list);
-        *list = NULL;
         *COUNT(base, key) = 0;
 }
 
@@ -419,9 +291,5 @@ const struct rv_type rv_type_mode = {"word", .words = mode_word, .take = take_mo
 const struct rv_type rv_type_receiver_type = {"word", .words = receiver_type_word, .take = take_receiver_type};
 const struct rv_type rv_type_prometheus = {"name of a prometheus", .take = take_prometheus};
 const struct rv_type rv_type_repository = {"name of a repository", .take = take_repository};
-const struct rv_type rv_type_template = {"template", .take = take_template, .done = done_template};
-const struct rv_type rv_type_matchers = {"list of matchers", .list = true, .take = take_matchers,
-                                         .done = done_matchers};
-const struct rv_type rv_type_paths = {"list of path templates", .list = true, .take = take_paths, .done = done_paths};
 const struct rv_type rv_type_receivers = {"list of names of receivers", .list = true, .take = take_receivers,
                                           .done = done_receivers};

@@ -35,6 +35,7 @@ struct rv_type {
         X(receiver_type)                                                                                               \
         X(threshold)                                                                                                   \
         X(template)                                                                                                    \
+        X(query_template)                                                                                              \
         X(prometheus)                                                                                                  \
         X(repository)                                                                                                  \
         X(addresses)                                                                                                   \

@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -222,7 +223,7 @@ static int split_address(const char *s, char host[static INET6_ADDRSTRLEN], stru
         host[end - begin] = '\0';
 
         size_t digits = strspn(port + 1, "0123456789");
-        if (digits == 0 || digits > 5 || port[1 + digits] || atoi(port + 1) > UINT16_MAX)
+        if (digits == 0 || digits > 5 || port[1 + digits] || strtoul(port + 1, NULL, 10) > UINT16_MAX)
                 return rv_error_set(err, -EINVAL, "'%s': the port is not a number up to 65535", s);
         return 0;
 }
