@@ -13,6 +13,8 @@
 
 static const char letters_and_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
+static const char host_characters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_";
+
 static bool is_control(char c) {
         return (unsigned char)c < 0x20 || c == 0x7f;
 }
@@ -57,56 +59,65 @@ int rv_value_check_name(const char *s, struct rv_error *err) {
         return 0;
 }
 
-/* [user@]host[:port], up to the first '/', '?' or '#'. with_user: an SSH remote names its user there. */
+/* user@, where it may be: an SSH remote names its user there. */
+static int check_user(const char *user, size_t n, bool allowed, struct rv_error *err) {
+        if (!allowed)
+                return rv_error_set(
+                        err, -EINVAL,
+                        "holds a user name: that, and the secret, belong in the keys username and credential");
+        if (memchr(user, ':', n))
+                return rv_error_set(err, -EINVAL, "holds a password: secrets belong in credentials");
+        /* What begins with a dash could be taken for an option by ssh(1). */
+        if (n == 0 || *user == '-')
+                return rv_error_set(err, -EINVAL, "its user name is not usable");
+        return 0;
+}
+
+static int check_host(const char *host, size_t n, struct rv_error *err) {
+        char address[INET6_ADDRSTRLEN];
+        struct in6_addr in6;
+        if (n == 0)
+                return rv_error_set(err, -EINVAL, "names no host");
+        if (*host != '[') {
+                if (*host == '-' || strspn(host, host_characters) < n)
+                        return rv_error_set(err, -EINVAL, "its host is not usable");
+                return 0;
+        }
+        if (host[n - 1] != ']' || n - 2 >= sizeof(address))
+                return rv_error_set(err, -EINVAL, "its IPv6 address is not usable");
+        memcpy(address, host + 1, n - 2);
+        address[n - 2] = '\0';
+        if (inet_pton(AF_INET6, address, &in6) != 1)
+                return rv_error_set(err, -EINVAL, "[%s] is no IPv6 address", address);
+        return 0;
+}
+
+static int check_port(const char *port, size_t n, struct rv_error *err) {
+        enum { PORT_DIGITS_MAX = 5 };
+        unsigned long value =
+                n > 0 && n <= PORT_DIGITS_MAX && strspn(port, "0123456789") >= n ? strtoul(port, NULL, 10) : 0;
+        if (value == 0 || value > UINT16_MAX)
+                return rv_error_set(err, -EINVAL, "its port is not a number from 1 to 65535");
+        return 0;
+}
+
+/* [user@]host[:port], up to the first '/', '?' or '#'. */
 static int check_authority(const char *s, bool with_user, struct rv_error *err) {
         size_t n = strcspn(s, "/?#");
         const char *at = memrchr(s, '@', n);
-        if (at && !with_user)
-                return rv_error_set(err, -EINVAL,
-                                    "holds a user name: that, and the secret, belong in the keys username "
-                                    "and credential");
         if (at) {
-                if (memchr(s, ':', (size_t)(at - s)))
-                        return rv_error_set(err, -EINVAL, "holds a password: secrets belong in credentials");
-                if (at == s || *s == '-')
-                        return rv_error_set(err, -EINVAL, "its user name is not usable");
+                int r = check_user(s, (size_t)(at - s), with_user, err);
+                if (r < 0)
+                        return r;
                 n -= (size_t)(at + 1 - s);
                 s = at + 1;
         }
-        const char *port = NULL;
-        size_t host = n;
-        if (n > 0 && *s == '[') {
-                const char *close = memchr(s, ']', n);
-                char address[INET6_ADDRSTRLEN];
-                struct in6_addr in6;
-                if (!close || (size_t)(close - s) > sizeof(address))
-                        return rv_error_set(err, -EINVAL, "its IPv6 address is not closed by ']'");
-                memcpy(address, s + 1, (size_t)(close - s - 1));
-                address[close - s - 1] = '\0';
-                if (inet_pton(AF_INET6, address, &in6) != 1)
-                        return rv_error_set(err, -EINVAL, "[%s] is no IPv6 address", address);
-                host = (size_t)(close + 1 - s);
-                if (host < n && s[host] != ':')
-                        return rv_error_set(err, -EINVAL, "its host is not usable");
-                port = host < n ? s + host : NULL;
-        } else {
-                port = memchr(s, ':', n);
-                host = port ? (size_t)(port - s) : n;
-                if (host == 0)
-                        return rv_error_set(err, -EINVAL, "names no host");
-                if (*s == '-' || strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_") < host)
-                        return rv_error_set(err, -EINVAL, "its host is not usable");
-        }
-        if (port) {
-                unsigned value = 0;
-                size_t digits = n - (size_t)(port + 1 - s);
-                for (size_t i = 0; i < digits && value <= UINT16_MAX; i++)
-                        value = isdigit((unsigned char)port[1 + i]) ? value * 10 + (unsigned)(port[1 + i] - '0')
-                                                                    : UINT16_MAX + 1;
-                if (digits == 0 || value == 0 || value > UINT16_MAX)
-                        return rv_error_set(err, -EINVAL, "its port is not a number from 1 to 65535");
-        }
-        return 0;
+        const char *close = *s == '[' ? memchr(s, ']', n) : NULL;
+        const char *port = close ? (close + 1 < s + n && close[1] == ':' ? close + 1 : NULL) : memchr(s, ':', n);
+        int r = check_host(s, port ? (size_t)(port - s) : n, err);
+        if (r == 0 && port)
+                r = check_port(port + 1, n - (size_t)(port + 1 - s), err);
+        return r;
 }
 
 static int check_http(const char *s, struct rv_error *err) {
