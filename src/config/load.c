@@ -39,7 +39,8 @@ static int enter_file(struct loading *loading, const char *path) {
         return 0;
 }
 
-static void report_syntax(struct rv_problems *problems, const char *text, int line) {
+/* what: "syntax error", "duplicate setting name", "mismatched element type in array". */
+static void report_syntax(struct rv_problems *problems, const char *what, const char *text, int line) {
         enum { SHOWN_BYTES_MAX = 120 };
         const char *p = text;
         for (int i = 1; i < line && strchr(p, '\n'); i++)
@@ -47,10 +48,10 @@ static void report_syntax(struct rv_problems *problems, const char *text, int li
         p += strspn(p, " \t\r");
         int n = (int)strcspn(p, "\r\n");
         if (n > 0)
-                rv_problems_add(problems, NULL, (unsigned)line, "syntax error at or before: %.*s",
+                rv_problems_add(problems, NULL, (unsigned)line, "%s at or before: %.*s", what,
                                 n < SHOWN_BYTES_MAX ? n : SHOWN_BYTES_MAX, p);
         else
-                rv_problems_add(problems, NULL, (unsigned)line, "syntax error; is something left open above?");
+                rv_problems_add(problems, NULL, (unsigned)line, "%s; is something left open above?", what);
 }
 
 /* Whether there is a tree. */
@@ -59,7 +60,7 @@ static bool parse(struct loading *loading, const char *text, size_t n, config_t 
                 return false;
         if (config_read_string(ret, text) == CONFIG_TRUE)
                 return true;
-        report_syntax(&loading->problems, text, config_error_line(ret));
+        report_syntax(&loading->problems, config_error_text(ret), text, config_error_line(ret));
         return false;
 }
 
