@@ -90,7 +90,7 @@ static void test_a_group_too_large_for_libconfig(void **state) {
 
 static void test_syntax_errors_show_the_line(void **state) {
         static const struct refused cases[] = {
-                {"budget = 1;\n  budget == 2; # here\n", "f:2: syntax error at or before: budget == 2; # here"},
+                {"budget = 1;\n  budge == 2; # here\n", "f:2: syntax error at or before: budge == 2; # here"},
                 {"listen: {\n budget = 1;\n", "f:3: syntax error; is something left open above?"},
                 {"budget = 1; budget = 2;", "f:1: duplicate setting name at or before: budget = 1; budget = 2;"},
                 {"rule_files = [ 1, \"x\" ];",
