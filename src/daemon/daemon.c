@@ -28,6 +28,7 @@ void rv_daemon_publish(struct rv_daemon *daemon) {
         daemon->api.schedule = parts->schedule;
         daemon->api.outbox = parts->outbox;
         daemon->api.repositories = parts->shown;
+        daemon->api.store = daemon->store;
         daemon->api.engine = daemon->engine;
         daemon->api.not_ready = daemon->not_ready[0] ? daemon->not_ready : NULL;
 }
