@@ -79,7 +79,7 @@ static int listen_on(struct rv_daemon *daemon, struct rv_error *err) {
                 return r;
         if (daemon->options.listen_addresses)
                 listen.addresses = daemon->options.listen_addresses;
-        if (n_fds == 0 && !can_have_socket(listen.socket))
+        if (!can_have_socket(listen.socket))
                 listen.socket = NULL;
         r = rv_http_server_new(&daemon->server, daemon->event, &listen, daemon->parts->config->credentials_directory,
                                fds, n_fds, rv_api_routes, rv_api_n_routes, &daemon->api, err);

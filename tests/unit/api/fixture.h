@@ -44,7 +44,7 @@ struct fixture {
 };
 
 static const char fixture_config[] =
-        "listen: { address = \"127.0.0.1:0\"; };\n"
+        "listen: { address = \"127.0.0.1:0\"; socket = \"\"; };\n"
         "repositories: ( { name = \"fleet\"; url = \"/nonexistent/fleet.git\"; },\n"
         "                { name = \"other\"; url = \"/nonexistent/other.git\"; } );\n"
         "prometheus: ( { name = \"prod\"; url = \"http://127.0.0.1:1\"; } );\n"
@@ -209,8 +209,8 @@ static int ask(struct fixture *f, const char *method, const char *path, const ch
 #define AS_JSON "Content-Type: application/json\r\n"
 
 /* Asks with a JSON body, and wants the status and a text in the answer. */
-static void expect(struct fixture *f, const char *method, const char *path, const char *body, int status,
-                   const char *text) {
+__attribute__((unused)) static void expect(struct fixture *f, const char *method, const char *path, const char *body,
+                                           int status, const char *text) {
         _cleanup_free_ char *answer = NULL;
         int got = ask(f, method, path, body[0] ? AS_JSON : "", body, &answer);
 
