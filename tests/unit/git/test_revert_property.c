@@ -1,7 +1,6 @@
 /* Random histories, reverted here and by git: where we say OK git must say the same, to the byte of the tree. */
-#include "fixture.h"
-
 #include "git/revert.h"
+#include "repo.h"
 #include "revertd/clock.h"
 
 enum { FILES_MAX = 40, COMMITS_MAX = 10, LINES_MAX = 48, PATH_MAX_BYTES = 96, HISTORIES_DEFAULT = 60 };
@@ -180,13 +179,13 @@ struct history {
 };
 
 /* A line of commits with side branches merged into it. */
-static void make_history(struct fixture *fixture, struct history *history) {
+static void make_history(struct repo *repo, struct history *history) {
         struct model model = {0}, side, before;
         char path[128], line[128];
         unsigned last = 0;
 
-        run("rm -rf %s/repo && git init -q -b main %s/repo", fixture->folder, fixture->folder);
-        snprintf(path, sizeof path, "%s/stream", fixture->folder);
+        repo_run(repo, "rm -rf work; git init -q -b main work");
+        snprintf(path, sizeof path, "%s/stream", repo->folder);
         FILE *out = fopen(path, "we");
         assert_non_null(out);
         memset(history, 0, sizeof *history);
@@ -219,11 +218,8 @@ static void make_history(struct fixture *fixture, struct history *history) {
                 }
         }
         fclose(out);
-        assert_int_equal(run("cd %s/repo && git fast-import --quiet --export-marks=../marks < ../stream && "
-                             "git checkout -q -f main",
-                             fixture->folder),
-                         0);
-        snprintf(path, sizeof path, "%s/marks", fixture->folder);
+        repo_run(repo, "cd work; git fast-import --quiet --export-marks=../marks <../stream; git checkout -q -f main");
+        snprintf(path, sizeof path, "%s/marks", repo->folder);
         FILE *marks = fopen(path, "re");
         assert_non_null(marks);
         while (fgets(line, sizeof line, marks)) {
@@ -235,20 +231,18 @@ static void make_history(struct fixture *fixture, struct history *history) {
         fclose(marks);
 }
 
-static struct { unsigned compared, merges, pairs, equal, empty, conflicts, declined, renames; } counts;
+static struct { unsigned compared, merges, pairs, equal, empty, conflicts, declined; } counts;
 
-static void compare(struct fixture *fixture, git_repository *repository, const char *first, const char *second,
-                    bool merge) {
+static void compare(struct repo *repo, git_repository *repository, const char *first, const char *second, bool merge) {
         struct rv_oid commits[2] = {0};
         struct rv_revert_spec spec = {
                 .commits = commits, .n_commits = second ? 2 : 1, .message = (char *)"m", .time_usec = 1};
         struct rv_revert_result result = {0};
         struct rv_error err = {0};
-        char tree[GIT_OID_HEXSZ + 1];
+        char head_tree[GIT_OID_HEXSZ + 1], tree[GIT_OID_HEXSZ + 1], theirs[GIT_OID_HEXSZ + 1];
 
-        char *head = output("git -C %s/repo rev-parse HEAD", fixture->folder);
-        char *head_tree = output("git -C %s/repo rev-parse HEAD:", fixture->folder);
-        strcpy(spec.base.hex, head);
+        strcpy(head_tree, repo_ask(repo, "git -C work rev-parse HEAD:"));
+        strcpy(spec.base.hex, repo_ask(repo, "git -C work rev-parse HEAD"));
         strcpy(commits[0].hex, first);
         if (second)
                 strcpy(commits[1].hex, second);
@@ -256,9 +250,11 @@ static void compare(struct fixture *fixture, git_repository *repository, const c
                                   rv_clock_monotonic_usec() + 60 * RV_USEC_PER_SEC, &result, &err);
         if (r != 0)
                 fail_msg("%d: %s", r, err.text);
-        bool clean = run("cd %s/repo && git revert --no-commit %s %s %s >../out 2>&1", fixture->folder,
-                         merge ? "-m 1" : "", first, second ? second : "") == 0;
-        char *theirs = clean ? output("git -C %s/repo write-tree", fixture->folder) : strdup("");
+        /* git's tree, or nothing where it stops at a conflict. */
+        strcpy(theirs,
+               repo_ask(repo, "cd work; if git revert --no-commit %s %s %s >../out 2>&1; then git write-tree; fi",
+                        merge ? "-m 1" : "", first, second ? second : ""));
+        bool clean = theirs[0];
         git_oid_tostr(tree, sizeof tree, &result.tree);
         const char *ours = result.outcome == RV_GIT_OK ? tree : result.outcome == RV_GIT_EMPTY ? head_tree : "";
 
@@ -266,9 +262,8 @@ static void compare(struct fixture *fixture, git_repository *repository, const c
         counts.merges += merge;
         counts.pairs += second != NULL;
         if (*ours && strcmp(ours, theirs) != 0) {
-                run("cp -r %s/repo /tmp/revertd-property-failure", fixture->folder);
-                fail_msg("revert %s %s onto %s: ours %s, git's %s; git said: %s", first, second ? second : "", head,
-                         ours, clean ? theirs : "conflict", output("cat %s/out | tr '\\n' ' '", fixture->folder));
+                fail_msg("revert %s %s onto %s: ours %s, git's %s; git said: %s", first, second ? second : "",
+                         spec.base.hex, ours, clean ? theirs : "conflict", repo_ask(repo, "tr '\\n' ' ' <out"));
         }
         if (!*ours && result.outcome != RV_GIT_CONFLICT)
                 fail_msg("outcome %d: %s", result.outcome, result.message);
@@ -277,36 +272,31 @@ static void compare(struct fixture *fixture, git_repository *repository, const c
         counts.conflicts += !clean;
         counts.declined += clean && !*ours;
         if (clean && !*ours && getenv("RV_PROPERTY_SHOW"))
-                printf("declined: %s %s onto %s: %s\n", first, second ? second : "", head, result.paths[0]);
+                printf("declined: %s %s onto %s: %s\n", first, second ? second : "", spec.base.hex, result.paths[0]);
         rv_revert_result_done(&result);
-        run("cd %s/repo && git revert --quit; git reset -q --hard && git clean -qfdx", fixture->folder);
-        free(head);
-        free(head_tree);
-        free(theirs);
+        repo_run(repo, "cd work; git revert --quit; git reset -q --hard; git clean -qfdx");
 }
 
 static void same_as_git(void **unused) {
         const char *seed_text = getenv("RV_PROPERTY_SEED"), *n_text = getenv("RV_PROPERTY_HISTORIES");
         uint64_t seed = seed_text ? strtoull(seed_text, NULL, 0) : UINT64_C(20260301);
         unsigned n = n_text ? (unsigned)strtoul(n_text, NULL, 10) : HISTORIES_DEFAULT;
-        struct fixture fixture;
+        struct repo repo;
         struct history history;
 
         (void)unused;
-        fixture_init(&fixture);
+        repo_make(&repo);
         for (unsigned i = 0; i < n; i++) {
-                git_repository *repository;
-                char path[128];
+                git_repository *repository = NULL;
                 state = (seed + i) * UINT64_C(0x9e3779b97f4a7c15) | 1;
                 printf("seed %llu\n", (unsigned long long)(seed + i));
-                make_history(&fixture, &history);
-                snprintf(path, sizeof path, "%s/repo", fixture.folder);
-                assert_int_equal(git_repository_open(&repository, path), 0);
+                make_history(&repo, &history);
+                repository = repo_open(&repo);
                 for (unsigned k = history.n; k > 0; k--)
-                        compare(&fixture, repository, history.ids[k], NULL, history.merge[k]);
+                        compare(&repo, repository, history.ids[k], NULL, history.merge[k]);
                 for (unsigned k = history.n; k > 1; k -= 2)
                         if (!history.merge[k] && !history.merge[k - 1])
-                                compare(&fixture, repository, history.ids[k], history.ids[k - 1], false);
+                                compare(&repo, repository, history.ids[k], history.ids[k - 1], false);
                 git_repository_free(repository);
         }
         printf("compared %u (%u merges, %u pairs): %u equal, %u empty, %u conflicts in git, %u declined here only\n",
@@ -314,7 +304,7 @@ static void same_as_git(void **unused) {
                counts.declined);
         assert_true(counts.equal > counts.compared / 4);
         assert_true(counts.declined < counts.compared / 20);
-        fixture_done(&fixture);
+        repo_remove(&repo);
 }
 
 int main(void) {
