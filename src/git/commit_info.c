@@ -12,7 +12,6 @@ enum {
         NAME_BYTES_MAX = 256,
         SUBJECT_BYTES_MAX = 512,
         INCIDENT_BYTES_MAX = 128,
-        TRAILER_BYTES_MAX = 64 << 10, /* of the message's end that is searched for trailers */
         PREFIX_DIGITS_MIN = 7,
 };
 
@@ -23,13 +22,8 @@ static void trailers_done(git_message_trailer_array *trailers) {
 }
 #define _cleanup_trailers_ __attribute__((cleanup(trailers_done)))
 
-/* Trailers stand in the last paragraph, so the end of an overlong message will do. */
 static int read_trailers(const char *message, git_message_trailer_array *ret) {
-        size_t n = strlen(message);
-
         *ret = (git_message_trailer_array){};
-        if (n > TRAILER_BYTES_MAX)
-                message += n - TRAILER_BYTES_MAX;
         return git_message_trailers(ret, message);
 }
 

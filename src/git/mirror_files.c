@@ -5,9 +5,14 @@
 #include <errno.h>
 #include <fnmatch.h>
 #include <ftw.h>
+#include <stdbool.h>
 #include <string.h>
 
 enum { FILES_OPEN_MAX = 16 };
+
+static bool is_absent(int error) {
+        return error == ENOENT || error == ENOTDIR;
+}
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw) {
         (void)st, (void)type, (void)ftw;
@@ -63,8 +68,8 @@ int rv_mirror_files_clean(const char *path, struct rv_error *err) {
                 return r;
         if (asprintf(&objects, "%s/objects", path) < 0)
                 return rv_error_oom(err);
-        if ((nftw(path, remove_lock, FILES_OPEN_MAX, FTW_PHYS) < 0 && errno != ENOENT) ||
-            (nftw(objects, remove_temporary, FILES_OPEN_MAX, FTW_PHYS) < 0 && errno != ENOENT))
+        if ((nftw(path, remove_lock, FILES_OPEN_MAX, FTW_PHYS) < 0 && !is_absent(errno)) ||
+            (nftw(objects, remove_temporary, FILES_OPEN_MAX, FTW_PHYS) < 0 && !is_absent(errno)))
                 return rv_error_set(err, -errno, "clean %s: %s", path, strerror(errno));
         return 0;
 }

@@ -291,7 +291,8 @@ int rv_tree_find(git_odb *odb, const git_oid *tree, const char *path, struct rv_
 
         for (;;) {
                 size_t n = strcspn(path, "/");
-                int r = find_in_folder(odb, &entry.id, path, n, &entry, err);
+                git_oid folder = entry.id;
+                int r = find_in_folder(odb, &folder, path, n, &entry, err);
                 if (r < 0)
                         return r;
                 if (path[n] == 0)

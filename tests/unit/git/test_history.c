@@ -1,0 +1,369 @@
+#include "git/history.h"
+
+#include "revertd/clock.h"
+
+#include "repo.h"
+
+struct world {
+        struct repo repo;
+        git_repository *git;
+        struct rv_history *history;
+};
+
+static int set_up(void **state) {
+        struct world *world = calloc(1, sizeof(*world));
+        struct rv_error err = {};
+
+        assert_int_equal(rv_libgit2_init(&err), 0);
+        repo_make(&world->repo);
+        world->git = repo_open(&world->repo);
+        assert_int_equal(rv_history_new(&world->history), 0);
+        assert_int_equal(rv_history_use(world->history, world->git, &err), 0);
+        *state = world;
+        return 0;
+}
+
+static int tear_down(void **state) {
+        struct world *world = *state;
+
+        rv_history_free(world->history);
+        git_repository_free(world->git);
+        repo_remove(&world->repo);
+        git_libgit2_shutdown();
+        free(world);
+        return 0;
+}
+
+static struct rv_git_reply *read_scope(struct world *world, const char *pattern, int64_t since, size_t max) {
+        char *scope[] = {(char *)pattern};
+        struct rv_git_request request = {
+                .scope = scope, .n_scope = pattern ? 1 : 0, .since_usec = since * RV_USEC_PER_SEC, .max_commits = max};
+        struct rv_git_reply *reply = calloc(1, sizeof(*reply));
+        struct rv_error err = {};
+        git_oid head;
+
+        repo_id(&world->repo, "HEAD", &head);
+        if (rv_history_read(world->history, &head, &request, reply, &err) < 0)
+                fail_msg("%s", err.text);
+        return reply;
+}
+
+static void test_only_the_scope_newest_first(void **state) {
+        struct world *world = *state;
+        struct rv_git_reply *reply;
+
+        repo_change(&world->repo, 100, "apps/cart/a", "1");
+        repo_change(&world->repo, 200, "apps/checkout/a", "1");
+        repo_change(&world->repo, 300, "apps/cart/a", "2");
+        repo_change(&world->repo, 400, "apps/checkout/b", "1");
+        /* Twice: the second time from memory. */
+        for (int i = 0; i < 2; i++) {
+                reply = read_scope(world, "apps/checkout/**", 0, 0);
+                assert_int_equal(reply->n_scanned, 4);
+                assert_int_equal(reply->n_commits, 2);
+                assert_false(reply->truncated);
+                assert_string_equal(reply->commits[0].subject, "Set apps/checkout/b to 1");
+                assert_string_equal(reply->commits[1].subject, "Set apps/checkout/a to 1");
+                assert_int_equal(reply->commits[0].n_inside, 1);
+                assert_int_equal(reply->commits[0].n_outside, 0);
+                assert_int_equal(reply->commits[0].n_paths, 1);
+                assert_string_equal(reply->commits[0].paths[0], "apps/checkout/b");
+                assert_int_equal(reply->commits[0].commit_usec, 400 * RV_USEC_PER_SEC);
+                rv_git_reply_free(reply);
+        }
+        reply = read_scope(world, NULL, 0, 0);
+        assert_int_equal(reply->n_commits, 4);
+        assert_int_equal(reply->commits[3].n_parents, 0); /* the first one, against nothing */
+        assert_string_equal(reply->commits[3].paths[0], "apps/cart/a");
+        rv_git_reply_free(reply);
+}
+
+static void test_every_kind_of_change_is_seen(void **state) {
+        static const char *const changes[] = {
+                "rm s/gone",
+                "chmod +x s/mode",
+                "ln -sf other s/link",
+                "rm s/file; mkdir s/file; echo 1 > s/file/inner",
+                "rm -r s/folder; echo 1 > s/folder",
+                "git mv s/renamed s/renamed.new",
+                "git update-index --add --cacheinfo 160000,0123456789012345678901234567890123456789,s/module",
+        };
+        struct world *world = *state;
+        struct rv_git_reply *reply;
+
+        repo_run(&world->repo, "cd work; mkdir -p s/folder; for f in gone mode file renamed folder/inner other; do "
+                               "echo $f > s/$f; done; ln -s gone s/link");
+        repo_commit(&world->repo, 100, "-m first");
+        for (size_t i = 0; i < RV_ARRAY_SIZE(changes); i++) {
+                repo_run(&world->repo, "cd work; %s", changes[i]);
+                if (i == RV_ARRAY_SIZE(changes) - 1)
+                        repo_run(&world->repo, "cd work; git commit -q -m x");
+                else
+                        repo_commit(&world->repo, 200, "-m x");
+                reply = read_scope(world, "s/**", 0, 1);
+                assert_int_equal(reply->n_commits, 1);
+                assert_int_equal(reply->commits[0].n_inside,
+                                 strtoul(repo_ask(&world->repo, "git -C work diff-tree -r --no-renames --name-only "
+                                                                "HEAD~1 HEAD | wc -l"),
+                                         NULL, 10));
+                rv_git_reply_free(reply);
+        }
+        repo_run(&world->repo, "cd work; git commit -q --allow-empty -m empty");
+        reply = read_scope(world, NULL, 0, 1);
+        assert_int_equal(reply->n_commits, 0);
+        rv_git_reply_free(reply);
+}
+
+static void test_inside_and_outside_are_counted(void **state) {
+        struct world *world = *state;
+        struct rv_git_reply *reply;
+
+        repo_change(&world->repo, 100, "apps/a/f", "1");
+        repo_run(&world->repo, "cd work; mkdir -p apps/b; echo 2 > apps/a/f; echo 1 > apps/b/f; echo 1 > top");
+        repo_commit(&world->repo, 200, "-m both");
+        reply = read_scope(world, "apps/a/**", 0, 1);
+        assert_int_equal(reply->commits[0].n_inside, 1);
+        assert_int_equal(reply->commits[0].n_outside, 2);
+        rv_git_reply_free(reply);
+        /* More than is remembered, inside and outside. */
+        repo_run(&world->repo, "cd work; for i in $(seq 600); do echo 3 > apps/a/f$i; done");
+        repo_commit(&world->repo, 300, "-m 'many inside'");
+        repo_run(&world->repo, "cd work; for i in $(seq 700); do echo 3 > apps/b/f$i; done; echo 3 > apps/a/z");
+        repo_commit(&world->repo, 400, "-m 'many outside'");
+        for (int i = 0; i < 2; i++) {
+                reply = read_scope(world, "apps/a/**", 0, 2);
+                assert_int_equal(reply->n_commits, 2);
+                assert_int_equal(reply->commits[0].n_inside, 1);
+                assert_int_equal(reply->commits[0].n_outside, RV_HISTORY_OUTSIDE_MAX);
+                assert_string_equal(reply->commits[0].paths[0], "apps/a/z");
+                assert_int_equal(reply->commits[1].n_inside, 600);
+                assert_int_equal(reply->commits[1].n_outside, 0);
+                assert_int_equal(reply->commits[1].n_paths, RV_COMMIT_PATHS_MAX);
+                rv_git_reply_free(reply);
+        }
+}
+
+static void test_merges_are_looked_at_against_the_first_parent(void **state) {
+        struct world *world = *state;
+        struct rv_git_reply *reply;
+
+        repo_change(&world->repo, 100, "a", "1");
+        repo_run(&world->repo, "cd work; git checkout -q -b side");
+        repo_change(&world->repo, 200, "s/one", "1");
+        repo_change(&world->repo, 300, "s/two", "1");
+        repo_run(&world->repo, "cd work; git checkout -q main");
+        repo_change(&world->repo, 400, "a", "2");
+        repo_run(&world->repo, "cd work; GIT_COMMITTER_DATE='@500 +0000' git merge -q --no-ff -m merge side");
+        reply = read_scope(world, "s/**", 0, 0);
+        assert_int_equal(reply->n_scanned, 3);
+        assert_int_equal(reply->n_commits, 1);
+        assert_string_equal(reply->commits[0].subject, "merge");
+        assert_int_equal(reply->commits[0].n_parents, 2);
+        assert_int_equal(reply->commits[0].n_inside, 2);
+        assert_int_equal(reply->commits[0].n_outside, 0);
+        rv_git_reply_free(reply);
+}
+
+static void test_it_ends_at_a_time_and_at_a_count(void **state) {
+        struct world *world = *state;
+        struct rv_git_reply *reply;
+        char content[16];
+
+        for (int i = 0; i < 40; i++) {
+                snprintf(content, sizeof(content), "%d", i);
+                /* The committer's clock of the thirtieth is far behind. */
+                repo_change(&world->repo, i == 30 ? 5 : 1000 + i, "a", content);
+        }
+        reply = read_scope(world, NULL, 1020, 0);
+        assert_int_equal(reply->n_commits, 19);
+        assert_int_equal(reply->n_scanned, 19);
+        assert_string_equal(reply->commits[18].subject, "Set a to 20");
+        rv_git_reply_free(reply);
+        reply = read_scope(world, NULL, 0, 7);
+        assert_int_equal(reply->n_scanned, 7);
+        assert_true(reply->truncated);
+        rv_git_reply_free(reply);
+        reply = read_scope(world, NULL, 0, 40);
+        assert_int_equal(reply->n_commits, 40);
+        assert_false(reply->truncated);
+        rv_git_reply_free(reply);
+}
+
+static struct rv_git_reply *read_fresh(struct world *world, const char *head, const char *known) {
+        struct rv_git_reply *reply = calloc(1, sizeof(*reply));
+        struct rv_oid known_id = {};
+        struct rv_error err = {};
+        git_oid id;
+
+        repo_id(&world->repo, head, &id);
+        snprintf(known_id.hex, sizeof(known_id.hex), "%s", known);
+        if (rv_history_fresh(world->history, &id, &known_id, reply, &err) < 0)
+                fail_msg("%s", err.text);
+        return reply;
+}
+
+static void test_what_is_fresh(void **state) {
+        struct world *world = *state;
+        struct rv_oid first, third, forced;
+        struct rv_git_reply *reply;
+
+        repo_change(&world->repo, 100, "a", "1");
+        repo_hex(&world->repo, "HEAD", &first);
+        repo_change(&world->repo, 200, "a", "2");
+        repo_change(&world->repo, 300, "a", "3");
+        repo_hex(&world->repo, "HEAD", &third);
+
+        reply = read_fresh(world, "HEAD", first.hex);
+        assert_int_equal(reply->n_fresh, 2);
+        assert_string_equal(reply->fresh[0].hex, third.hex);
+        rv_git_reply_free(reply);
+        reply = read_fresh(world, "HEAD", third.hex);
+        assert_int_equal(reply->n_fresh, 0);
+        rv_git_reply_free(reply);
+        reply = read_fresh(world, "HEAD", "");
+        assert_int_equal(reply->n_fresh, 0);
+        rv_git_reply_free(reply);
+
+        /* Forced: what the old head had not. */
+        repo_run(&world->repo, "cd work; git reset -q --hard %s", first.hex);
+        repo_change(&world->repo, 400, "b", "1");
+        repo_change(&world->repo, 500, "b", "2");
+        repo_hex(&world->repo, "HEAD", &forced);
+        reply = read_fresh(world, "HEAD", third.hex);
+        assert_int_equal(reply->n_fresh, 2);
+        assert_string_equal(reply->fresh[0].hex, forced.hex);
+        rv_git_reply_free(reply);
+        /* Forced back: nothing is new. */
+        reply = read_fresh(world, first.hex, third.hex);
+        assert_int_equal(reply->n_fresh, 0);
+        rv_git_reply_free(reply);
+        /* The old head merged as a second parent: the first parents down to what it had. */
+        repo_run(&world->repo, "cd work; git merge -q -m merge %s", third.hex);
+        reply = read_fresh(world, "HEAD", third.hex);
+        assert_int_equal(reply->n_fresh, 3);
+        assert_string_equal(reply->fresh[1].hex, forced.hex);
+        rv_git_reply_free(reply);
+        /* Never heard of. */
+        reply = read_fresh(world, "HEAD", "1111111111111111111111111111111111111111");
+        assert_int_equal(reply->n_fresh, 1);
+        rv_git_reply_free(reply);
+}
+
+static void test_an_incident_is_found(void **state) {
+        struct world *world = *state;
+        struct rv_error err = {};
+        git_oid head, ours, found;
+
+        repo_change(&world->repo, 1000, "a", "1");
+        repo_run(&world->repo, "cd work; git checkout -q -b side");
+        repo_commit(&world->repo, 1100, "-m 'Revert x' -m 'Revertd-Incident: 7f3c'");
+        repo_id(&world->repo, "HEAD", &ours);
+        repo_run(&world->repo, "cd work; git checkout -q main");
+        repo_change(&world->repo, 1200, "a", "2");
+        repo_id(&world->repo, "HEAD", &head);
+        assert_int_equal(rv_history_find_incident(world->history, &head, "7f3c", 0, &found, &err), 0);
+        /* Also where it came in by a merge. */
+        repo_run(&world->repo, "cd work; GIT_COMMITTER_DATE='@1300 +0000' git merge -q -m merge side");
+        repo_id(&world->repo, "HEAD", &head);
+        assert_int_equal(rv_history_find_incident(world->history, &head, "7f3c", 0, &found, &err), 1);
+        assert_true(git_oid_equal(&found, &ours));
+        assert_int_equal(rv_history_find_incident(world->history, &head, "7f3", 0, &found, &err), 0);
+}
+
+static void test_show_lists_all(void **state) {
+        struct world *world = *state;
+        struct rv_error err = {};
+        struct rv_commit commit;
+        git_oid head;
+
+        repo_run(&world->repo, "cd work; mkdir x; echo 1 > x/1; echo 1 > \"$(printf 'x/\\377')\"");
+        repo_commit(&world->repo, 100, "-m both");
+        repo_id(&world->repo, "HEAD", &head);
+        assert_int_equal(rv_history_show(world->history, &head, &commit, &err), 0);
+        assert_int_equal(commit.n_inside, 2);
+        assert_string_equal(commit.paths[0], "x/1");
+        assert_string_equal(commit.paths[1], "x/\xEF\xBF\xBD");
+        rv_commit_done(&commit);
+}
+
+static void test_a_missing_object_is_damage(void **state) {
+        struct world *world = *state;
+        struct rv_git_request request = {};
+        struct rv_git_reply *reply = calloc(1, sizeof(*reply));
+        struct rv_error err = {};
+        git_oid head;
+
+        repo_change(&world->repo, 100, "a/b", "1");
+        repo_change(&world->repo, 200, "a/b", "2");
+        repo_id(&world->repo, "HEAD", &head);
+        repo_run(&world->repo, "cd work; h=$(git rev-parse HEAD:a); "
+                               "rm -f .git/objects/$(echo $h | cut -c1-2)/$(echo $h | cut -c3-)");
+        assert_true(rv_libgit2_is_damage(rv_history_read(world->history, &head, &request, reply, &err)));
+        assert_string_not_equal(err.text, "");
+        rv_git_reply_free(reply);
+}
+
+/* Ten trees of a hundred folders each, all the same object: 10^20 paths in a dozen small objects. */
+static void test_a_tree_bomb_is_refused(void **state) {
+        struct world *world = *state;
+        struct rv_git_request request = {};
+        struct rv_git_reply *reply = calloc(1, sizeof(*reply));
+        struct rv_error err = {};
+        git_oid head;
+
+        repo_change(&world->repo, 100, "a", "1");
+        repo_run(&world->repo,
+                 "cd work; t=$(git mktree </dev/null); for d in $(seq 10); do "
+                 "t=$(for i in $(seq 100 199); do printf '040000 tree %%s\\tf%%s\\n' $t $i; done | git mktree); done; "
+                 "c=$(git commit-tree -p HEAD -m bomb $t); git reset -q --soft $c");
+        repo_id(&world->repo, "HEAD", &head);
+        assert_int_equal(rv_history_read(world->history, &head, &request, reply, &err), -E2BIG);
+        assert_non_null(strstr(err.text, "too many tree entries"));
+        rv_git_reply_free(reply);
+        /* Outside the scope it does no harm. */
+        repo_run(&world->repo, "cd work; c=$(git commit-tree -p HEAD~1 -m bomb $( (git ls-tree HEAD~1; "
+                               "printf '040000 tree %%s\\tbomb\\n040000 tree %%s\\ts\\n' $(git rev-parse HEAD^{tree}) "
+                               "$(git rev-parse HEAD~1^{tree})) | git mktree)); git reset -q --soft $c");
+        reply = read_scope(world, "s/**", 0, 1);
+        assert_int_equal(reply->n_commits, 1);
+        assert_int_equal(reply->commits[0].n_inside, 1);
+        assert_int_equal(reply->commits[0].n_outside, RV_HISTORY_OUTSIDE_MAX);
+        rv_git_reply_free(reply);
+}
+
+static void test_deep_folders_are_refused(void **state) {
+        struct world *world = *state;
+        struct rv_git_request request = {};
+        struct rv_git_reply *reply = calloc(1, sizeof(*reply));
+        struct rv_error err = {};
+        git_oid head;
+
+        repo_run(&world->repo, "cd work; t=$(printf '' | git hash-object -w --stdin); "
+                               "t=$(printf '100644 blob %%s\\tf\\n' $t | git mktree); for d in $(seq 600); do "
+                               "t=$(printf '040000 tree %%s\\td\\n' $t | git mktree); done; "
+                               "c=$(git commit-tree -m deep $t); git update-ref HEAD $c");
+        repo_id(&world->repo, "HEAD", &head);
+        assert_int_equal(rv_history_read(world->history, &head, &request, reply, &err), -E2BIG);
+        assert_non_null(strstr(err.text, "nested deeper"));
+        rv_git_reply_free(reply);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                TEST(test_only_the_scope_newest_first),
+                TEST(test_every_kind_of_change_is_seen),
+                TEST(test_inside_and_outside_are_counted),
+                TEST(test_merges_are_looked_at_against_the_first_parent),
+                TEST(test_it_ends_at_a_time_and_at_a_count),
+                TEST(test_what_is_fresh),
+                TEST(test_an_incident_is_found),
+                TEST(test_show_lists_all),
+                TEST(test_a_missing_object_is_damage),
+                TEST(test_a_tree_bomb_is_refused),
+                TEST(test_deep_folders_are_refused),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
