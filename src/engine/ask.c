@@ -118,7 +118,7 @@ int handle_failure(struct turn *t, struct open *o, const struct rv_git_reply *re
         case RV_GIT_UNAVAILABLE:
                 return retry_later(t, o);
         case RV_GIT_FAILED:
-                if (o->i->attempts + 1 < FAILURES_MAX)
+                if (++o->failures < FAILURES_MAX)
                         return retry_later(t, o);
                 return incident_move(t, o, RV_INCIDENT_FAILED, RV_REASON_GIT_FAILED, reply->message);
         case RV_GIT_POLICY:

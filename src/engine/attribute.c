@@ -175,7 +175,6 @@ static int git(struct turn *t, struct open *o, const struct rv_git_reply *reply)
                 return r;
         if (reply->outcome != RV_GIT_OK)
                 return incident_move(t, o, RV_INCIDENT_FAILED, RV_REASON_GIT_FAILED, reply->message);
-        o->i->attempts = 0;
         switch (o->asked) {
         case RV_GIT_SHOW:
                 r = manual_shown(t, o, reply);

@@ -88,6 +88,7 @@ struct open {
         int64_t ok_last_usec;     /* verifying: newest ok */
         int64_t ok_proven_usec;   /* verifying: how long it is known to have been ok */
         bool ok_unbroken;         /* verifying: the newest verdict was ok */
+        unsigned failures;        /* answers "failed" in this state */
         bool is_dirty, is_over;
         struct open *next_dirty;
         UT_hash_handle hh;

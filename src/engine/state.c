@@ -132,7 +132,7 @@ int incident_move(struct turn *t, struct open *o, enum rv_incident_state to, enu
         i->state = to;
         i->reason = reason;
         i->token = 0;
-        i->attempts = 0;
+        i->attempts = o->failures = 0;
         i->retry_usec = i->deadline_usec = 0;
         incident_touch(t, o);
         if (rv_incident_state_is_end(to))

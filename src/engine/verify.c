@@ -28,7 +28,7 @@ int converge_enter(struct turn *t, struct open *o) {
 static int on_checked(struct turn *t, struct open *o, const struct rv_git_reply *reply) {
         bool failed = reply && (reply->outcome == RV_GIT_FAILED || reply->outcome == RV_GIT_POLICY);
 
-        if (!reply || reply->outcome == RV_GIT_UNAVAILABLE || (failed && o->i->attempts + 1 < FAILURES_MAX))
+        if (!reply || reply->outcome == RV_GIT_UNAVAILABLE || (failed && ++o->failures < FAILURES_MAX))
                 return retry_later(t, o);
         if (failed)
                 return incident_move(t, o, RV_INCIDENT_FAILED, RV_REASON_GIT_FAILED, reply->message);

@@ -31,6 +31,7 @@ struct commit {
         bool skip;
         char *incident;
         struct rv_oid reverts;
+        char *scope; /* the pattern whose paths it touched; NULL: all */
 };
 
 struct world {
@@ -68,16 +69,15 @@ static const char world_head[] =
         "                { name = \"other\"; url = \"/srv/other.git\"; } );\n"
         "prometheus: ( { name = \"prod\"; url = \"http://127.0.0.1:9090\"; } );\n"
         "receivers: ( { name = \"deploys\"; type = \"slack\"; credential = \"slack\"; channel = \"C1\"; } );\n"
-        "budget = 3;\n";
+        "budget = 3;\n"
+        "defaults: { repository = \"fleet\"; prometheus = \"prod\"; interval = \"15s\"; for = \"0\"; cooldown = "
+        "\"0\";\n"
+        "            recover = \"30s\"; };\n";
 
 /* A polled rule, and an alert rule; each test adds what it is about. */
-#define POLLED(name, more)                                                                                             \
-        "{ name = \"" name "\"; expr = \"up\"; breach = \"> 0.05\"; for = \"0\"; interval = \"15s\";"                  \
-        " repository = \"fleet\"; paths = [ \"apps/{{ $labels.app }}/**\" ]; cooldown = \"0\"; recover = "             \
-        "\"30s\"; " more " }"
-#define ALERTS(name, more)                                                                                             \
-        "{ name = \"" name "\"; match = [ \"severity=page\" ]; repository = \"fleet\"; cooldown = \"0\";"              \
-        " paths = [ \"apps/{{ $labels.app }}/**\" ]; recover = \"30s\"; " more " }"
+#define PATHS "paths = [ \"apps/{{ $labels.app }}/**\" ]; "
+#define POLLED(name, more) "{ name = \"" name "\"; expr = \"up\"; breach = \"> 0.05\"; " PATHS more " }"
+#define ALERTS(name, more) "{ name = \"" name "\"; match = [ \"severity=page\" ]; " PATHS more " }"
 
 static inline struct rv_config *world_config(const char *rules) {
         char path[] = "/tmp/revertd-test-XXXXXX";
@@ -183,8 +183,10 @@ static inline struct world *world_new(const char *rules) {
 
 static inline void world_free(struct world *w) {
         world_forget_asked(w);
-        for (size_t i = 0; i < w->n_commits; i++)
+        for (size_t i = 0; i < w->n_commits; i++) {
                 free(w->branch[i].incident);
+                free(w->branch[i].scope);
+        }
         rv_engine_free(w->engine);
         rv_store_close(w->store);
         rv_config_unref(w->config);
@@ -258,7 +260,9 @@ static inline void world_reply_history(const struct world *w, const struct rv_gi
         world_reply_sync(w, request, reply);
         reply->commits = calloc(COMMITS_MAX, sizeof(*reply->commits));
         for (size_t i = w->n_commits; i-- > 0;)
-                if (w->branch[i].commit_usec >= request->since_usec)
+                if (w->branch[i].commit_usec >= request->since_usec &&
+                    (!w->branch[i].scope || request->n_scope == 0 ||
+                     strcmp(w->branch[i].scope, request->scope[0]) == 0))
                         world_describe(&w->branch[i], &reply->commits[reply->n_commits++]);
 }
 
@@ -297,6 +301,7 @@ static inline void world_reply_push(struct world *w, const struct rv_git_request
                 c->id = reply->commit;
                 c->reverts = request->spec.commits[0];
                 c->incident = strdup("0123456789abcdef");
+                c->scope = request->spec.n_scope > 0 ? strdup(request->spec.scope[0]) : NULL;
                 w->n_pushes++;
         }
         reply->head = world_head_oid(w);
