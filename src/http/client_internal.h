@@ -5,7 +5,6 @@
 #include "revertd/http_client.h"
 
 #include <curl/curl.h>
-#include <uthash.h>
 #include <utlist.h>
 
 enum {
@@ -78,11 +77,11 @@ struct rv_http_transfer {
 /* A socket that curl uses. The event source of a connection is kept from request to request. */
 struct watch {
         struct rv_http_client *client;
+        struct watch *prev, *next;
         int fd;
         bool is_connection; /* curl tells when it closes it */
         bool is_idle;       /* kept, and curl asks for nothing */
         sd_event_source *source;
-        UT_hash_handle hh;
 };
 
 struct rv_http_client {

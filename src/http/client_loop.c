@@ -47,6 +47,13 @@ static int on_socket_event(sd_event_source *source, int fd, uint32_t events, voi
         return 0;
 }
 
+static struct watch *watch_find(struct rv_http_client *client, int fd) {
+        struct watch *watch;
+
+        DL_SEARCH_SCALAR(client->watches, watch, fd, fd);
+        return watch;
+}
+
 static struct watch *watch_new(struct rv_http_client *client, int fd, bool is_connection) {
         struct watch *watch = calloc(1, sizeof(*watch));
 
@@ -55,12 +62,12 @@ static struct watch *watch_new(struct rv_http_client *client, int fd, bool is_co
         watch->client = client;
         watch->fd = fd;
         watch->is_connection = is_connection;
-        HASH_ADD_INT(client->watches, fd, watch);
+        DL_PREPEND(client->watches, watch);
         return watch;
 }
 
 static void watch_drop(struct watch *watch) {
-        HASH_DEL(watch->client->watches, watch);
+        DL_DELETE(watch->client->watches, watch);
         sd_event_source_disable_unref(watch->source);
         free(watch);
 }
@@ -75,11 +82,10 @@ static int watch_set(struct watch *watch, uint32_t events) {
 
 static int on_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *userdata, void *unused) {
         struct rv_http_client *client = userdata;
-        struct watch *watch;
+        struct watch *watch = watch_find(client, fd);
 
         (void)easy;
         (void)unused;
-        HASH_FIND_INT(client->watches, &fd, watch);
         if (what == CURL_POLL_REMOVE) {
                 if (watch && !watch->is_connection)
                         watch_drop(watch);
@@ -95,13 +101,12 @@ static int on_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *userda
 
 static curl_socket_t on_socket_open(void *userdata, curlsocktype purpose, struct curl_sockaddr *address) {
         struct rv_http_client *client = userdata;
-        struct watch *stale;
 
         (void)purpose;
         int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
         if (fd < 0)
                 return CURL_SOCKET_BAD;
-        HASH_FIND_INT(client->watches, &fd, stale);
+        struct watch *stale = watch_find(client, fd);
         if (stale)
                 watch_drop(stale);
         if (!watch_new(client, fd, true)) {
@@ -113,9 +118,8 @@ static curl_socket_t on_socket_open(void *userdata, curlsocktype purpose, struct
 
 static int on_socket_close(void *userdata, curl_socket_t fd) {
         struct rv_http_client *client = userdata;
-        struct watch *watch;
+        struct watch *watch = watch_find(client, fd);
 
-        HASH_FIND_INT(client->watches, &fd, watch);
         if (watch)
                 watch_drop(watch);
         return close(fd);
@@ -213,11 +217,9 @@ int client_loop_init(struct rv_http_client *client) {
 }
 
 void client_loop_done(struct rv_http_client *client) {
-        struct watch *watch, *next;
-
         curl_multi_cleanup(client->multi);
-        HASH_ITER (hh, client->watches, watch, next)
-                watch_drop(watch);
+        while (client->watches)
+                watch_drop(client->watches);
         sd_event_source_disable_unref(client->kick);
         sd_event_source_disable_unref(client->timer);
 }

@@ -87,7 +87,9 @@ static bool check_basic(const struct auth *auth, const char *encoded) {
         if (colon) {
                 *colon = '\0';
                 /* Both, always: which of them was wrong stays unsaid by time, too. */
-                is_right = rv_text_equal_secret(pair, auth->username) & rv_text_equal_secret(colon + 1, auth->secret);
+                bool is_user = rv_text_equal_secret(pair, auth->username);
+                bool is_password = rv_text_equal_secret(colon + 1, auth->secret);
+                is_right = is_user && is_password;
         }
         if (pair)
                 explicit_bzero(pair, out.size);
