@@ -1,0 +1,237 @@
+/* Pushes to a local repository: written directly, or through receive-pack where it has a say. */
+#include "remote.h"
+
+#include "git/push_send.h"
+
+static int setup(void **state) {
+        struct world *world = malloc(sizeof(*world));
+
+        assert_non_null(world);
+        world_make(world);
+        world_connect(world);
+        *state = world;
+        return 0;
+}
+
+static int teardown(void **state) {
+        world_remove(*state);
+        free(*state);
+        return 0;
+}
+
+static bool is_direct(struct world *world) {
+        struct rv_push_result result = {};
+        git_oid head;
+        bool done;
+        struct rv_push push = {.remote = world->remote,
+                               .mirror = world->mirror,
+                               .branch = "main",
+                               .name = "refs/heads/main",
+                               .old_id = &head,
+                               .new_id = &head,
+                               .deadline_usec = in_seconds(5)};
+
+        world_fetch(world, &head);
+        assert_int_equal(rv_push_local(&push, &result, &done, &world->err), 0);
+        rv_push_result_done(&result);
+        return done;
+}
+
+static void direct(void **state) {
+        assert_true(is_direct(*state));
+        world_round_trip(*state);
+}
+
+/* Whatever could refuse or notice a push gets to see it. */
+static void hooks_and_settings_get_receive_pack(void **state) {
+        static const char *const ways[][2] = {
+                {"touch remote.git/hooks/pre-receive", "rm remote.git/hooks/pre-receive"},
+                {"touch remote.git/hooks/post-update", "rm remote.git/hooks/post-update"},
+                {"touch remote.git/hooks/reference-transaction", "rm remote.git/hooks/reference-transaction"},
+                {"git -C remote.git config receive.fsckObjects true",
+                 "git -C remote.git config --unset receive.fsckObjects"},
+                {"git -C remote.git config transfer.hideRefs refs/x",
+                 "git -C remote.git config --unset transfer.hideRefs"},
+                {"git -C remote.git config core.hooksPath /x", "git -C remote.git config --unset core.hooksPath"},
+                {"git -C remote.git config core.sharedRepository group",
+                 "git -C remote.git config --unset core.sharedRepository"},
+                {"git -C remote.git config core.bare false", "git -C remote.git config core.bare true"},
+                {"chmod g+w remote.git/objects", "chmod g-w remote.git/objects"},
+        };
+        struct world *world = *state;
+
+        for (size_t i = 0; i < RV_ARRAY_SIZE(ways); i++) {
+                repo_run(&world->repo, "%s", ways[i][0]);
+                if (is_direct(world))
+                        fail_msg("written directly in spite of: %s", ways[i][0]);
+                repo_run(&world->repo, "%s", ways[i][1]);
+                assert_true(is_direct(world));
+        }
+}
+
+static void write_hook(struct world *world, const char *name, const char *script) {
+        repo_run(&world->repo, "printf '#!/bin/sh\\n%s\\n' >remote.git/hooks/%s; chmod +x remote.git/hooks/%s", script,
+                 name, name);
+}
+
+static void through_receive_pack(void **state) {
+        struct world *world = *state;
+
+        write_hook(world, "post-receive", "cat >\"$GIT_DIR\"/seen");
+        world_round_trip(world);
+        assert_string_not_equal(repo_ask(&world->repo, "cat remote.git/seen"), "");
+}
+
+static void refused_by_a_hook(void **state) {
+        struct world *world = *state;
+        struct rv_revert_result revert = {};
+        struct rv_push_result push = {};
+        git_oid head, after;
+
+        write_hook(world, "pre-receive", "echo \"freeze until Monday \\033[31m\" >&2; exit 1");
+        world_fetch(world, &head);
+        world_revert(world, &head, &revert);
+        world_push(world, &head, &revert, in_seconds(20), &push);
+        assert_int_equal(push.outcome, RV_PUSH_REFUSED);
+        assert_non_null(strstr(push.message, "pre-receive hook declined"));
+        assert_non_null(strstr(push.message, "freeze until Monday"));
+        assert_null(strchr(push.message, '\033'));
+        remote_head(world, &after);
+        assert_true(git_oid_equal(&head, &after));
+        rv_push_result_done(&push);
+        rv_revert_result_done(&revert);
+}
+
+/* Somebody else pushes between our fetch and our push. */
+static void moved(struct world *world) {
+        struct rv_revert_result revert = {};
+        struct rv_push_result push = {};
+        git_oid head, other;
+
+        world_fetch(world, &head);
+        world_revert(world, &head, &revert);
+        repo_change(&world->repo, 1700000003, "apps/api", "two");
+        repo_run(&world->repo, "git -C work push -q --no-verify ../remote.git main");
+        remote_head(world, &other);
+        world_push(world, &head, &revert, in_seconds(20), &push);
+        assert_int_equal(push.outcome, RV_PUSH_MOVED);
+        assert_true(git_oid_equal(&push.head, &other));
+        remote_head(world, &head);
+        assert_true(git_oid_equal(&head, &other));
+        rv_push_result_done(&push);
+        rv_revert_result_done(&revert);
+}
+
+static void moved_direct(void **state) {
+        moved(*state);
+}
+
+static void moved_through_receive_pack(void **state) {
+        write_hook(*state, "post-receive", "true");
+        moved(*state);
+}
+
+/* The race that the advertisement cannot show: the ref moves while the server works on the push. */
+static void moved_during_the_push(void **state) {
+        struct world *world = *state;
+        struct rv_revert_result revert = {};
+        struct rv_push_result push = {};
+        git_oid head;
+
+        write_hook(world, "pre-receive",
+                   "test -e moved || { touch moved; unset GIT_QUARANTINE_PATH; git update-ref refs/heads/main "
+                   "refs/heads/main~1; }");
+        world_fetch(world, &head);
+        world_revert(world, &head, &revert);
+        world_push(world, &head, &revert, in_seconds(20), &push);
+        assert_int_equal(push.outcome, RV_PUSH_MOVED);
+        assert_string_equal(repo_ask(&world->repo, "git -C remote.git rev-list --count main"), "2");
+        rv_push_result_done(&push);
+        rv_revert_result_done(&revert);
+}
+
+static void branch_is_gone(void **state) {
+        struct world *world = *state;
+        struct rv_revert_result revert = {};
+        struct rv_push_result push = {};
+        git_oid head;
+
+        world_fetch(world, &head);
+        world_revert(world, &head, &revert);
+        repo_run(&world->repo, "git -C remote.git update-ref -d refs/heads/main");
+        world_push(world, &head, &revert, in_seconds(20), &push);
+        assert_int_equal(push.outcome, RV_PUSH_MOVED);
+        assert_true(git_oid_is_zero(&push.head));
+        assert_int_equal(rv_remote_read_ref(world->remote, "main", in_seconds(5), &head, &world->err), -ENOENT);
+        rv_push_result_done(&push);
+        rv_revert_result_done(&revert);
+}
+
+/* A retry of a push that succeeded, its answer lost, is a success and changes nothing. */
+static void pushed_again(void **state) {
+        struct world *world = *state;
+        struct rv_revert_result revert = {};
+        struct rv_push_result push = {};
+        git_oid head;
+
+        world_fetch(world, &head);
+        world_revert(world, &head, &revert);
+        for (unsigned i = 0; i < 2; i++) {
+                world_push(world, &head, &revert, in_seconds(20), &push);
+                assert_int_equal(push.outcome, RV_PUSH_OK);
+                rv_push_result_done(&push);
+        }
+        rv_revert_result_done(&revert);
+}
+
+/* A hook that never ends costs the deadline; the branch is then looked at. */
+static void hook_hangs(void **state) {
+        struct world *world = *state;
+        struct rv_revert_result revert = {};
+        struct rv_push_result push = {};
+        git_oid head;
+
+        write_hook(world, "pre-receive", "exec sleep 60");
+        world_fetch(world, &head);
+        world_revert(world, &head, &revert);
+        world_push(world, &head, &revert, in_seconds(2), &push);
+        assert_int_equal(push.outcome, RV_PUSH_LOST);
+        assert_non_null(push.message);
+        rv_push_result_done(&push);
+        rv_revert_result_done(&revert);
+}
+
+/* New files get the permissions that the repository's own have, whatever ours are. */
+static void permissions_fit(void **state) {
+        struct world *world = *state;
+        mode_t before = umask(077);
+
+        world_round_trip(world);
+        umask(before);
+        assert_string_equal(repo_ask(&world->repo, "find remote.git/objects -type f ! -perm -444"), "");
+        assert_string_equal(repo_ask(&world->repo, "find remote.git/objects -type d ! -perm -555"), "");
+        assert_string_equal(repo_ask(&world->repo, "find remote.git/refs ! -perm -444"), "");
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+                TEST(direct),
+                TEST(hooks_and_settings_get_receive_pack),
+                TEST(through_receive_pack),
+                TEST(refused_by_a_hook),
+                TEST(moved_direct),
+                TEST(moved_through_receive_pack),
+                TEST(moved_during_the_push),
+                TEST(branch_is_gone),
+                TEST(pushed_again),
+                TEST(hook_hangs),
+                TEST(permissions_fit),
+        };
+        struct rv_error err = {};
+
+        umask(022);
+        if (rv_libgit2_init(&err) < 0)
+                return 1;
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
