@@ -1,0 +1,368 @@
+/* The invariants, judged by what the world knows and by what reaches the store and the branch; never by what the engine
+ * says of itself. The numbers are those of the list in docs/architecture.md. */
+#include "sim.h"
+
+#include "revertd/json.h"
+#include "revertd/notice.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+struct observed *observed_find(struct sim *sim, const char *id) {
+        for (size_t i = sim->n_incidents; i-- > 0;)
+                if (strcmp(sim->incident[i].id, id) == 0)
+                        return &sim->incident[i];
+        return NULL;
+}
+
+static int repository_number(const char *name) {
+        return name && name[0] == 'r' && name[1] >= '0' && name[1] < '0' + REPOSITORIES ? name[1] - '0' : -1;
+}
+
+static bool is_on(const struct sim *sim, int which) {
+        const struct paused *paused = &sim->paused[which];
+        return paused->on && (paused->until_usec == 0 || sim->now_usec < paused->until_usec);
+}
+
+bool is_paused(const struct sim *sim, int rule, int repository) {
+        return is_on(sim, PAUSE_ALL) || (rule >= 0 && is_on(sim, PAUSE_RULE + rule)) ||
+               (repository >= 0 && is_on(sim, PAUSE_REPOSITORY + repository));
+}
+
+static bool is_polled(const struct rv_rule_config *config) {
+        return config && config->expr;
+}
+
+/* -- An incident opens: a breach, for long enough, and after an ok (6) -- */
+
+static bool is_new_episode(struct sim *sim, const struct observed *incident) {
+        int64_t ended_usec = 0;
+        for (size_t i = 0; i < sim->n_incidents; i++) {
+                const struct observed *other = &sim->incident[i];
+                if (other != incident && other->rule == incident->rule && other->set == incident->set &&
+                    other->ended_usec > ended_usec)
+                        ended_usec = other->ended_usec;
+        }
+        return sim->told[incident->rule][incident->set].starts_usec > ended_usec;
+}
+
+static bool had_one_before(struct sim *sim, const struct observed *incident) {
+        for (size_t i = 0; i < sim->n_incidents; i++) {
+                const struct observed *other = &sim->incident[i];
+                if (other != incident && !other->by_hand && other->rule == incident->rule &&
+                    other->set == incident->set)
+                        return true;
+        }
+        return false;
+}
+
+static void check_opened(struct sim *sim, struct observed *incident) {
+        const struct rv_rule_config *config = rule_present(sim, incident->rule);
+        if (incident->by_hand)
+                return;
+        if (incident->rule < 0 || incident->set < 0 || !config) {
+                sim_fail(sim, "6: incident %s has no rule or no label set", incident->id);
+                return;
+        }
+        struct told *told = &sim->told[incident->rule][incident->set];
+        if (!told->is_breach)
+                sim_fail(sim, "6: incident %s was opened by what is no breach", incident->id);
+        if (is_polled(config) && sim->now_usec - told->breach_first_usec < config->for_usec)
+                sim_fail(sim, "6: incident %s was opened before its time", incident->id);
+        bool had = had_one_before(sim, incident);
+        if (had && !told->was_ok && (is_polled(config) || !is_new_episode(sim, incident)))
+                sim_fail(sim, "incident %s: no ok since the one before", incident->id);
+        told->was_ok = false;
+}
+
+/* -- An incident ends well: enough ok, after the revert (6) -- */
+
+static void check_recovered(struct sim *sim, const struct observed *incident, const json_t *value) {
+        const struct rv_rule_config *config = rule_present(sim, incident->rule);
+        const json_t *times = json_object_get(value, "times");
+        if (!config || incident->set < 0) {
+                sim_fail(sim, "6: incident %s recovered without a rule", incident->id);
+                return;
+        }
+        const struct told *told = &sim->told[incident->rule][incident->set];
+        int64_t first_usec = told->ok_first_usec;
+        if (!is_polled(config) && config->confirm)
+                first_usec = incident->ok_first_usec;
+        /* By hand, where no alert ever fired: that it still does not is all that can be known. */
+        bool never_fired = !is_polled(config) && !config->confirm && incident->by_hand && told->starts_usec == 0;
+        if (never_fired)
+                return;
+        if (first_usec == 0 || sim->now_usec - first_usec < config->recover_usec)
+                sim_fail(sim, "6: incident %s recovered without proof", incident->id);
+        if (rv_json_int(times, "recovered_usec", 0) < rv_json_int(times, "applied_usec", 0))
+                sim_fail(sim, "6: incident %s recovered before the revert was applied", incident->id);
+        if (incident->pushed != 1)
+                sim_fail(sim, "incident %s recovered by %d reverts", incident->id, incident->pushed);
+}
+
+/* -- The intent: budget, pause, mode (3, 5) -- */
+
+static int count_pushed(const struct sim *sim, int repository, int64_t since_usec, const char *but) {
+        int n = 0;
+        for (size_t i = 0; i < sim->n_pushed; i++)
+                n += (repository < 0 || sim->pushed[i].repository == repository) &&
+                     sim->pushed[i].intent_usec > since_usec && strcmp(sim->pushed[i].incident, but) != 0;
+        return n;
+}
+
+static void check_intent(struct sim *sim, struct observed *incident, const struct rv_batch *batch) {
+        bool has_act = false;
+        for (size_t i = 0; i < batch->n; i++)
+                has_act |= batch->write[i].kind == RV_RECORD_ACT && batch->write[i].value &&
+                           strcmp(batch->write[i].key, incident->id) == 0;
+        struct rv_record act;
+        if (!has_act && rv_store_get(sim->store, RV_RECORD_ACT, incident->id, &act, NULL) == 0) {
+                rv_record_done(&act);
+                has_act = true;
+        }
+        if (!has_act)
+                sim_fail(sim, "3: incident %s reverts without an entry in the ledger", incident->id);
+        if (is_paused(sim, incident->rule, incident->repository))
+                sim_fail(sim, "5: incident %s reverts while paused", incident->id);
+        if (incident->mode == RV_MODE_OBSERVE)
+                sim_fail(sim, "incident %s reverts, and should only observe", incident->id);
+        if (incident->mode == RV_MODE_APPROVE && !incident->approved && !incident->by_hand)
+                sim_fail(sim, "incident %s reverts, and nobody approved", incident->id);
+        incident->intent_usec = sim->now_usec;
+}
+
+/* -- Each change of state: in order, told, with its reason (8) -- */
+
+static void check_told(struct sim *sim, const struct observed *incident, const struct rv_batch *batch,
+                       unsigned number) {
+        char key[128];
+        snprintf(key, sizeof(key), "people/%s/%06u", incident->id, number);
+        for (size_t i = 0; i < batch->n; i++)
+                if (batch->write[i].kind == RV_RECORD_OUTBOX && strcmp(batch->write[i].key, key) == 0)
+                        return;
+        sim_fail(sim, "8: nobody is told of %s", key);
+}
+
+static void check_moved(struct sim *sim, struct observed *incident, const struct rv_batch *batch,
+                        const json_t *transition, const json_t *value) {
+        enum rv_incident_state from, to;
+        enum rv_reason reason;
+        unsigned number = (unsigned)rv_json_int(transition, "number", 0);
+        if (rv_incident_state_from_string(rv_json_string(transition, "from", ""), &from) < 0 ||
+            rv_incident_state_from_string(rv_json_string(transition, "to", ""), &to) < 0 ||
+            rv_reason_from_string(rv_json_string(transition, "reason", ""), &reason) < 0) {
+                sim_fail(sim, "incident %s: a transition that is none", incident->id);
+                return;
+        }
+        if (number != incident->n_transitions + 1 || (number > 1 && from != incident->state))
+                sim_fail(sim, "incident %s: transition %u does not follow %u", incident->id, number,
+                         incident->n_transitions);
+        if (number > 1 && rv_incident_state_is_end(incident->state))
+                sim_fail(sim, "incident %s goes on after its end", incident->id);
+        incident->n_transitions = number;
+        incident->state = to;
+        incident->reason = reason;
+        bool is_dry_run = incident->by_hand && incident->mode == RV_MODE_OBSERVE;
+        if (rv_notice_wanted(to) && !is_dry_run && reason != RV_REASON_TOO_MANY)
+                check_told(sim, incident, batch, number);
+        if (to == RV_INCIDENT_REVERTING)
+                check_intent(sim, incident, batch);
+        if (to == RV_INCIDENT_RECOVERED)
+                check_recovered(sim, incident, value);
+        if (to == RV_INCIDENT_VERIFYING)
+                incident->ok_first_usec = 0;
+        if (!rv_incident_state_is_end(to))
+                return;
+        incident->ended_usec = sim->now_usec;
+        sim->count.ended[to]++;
+        sim->count.reasons[reason]++;
+        bool needs_reason = to == RV_INCIDENT_DECLINED || to == RV_INCIDENT_REJECTED || to == RV_INCIDENT_FAILED ||
+                            to == RV_INCIDENT_UNRECOVERED;
+        if (needs_reason && reason == RV_REASON_NONE)
+                sim_fail(sim, "8: incident %s ended without a reason", incident->id);
+}
+
+static const json_t *find_incident(const struct rv_batch *batch, const char *id) {
+        for (size_t i = 0; i < batch->n; i++)
+                if (batch->write[i].kind == RV_RECORD_INCIDENT && strcmp(batch->write[i].key, id) == 0)
+                        return batch->write[i].value;
+        return NULL;
+}
+
+static struct observed *observe(struct sim *sim, const json_t *value, const char *id) {
+        if (sim->n_incidents == INCIDENTS_MAX)
+                SIM_MUST(-1);
+        struct observed *incident = &sim->incident[sim->n_incidents++];
+        *incident = (struct observed){
+                .rule = rule_number(rv_json_string(value, "rule", NULL)),
+                .set = set_of_labels(json_object_get(value, "labels")),
+                .repository = repository_number(rv_json_string(value, "repository", NULL)),
+                .by_hand = rv_json_bool(value, "by_hand", false),
+                .force = rv_json_bool(value, "force", false),
+                .opened_usec = sim->now_usec,
+        };
+        snprintf(incident->id, sizeof(incident->id), "%s", id);
+        SIM_MUST(rv_mode_from_string(rv_json_string(value, "mode", ""), &incident->mode));
+        return incident;
+}
+
+static void check_transition(struct sim *sim, const struct rv_batch *batch, const struct rv_write *write) {
+        char id[RV_INCIDENT_ID_MAX];
+        snprintf(id, sizeof(id), "%.16s", write->key);
+        const json_t *value = find_incident(batch, id);
+        struct observed *incident = observed_find(sim, id);
+        if (!value) {
+                sim_fail(sim, "transition %s without its incident", write->key);
+                return;
+        }
+        if (!incident) {
+                incident = observe(sim, value, id);
+                check_opened(sim, incident);
+        }
+        check_moved(sim, incident, batch, write->value, value);
+}
+
+/* An entry of the ledger may go only when it is old, or when it is certain that there was no push (5). */
+static void check_act_deleted(struct sim *sim, const char *id) {
+        const struct observed *incident = observed_find(sim, id);
+        if (incident && incident->pushed > 0 && sim->now_usec - incident->intent_usec < RV_USEC_PER_DAY)
+                sim_fail(sim, "5: the push of incident %s is forgotten", id);
+}
+
+static void check_states_agree(struct sim *sim, const struct rv_write *write) {
+        const struct observed *incident = observed_find(sim, write->key);
+        const char *state = rv_json_string(write->value, "state", "");
+        if (!incident || strcmp(state, rv_incident_state_to_string(incident->state)) != 0)
+                sim_fail(sim, "incident %s is %s without a transition", write->key, state);
+}
+
+void check_committed(struct sim *sim, const struct rv_batch *batch) {
+        for (size_t i = 0; i < batch->n && !sim->failure[0]; i++)
+                if (batch->write[i].kind == RV_RECORD_TRANSITION && batch->write[i].value)
+                        check_transition(sim, batch, &batch->write[i]);
+        for (size_t i = 0; i < batch->n && !sim->failure[0]; i++) {
+                const struct rv_write *write = &batch->write[i];
+                if (write->kind == RV_RECORD_ACT && !write->value)
+                        check_act_deleted(sim, write->key);
+                if (write->kind == RV_RECORD_INCIDENT && write->value)
+                        check_states_agree(sim, write);
+        }
+}
+
+/* -- A push is asked for: it is what was stored (3), nothing is paused (5), and it undoes nothing of ours (2) -- */
+
+static void check_is_stored(struct sim *sim, const char *id, const struct rv_git_request *request) {
+        struct rv_record record;
+        if (rv_store_get(sim->store, RV_RECORD_INCIDENT, id, &record, NULL) < 0) {
+                sim_fail(sim, "3: incident %s pushes and is not stored", id);
+                return;
+        }
+        const json_t *plan = json_object_get(record.value, "plan");
+        json_t *spec = rv_revert_spec_to_json(&request->spec);
+        if (strcmp(rv_json_string(record.value, "state", ""), "reverting") != 0)
+                sim_fail(sim, "3: incident %s pushes, and its intent is not stored", id);
+        if (!json_equal(spec, json_object_get(plan, "spec")) ||
+            strcmp(rv_json_string(plan, "commit", ""), request->commit.hex) != 0)
+                sim_fail(sim, "3: incident %s pushes something else than its plan", id);
+        json_decref(spec);
+        rv_record_done(&record);
+}
+
+static void check_culprits(struct sim *sim, const struct observed *incident, const struct rv_git_request *request) {
+        const struct branch *branch = &sim->branch[incident->repository];
+        for (size_t i = 0; i < request->spec.n_commits; i++) {
+                ssize_t k = branch_find(branch, &request->spec.commits[i]);
+                const struct change *culprit = k < 0 ? NULL : &branch->change[k];
+                if (!culprit)
+                        sim_fail(sim, "incident %s reverts what is not on the branch", incident->id);
+                else if (!incident->by_hand && culprit->incident[0])
+                        sim_fail(sim, "2: incident %s reverts a revert of ours", incident->id);
+                else if (!incident->by_hand && (culprit->skip || (culprit->says_so && culprit->n_undoes > 0)))
+                        sim_fail(sim, "incident %s reverts what it must leave alone", incident->id);
+        }
+}
+
+void check_push_asked(struct sim *sim, const struct rv_effect *effect) {
+        if (effect->request->op != RV_GIT_PUSH || sim->failure[0])
+                return;
+        struct observed *incident = observed_find(sim, effect->incident);
+        if (!incident) {
+                sim_fail(sim, "3: an incident that nobody knows pushes");
+                return;
+        }
+        check_is_stored(sim, effect->incident, effect->request);
+        check_culprits(sim, incident, effect->request);
+        if (is_paused(sim, incident->rule, incident->repository))
+                sim_fail(sim, "5: incident %s pushes while paused", incident->id);
+}
+
+/* -- A push arrives: once (1), within the budget (5), within the scope (7) -- */
+
+void check_pushed(struct sim *sim, int repository, const struct rv_git_request *request, const struct change *made) {
+        struct observed *incident = observed_find(sim, made->incident);
+        const struct rv_config *config = sim->variant[sim->present];
+        if (!incident || incident->repository != repository) {
+                sim_fail(sim, "7: a push of no incident of this repository");
+                return;
+        }
+        TRACE(sim, "incident %.4s: pushed %.8s", incident->id, made->id.hex);
+        sim->count.pushes++;
+        if (++incident->pushed > 1)
+                sim_fail(sim, "1: incident %s reverted twice", incident->id);
+        if (incident->set >= 0 && incident->set < APPS && !incident->by_hand && (made->apps & ~(1u << incident->set)))
+                sim_fail(sim, "7: incident %s changes more than its scope", incident->id);
+        if (made->apps & ~scope_apps(request->spec.scope, request->spec.n_scope))
+                sim_fail(sim, "7: incident %s changes more than its plan", incident->id);
+        int64_t since_usec = incident->intent_usec - RV_USEC_PER_DAY;
+        bool is_forced = incident->by_hand && incident->force;
+        int budget = config->repositories[repository].budget;
+        if (!is_forced && (count_pushed(sim, repository, since_usec, incident->id) >= budget ||
+                           count_pushed(sim, -1, since_usec, incident->id) >= config->budget))
+                sim_fail(sim, "5: incident %s goes over the budget", incident->id);
+        if (sim->n_pushed < PUSHES_MAX) {
+                struct pushed *pushed = &sim->pushed[sim->n_pushed++];
+                *pushed = (struct pushed){.repository = repository, .intent_usec = incident->intent_usec};
+                memcpy(pushed->incident, incident->id, sizeof(pushed->incident));
+        }
+}
+
+/* -- An alert that was answered 2xx is not lost (4) -- */
+
+void check_acknowledged(struct sim *sim, int rule, int set, int64_t starts_usec) {
+        const struct told *told = &sim->told[rule][set];
+        if (!rule_present(sim, rule) || starts_usec <= told->resolved_starts_usec || sim->failure[0])
+                return;
+        for (size_t i = sim->n_incidents; i-- > 0;) {
+                const struct observed *incident = &sim->incident[i];
+                if (incident->rule == rule && incident->set == set &&
+                    (!rv_incident_state_is_end(incident->state) || incident->ended_usec > told->resolved_usec))
+                        return;
+        }
+        sim_fail(sim, "4: alert %d of rule %d was acknowledged, and is lost", set, rule);
+}
+
+/* -- The end: every incident has ended, and the store agrees (8) -- */
+
+static int check_record(const struct rv_record *record, void *userdata) {
+        struct sim *sim = userdata;
+        const struct observed *incident = observed_find(sim, record->key);
+        const char *state = rv_json_string(record->value, "state", "");
+        if (!incident || strcmp(state, rv_incident_state_to_string(incident->state)) != 0)
+                sim_fail(sim, "incident %s is %s in the store", record->key, state);
+        size_t n = 0;
+        char prefix[RV_INCIDENT_ID_MAX + 1];
+        snprintf(prefix, sizeof(prefix), "%.16s/", record->key);
+        if (rv_store_count(sim->store, RV_RECORD_TRANSITION, prefix, &n, NULL) < 0 ||
+            n != (size_t)rv_json_int(record->value, "n_transitions", -1))
+                sim_fail(sim, "incident %s: %zu transitions are kept", record->key, n);
+        return 0;
+}
+
+void check_end(struct sim *sim) {
+        for (size_t i = 0; i < sim->n_incidents; i++)
+                if (!rv_incident_state_is_end(sim->incident[i].state))
+                        sim_fail(sim, "8: incident %s never ended: %s", sim->incident[i].id,
+                                 rv_incident_state_to_string(sim->incident[i].state));
+        if (rv_store_list(sim->store, RV_RECORD_INCIDENT, "", false, 0, check_record, sim, NULL) < 0)
+                sim_fail(sim, "the store cannot be read");
+}

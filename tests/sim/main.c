@@ -1,0 +1,273 @@
+/* sim --seed S --schedules N [--jobs J] [--trace]: runs schedules S to S + N - 1. A failure prints its seed and its
+ * trace; `sim --seed THAT` shows it again. */
+#include "sim.h"
+
+#include "revertd/cleanup.h"
+
+#include <ftw.h>
+#include <getopt.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { FILE_EVERY = 50 /* schedules, one has its store in files */, TICKS_MAX = 1000, JOBS_MAX = 64 };
+#define BEGIN_USEC (INT64_C(1772323200) * RV_USEC_PER_SEC)
+#define CALM_MAX_USEC (12 * RV_USEC_PER_HOUR)
+
+struct result {
+        uint64_t done, failed_seed;
+        bool failed;
+        struct sim sum; /* its counts */
+};
+
+void sim_trace(struct sim *sim, const char *format, ...) {
+        char text[RV_TIME_TEXT_MAX];
+        va_list args;
+        va_start(args, format);
+        fprintf(sim->trace, "%s  ", rv_time_format(sim->now_usec, text));
+        vfprintf(sim->trace, format, args);
+        fputc('\n', sim->trace);
+        va_end(args);
+}
+
+void sim_fail(struct sim *sim, const char *format, ...) {
+        va_list args;
+        if (sim->failure[0])
+                return;
+        va_start(args, format);
+        vsnprintf(sim->failure, sizeof(sim->failure), format, args);
+        va_end(args);
+        TRACE(sim, "BROKEN: %s", sim->failure);
+}
+
+/* -- One schedule -- */
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw) {
+        (void)st, (void)type, (void)ftw;
+        return remove(path);
+}
+
+static void open_store(struct sim *sim) {
+        struct rv_error err = {0};
+        int r;
+        if (sim->keeps_file) {
+                const char *base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+                SIM_MUST(asprintf(&sim->directory, "%s/revertd-sim-XXXXXX", base));
+                SIM_MUST(mkdtemp(sim->directory) ? 0 : -1);
+                r = rv_store_open(&sim->store, sim->directory, &err);
+        } else {
+                r = rv_store_open_memory(&sim->store, &err);
+        }
+        if (r < 0) {
+                fprintf(stderr, "sim: %s\n", err.text);
+                exit(1);
+        }
+}
+
+static void close_store(struct sim *sim) {
+        shell_stop(sim);
+        if (sim->directory)
+                nftw(sim->directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+        free(sim->directory);
+}
+
+/* The engine's own alarm clock. */
+static bool tick_is_next(struct sim *sim) {
+        if (!sim->engine || sim->n_tasks == 0)
+                return false;
+        int64_t deadline_usec = rv_engine_deadline(sim->engine);
+        return deadline_usec < sim->task[0].at_usec;
+}
+
+static void tick(struct sim *sim) {
+        int64_t deadline_usec = rv_engine_deadline(sim->engine);
+        if (deadline_usec > sim->now_usec)
+                sim->now_usec = deadline_usec;
+        sim->n_ticks = sim->ticked_usec == sim->now_usec ? sim->n_ticks + 1 : 0;
+        sim->ticked_usec = sim->now_usec;
+        if (sim->n_ticks > TICKS_MAX) {
+                sim_fail(sim, "the engine wants to be woken for ever");
+                return;
+        }
+        (void)shell_handle(sim, &(struct rv_event){.kind = RV_EVENT_TICK});
+}
+
+static bool has_open_incidents(const struct sim *sim) {
+        for (size_t i = 0; i < sim->n_incidents; i++)
+                if (!rv_incident_state_is_end(sim->incident[i].state))
+                        return true;
+        return false;
+}
+
+static void step(struct sim *sim) {
+        struct task task;
+        if (tick_is_next(sim)) {
+                tick(sim);
+                return;
+        }
+        if (!agenda_take(sim, &task))
+                return;
+        sim->now_usec = task.at_usec;
+        task.run(sim, &task);
+}
+
+static void run(struct sim *sim) {
+        int64_t calm_usec = BEGIN_USEC + random_between(sim, 3, 30) * RV_USEC_PER_HOUR / 2;
+        world_start(sim);
+        shell_start(sim);
+        while (!sim->failure[0] && sim->now_usec < calm_usec)
+                step(sim);
+        world_calm(sim);
+        while (!sim->failure[0] && sim->now_usec < calm_usec + CALM_MAX_USEC &&
+               (!sim->engine || has_open_incidents(sim)))
+                step(sim);
+        if (!sim->failure[0])
+                check_end(sim);
+}
+
+static void add_counts(struct sim *sum, const struct sim *sim) {
+        const uint64_t *from = (const uint64_t *)&sim->count;
+        uint64_t *to = (uint64_t *)&sum->count;
+        for (size_t i = 0; i < sizeof(sim->count) / sizeof(*from); i++)
+                to[i] += from[i];
+}
+
+/* false: an invariant was broken. */
+static bool run_schedule(uint64_t seed, FILE *trace, struct sim *sum) {
+        struct sim *sim = calloc(1, sizeof(*sim));
+        SIM_MUST(sim ? 0 : -1);
+        sim->seed = sim->random = seed;
+        sim->trace = trace;
+        sim->now_usec = BEGIN_USEC;
+        sim->keeps_file = seed % FILE_EVERY == 0;
+        random_next(sim);
+        for (int i = 0; i < VARIANTS; i++)
+                sim->variant[i] = config_vary(sim, i);
+        open_store(sim);
+        run(sim);
+        bool holds = sim->failure[0] == '\0';
+        if (sum)
+                add_counts(sum, sim);
+        close_store(sim);
+        agenda_clear(sim);
+        for (int i = 0; i < REPOSITORIES; i++)
+                branch_done(&sim->branch[i]);
+        for (int i = 0; i < VARIANTS; i++)
+                rv_config_unref(sim->variant[i]);
+        free(sim);
+        return holds;
+}
+
+/* -- All of them -- */
+
+static void work(uint64_t seed, uint64_t n, unsigned job, unsigned jobs, struct result *result) {
+        for (uint64_t i = job; i < n && !result->failed; i += jobs) {
+                if (!run_schedule(seed + i, NULL, &result->sum)) {
+                        result->failed_seed = seed + i;
+                        result->failed = true;
+                }
+                result->done++;
+        }
+}
+
+static void print_counts(const struct result *result, unsigned jobs) {
+        static struct sim sum;
+        uint64_t done = 0;
+        for (unsigned i = 0; i < jobs; i++) {
+                add_counts(&sum, &result[i].sum);
+                done += result[i].done;
+        }
+        printf("%llu schedules: %llu events, %llu commits, %llu crashes, %llu pushes\n", (unsigned long long)done,
+               (unsigned long long)sum.count.events, (unsigned long long)sum.count.commits,
+               (unsigned long long)sum.count.crashes, (unsigned long long)sum.count.pushes);
+        for (int i = 0; i < RV_INCIDENT_STATE_MAX; i++)
+                if (rv_incident_state_is_end((enum rv_incident_state)i))
+                        printf("  %-18s %8llu\n", rv_incident_state_to_string((enum rv_incident_state)i),
+                               (unsigned long long)sum.count.ended[i]);
+        for (int i = 1; i < RV_REASON_MAX; i++)
+                printf("  %-18s %8llu\n", rv_reason_to_string((enum rv_reason)i),
+                       (unsigned long long)sum.count.reasons[i]);
+}
+
+static int run_all(uint64_t seed, uint64_t n, unsigned jobs) {
+        struct result *result =
+                mmap(NULL, jobs * sizeof(*result), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        pid_t pid[JOBS_MAX];
+        bool failed = false;
+        SIM_MUST(result == MAP_FAILED ? -1 : 0);
+        fflush(NULL);
+        for (unsigned i = 0; i < jobs; i++) {
+                pid[i] = fork();
+                SIM_MUST(pid[i]);
+                if (pid[i] == 0) {
+                        work(seed, n, i, jobs, &result[i]);
+                        _exit(0);
+                }
+        }
+        for (unsigned i = 0; i < jobs; i++) {
+                int status = 0;
+                waitpid(pid[i], &status, 0);
+                if (status != 0) {
+                        result[i].failed = true;
+                        result[i].failed_seed = seed + i + result[i].done * jobs;
+                }
+        }
+        print_counts(result, jobs);
+        for (unsigned i = 0; i < jobs; i++) {
+                if (!result[i].failed)
+                        continue;
+                failed = true;
+                fflush(stdout);
+                fprintf(stderr, "\nseed %llu failed; its trace:\n", (unsigned long long)result[i].failed_seed);
+                (void)run_schedule(result[i].failed_seed, stderr, NULL);
+                fprintf(stderr, "again: sim --seed %llu --schedules 1 --trace\n",
+                        (unsigned long long)result[i].failed_seed);
+                break;
+        }
+        munmap(result, jobs * sizeof(*result));
+        return failed;
+}
+
+static int usage(FILE *out, int status) {
+        fprintf(out, "usage: sim [--seed S] [--schedules N] [--jobs J] [--trace]\n");
+        return status;
+}
+
+int main(int argc, char **argv) {
+        static const struct option options[] = {
+                {"seed", required_argument, NULL, 's'}, {"schedules", required_argument, NULL, 'n'},
+                {"jobs", required_argument, NULL, 'j'}, {"trace", no_argument, NULL, 't'},
+                {"help", no_argument, NULL, 'h'},       {NULL, 0, NULL, 0}};
+        uint64_t seed = (uint64_t)rv_clock_realtime_usec() % 1000000000, n = 1;
+        long jobs = sysconf(_SC_NPROCESSORS_ONLN);
+        bool is_traced = false;
+        for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+                switch (c) {
+                case 's':
+                        seed = strtoull(optarg, NULL, 10);
+                        break;
+                case 'n':
+                        n = strtoull(optarg, NULL, 10);
+                        break;
+                case 'j':
+                        jobs = strtol(optarg, NULL, 10);
+                        break;
+                case 't':
+                        is_traced = true;
+                        break;
+                case 'h':
+                        return usage(stdout, 0);
+                default:
+                        return usage(stderr, 2);
+                }
+        }
+        if (optind < argc)
+                return usage(stderr, 2);
+        if (jobs < 1 || jobs > JOBS_MAX)
+                jobs = jobs < 1 ? 1 : JOBS_MAX;
+        printf("seed %llu\n", (unsigned long long)seed);
+        if (is_traced)
+                return run_schedule(seed, stderr, NULL) ? 0 : 1;
+        return run_all(seed, n, (unsigned)jobs);
+}

@@ -1,0 +1,190 @@
+/* The daemon's shell as the engine wants it, with crashes at every place where one can come between. */
+#include "sim.h"
+
+#include "revertd/cleanup.h"
+#include "revertd/json.h"
+
+#include <string.h>
+
+static void start(struct sim *sim, struct task *task);
+
+static void go_down(struct sim *sim, int64_t down_usec) {
+        sim->engine = rv_engine_free(sim->engine);
+        sim->generation++;
+        agenda_add(sim, sim->now_usec + down_usec, start);
+}
+
+/* Everything that is only in memory is lost. */
+void shell_crash(struct sim *sim, int64_t down_usec) {
+        if (!sim->engine)
+                return;
+        TRACE(sim, "crash");
+        sim->count.crashes++;
+        for (int i = 0; i < REPOSITORIES; i++)
+                sim->known[i] = (struct rv_oid){0};
+        if (sim->keeps_file) {
+                struct rv_error err = {0};
+                rv_store_close(sim->store);
+                if (rv_store_open(&sim->store, sim->directory, &err) < 0)
+                        sim_fail(sim, "the store cannot be opened again: %s", err.text);
+        }
+        go_down(sim, down_usec);
+}
+
+static int load_record(const struct rv_record *record, void *userdata) {
+        struct sim *sim = userdata;
+        struct rv_error err = {0};
+        enum rv_incident_state state;
+        const char *text = rv_json_string(record->value, "state", "");
+        if (record->kind == RV_RECORD_INCIDENT && rv_incident_state_from_string(text, &state) == 0 &&
+            rv_incident_state_is_end(state))
+                return 0;
+        int r = rv_engine_load(sim->engine, record, &err);
+        if (r < 0)
+                sim_fail(sim, "what was stored cannot be loaded: %s: %s", record->key, err.text);
+        return r;
+}
+
+void shell_start(struct sim *sim) {
+        static const enum rv_record_kind kinds[] = {RV_RECORD_INCIDENT, RV_RECORD_SERIES, RV_RECORD_ACT,
+                                                    RV_RECORD_PAUSE,    RV_RECORD_SEEN,   RV_RECORD_HEAD};
+        SIM_MUST(rv_engine_new(&sim->engine, sim->variant[sim->present]));
+        for (size_t i = 0; i < RV_ARRAY_SIZE(kinds); i++)
+                if (rv_store_list(sim->store, kinds[i], "", false, 0, load_record, sim, NULL) < 0) {
+                        sim_fail(sim, "the store cannot be read");
+                        return;
+                }
+        TRACE(sim, "start");
+        (void)shell_handle(sim, &(struct rv_event){.kind = RV_EVENT_START});
+}
+
+static void start(struct sim *sim, struct task *task) {
+        (void)task;
+        if (sim->engine)
+                return;
+        if (sim->now_usec < sim->full_until_usec)
+                agenda_add(sim, sim->now_usec + 5 * RV_USEC_PER_SEC, start);
+        else
+                shell_start(sim);
+}
+
+static void trace_step(struct sim *sim, const struct rv_step *step) {
+        for (size_t i = 0; i < step->n_transitions; i++) {
+                const struct rv_transition *transition = &step->transition[i];
+                TRACE(sim, "incident %.4s: %s -> %s (%s) by %s%s%s", transition->incident,
+                      rv_incident_state_to_string(transition->from), rv_incident_state_to_string(transition->to),
+                      rv_reason_to_string(transition->reason), transition->actor, transition->detail ? ": " : "",
+                      transition->detail ? transition->detail : "");
+        }
+        for (size_t i = 0; i < step->n_effects; i++)
+                TRACE(sim, "incident %.4s: asks %s", step->effect[i].incident,
+                      step->effect[i].kind == RV_EFFECT_GIT ? rv_git_op_to_string(step->effect[i].request->op)
+                                                            : step->effect[i].expr);
+}
+
+static void start_effects(struct sim *sim, struct rv_step *step) {
+        for (size_t i = 0; i < step->n_effects; i++) {
+                if (step->effect[i].kind == RV_EFFECT_QUERY) {
+                        metrics_ask(sim, &step->effect[i]);
+                        continue;
+                }
+                check_push_asked(sim, &step->effect[i]);
+                worker_ask(sim, &step->effect[i]);
+        }
+}
+
+static bool crashes_here(struct sim *sim, int per_thousand) {
+        if (sim->is_calm || random_between(sim, 0, 999) >= per_thousand)
+                return false;
+        shell_crash(sim, random_delay(sim, 20 * RV_USEC_PER_SEC));
+        return true;
+}
+
+static int commit(struct sim *sim, const struct rv_step *step) {
+        struct rv_error err = {0};
+        if (sim->now_usec < sim->full_until_usec || (!sim->is_calm && random_between(sim, 0, 999) < 5)) {
+                TRACE(sim, "the commit fails");
+                go_down(sim, 5 * RV_USEC_PER_SEC);
+                return -ENOSPC;
+        }
+        int r = rv_store_commit(sim->store, &step->batch, &err);
+        if (r < 0) {
+                sim_fail(sim, "the batch does not fit the store: %s", err.text);
+                return r;
+        }
+        sim->count.commits++;
+        check_committed(sim, &step->batch);
+        return 0;
+}
+
+static bool is_allowed_error(const struct rv_event *event, int r) {
+        switch (event->kind) {
+        case RV_EVENT_APPROVE:
+        case RV_EVENT_REJECT:
+        case RV_EVENT_REVERT:
+        case RV_EVENT_PAUSE:
+        case RV_EVENT_RESUME:
+                return r == -ENOENT || r == -EBUSY || r == -EINVAL;
+        default:
+                return false;
+        }
+}
+
+static int handle(struct sim *sim, const struct rv_event *event, struct rv_step *step) {
+        struct rv_error err = {0};
+        int r = rv_engine_handle(sim->engine, event, sim->now_usec, step, &err);
+        sim->count.events++;
+        if (r < 0) {
+                if (!is_allowed_error(event, r))
+                        sim_fail(sim, "event %d was not handled: %d: %s", event->kind, r, err.text);
+                return r;
+        }
+        trace_step(sim, step);
+        if (step->batch.n == 0) {
+                start_effects(sim, step);
+                return 0;
+        }
+        if (crashes_here(sim, 5))
+                return -EAGAIN;
+        r = commit(sim, step);
+        if (r < 0)
+                return r;
+        if (crashes_here(sim, 10))
+                return -EPIPE;
+        start_effects(sim, step);
+        return crashes_here(sim, 5) ? -EPIPE : 0;
+}
+
+int shell_handle(struct sim *sim, const struct rv_event *event) {
+        struct rv_step step = {0};
+        if (!sim->engine || sim->failure[0])
+                return -EAGAIN;
+        sim->event = event;
+        int r = handle(sim, event, &step);
+        sim->event = NULL;
+        rv_step_done(&step);
+        return r;
+}
+
+/* What hung on a rule that went is forgotten by revertd, and so here. */
+void shell_reload(struct sim *sim) {
+        int next = (sim->present + 1) % VARIANTS;
+        if (!sim->engine)
+                return;
+        SIM_MUST(rv_engine_reconfigure(sim->engine, sim->variant[next]));
+        TRACE(sim, "reload: configuration %d", next);
+        for (int rule = 0; rule < RULES_MAX; rule++) {
+                bool was_there = rule_present(sim, rule);
+                sim->present = next;
+                if (was_there && !rule_present(sim, rule))
+                        for (int set = 0; set < LABEL_SETS; set++)
+                                sim->told[rule][set] = (struct told){.was_ok = true};
+                sim->present = (next + VARIANTS - 1) % VARIANTS;
+        }
+        sim->present = next;
+}
+
+void shell_stop(struct sim *sim) {
+        sim->engine = rv_engine_free(sim->engine);
+        sim->store = rv_store_close(sim->store);
+}

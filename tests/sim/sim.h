@@ -1,0 +1,244 @@
+/* The simulator: the real engine and the real store in a made-up world with a clock of its own. One schedule is a
+ * function of its seed: what people commit, what breaks, what is said and lost, and when everything crashes.
+ *
+ * The world knows the truth, so it can tell whether what revertd did was right (check.c). */
+#pragma once
+
+#include "revertd/clock.h"
+#include "revertd/engine.h"
+#include "revertd/store.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum {
+        APPS = 3,
+        LABEL_SETS = APPS + 1, /* the last one's label makes no safe path */
+        REPOSITORIES = 2,
+        RULES_MAX = 4,
+        ALERTMANAGERS = 2,
+        VARIANTS = 2, /* of the configuration: a reload goes from one to another */
+        COMMITS_MAX = 512,
+        UNDOES_MAX = RV_REVERT_COMMITS_MAX,
+        INCIDENTS_MAX = 2000,
+        PUSHES_MAX = 512,
+        TASKS_MAX = 4096,
+};
+
+/* -- A branch -- */
+
+struct change {
+        struct rv_oid id;
+        unsigned apps;             /* touched, one bit each */
+        unsigned effect;           /* of them, in force at the head of which the state was computed */
+        int breaks;                /* app; −1: none */
+        int64_t breaks_after_usec; /* its being deployed */
+        bool is_entangled;         /* changes the same lines as earlier ones do */
+        bool skip;
+        int64_t commit_usec, deployed_usec; /* 0: not yet */
+        char incident[RV_INCIDENT_ID_MAX];  /* ours; "" somebody else's */
+        size_t undoes[UNDOES_MAX];          /* indices */
+        size_t n_undoes;
+        bool says_so; /* its message names what it reverts */
+};
+
+struct branch {
+        struct change *change;
+        size_t n, deployed;        /* commits; of them deployed */
+        int64_t broken_usec[APPS]; /* as deployed: from then on; RV_USEC_INFINITY: not broken */
+        int64_t worker_free_usec;
+        unsigned made; /* for ids */
+};
+
+/* -- What was observed of an incident, from what was committed to the store -- */
+
+struct observed {
+        char id[RV_INCIDENT_ID_MAX];
+        enum rv_incident_state state;
+        enum rv_reason reason;
+        int rule, set, repository; /* −1: none */
+        bool by_hand, force, approved;
+        enum rv_mode mode;
+        unsigned n_transitions;
+        int64_t opened_usec, held_usec, intent_usec, ended_usec;
+        int64_t ok_first_usec; /* of the answers to confirm, since the last breach */
+        int pushed;            /* commits of it on the branch */
+};
+
+/* What a rule was told of a label set, and took. */
+struct told {
+        int64_t breach_first_usec;    /* of the present run of breaches; 0: none */
+        int64_t ok_first_usec;        /* of the present run of oks; 0: none */
+        bool is_breach;               /* by the event under way */
+        bool was_ok;                  /* since the newest incident was opened */
+        int64_t starts_usec;          /* alerts: of the newest episode taken */
+        int64_t resolved_usec;        /* alerts: when the newest end was taken */
+        int64_t resolved_starts_usec; /* alerts: and when that episode had begun */
+};
+
+struct pushed {
+        char incident[RV_INCIDENT_ID_MAX];
+        int repository;
+        int64_t intent_usec;
+};
+
+/* An alert as Prometheus has it, and what an Alertmanager has delivered of it. */
+struct episode {
+        int64_t bad_usec;                    /* since when; 0: it is well */
+        int64_t starts_usec;                 /* firing; 0: not */
+        int64_t over_starts_usec, over_usec; /* the one before */
+};
+struct delivered {
+        int64_t starts_usec, at_usec;
+        bool is_resolved;
+};
+
+/* -- Time -- */
+
+struct sim;
+struct task {
+        int64_t at_usec;
+        uint64_t order;
+        void (*run)(struct sim *sim, struct task *task);
+        int a, b;
+        uint64_t token;
+        unsigned generation; /* of the engine that it answers; 0: whichever */
+        int64_t time_usec;
+        void *data; /* owned by run */
+        void (*free_data)(void *data);
+};
+
+/* -- What is known of the present pauses -- */
+
+struct paused {
+        bool on;
+        int64_t until_usec; /* 0: until resumed */
+};
+enum { PAUSE_ALL, PAUSE_RULE, PAUSE_REPOSITORY = PAUSE_RULE + RULES_MAX, PAUSES = PAUSE_REPOSITORY + REPOSITORIES };
+
+struct sim {
+        uint64_t seed, random;
+        FILE *trace; /* NULL: none */
+        char failure[512];
+        char *directory; /* of the store; NULL: in memory */
+        bool keeps_file; /* the store is closed and opened at each crash */
+
+        int64_t now_usec;
+        struct task task[TASKS_MAX]; /* a heap */
+        size_t n_tasks;
+        uint64_t n_ordered;
+        bool is_calm; /* the end: nothing bad happens any more */
+
+        struct rv_config *variant[VARIANTS];
+        int present; /* variant */
+        struct branch branch[REPOSITORIES];
+        struct rv_oid known[REPOSITORIES];
+        int64_t spurious_until_usec[LABEL_SETS];
+        int64_t blind_until_usec;   /* queries fail */
+        int64_t partial_until_usec; /* answers are not whole */
+        int64_t quiet_until_usec;   /* too little traffic */
+        int64_t vanished_until_usec[LABEL_SETS];
+        int64_t full_until_usec; /* the disk */
+        struct episode episode[RULES_MAX][LABEL_SETS];
+        struct delivered delivered[ALERTMANAGERS][RULES_MAX][LABEL_SETS];
+
+        struct rv_store *store;
+        struct rv_engine *engine; /* NULL: down */
+        unsigned generation;
+        int64_t ticked_usec;
+        unsigned n_ticks;
+
+        struct observed incident[INCIDENTS_MAX];
+        size_t n_incidents;
+        struct told told[RULES_MAX][LABEL_SETS];
+        struct paused paused[PAUSES];
+        struct pushed pushed[PUSHES_MAX];
+        size_t n_pushed;
+        const struct rv_event *event; /* being handled */
+        struct {
+                uint64_t events, commits, crashes, pushes, ended[RV_INCIDENT_STATE_MAX], reasons[RV_REASON_MAX];
+        } count;
+};
+
+#define TRACE(sim, ...)                                                                                                \
+        do {                                                                                                           \
+                if ((sim)->trace)                                                                                      \
+                        sim_trace(sim, __VA_ARGS__);                                                                   \
+        } while (0)
+void sim_trace(struct sim *sim, const char *format, ...) RV_PRINTF(2, 3);
+/* The invariant is broken: the schedule ends. */
+void sim_fail(struct sim *sim, const char *format, ...) RV_PRINTF(2, 3);
+/* What cannot happen unless memory is out or the simulator is wrong. */
+#define SIM_MUST(r)                                                                                                    \
+        do {                                                                                                           \
+                if ((r) < 0) {                                                                                         \
+                        fprintf(stderr, "sim: %s:%d: failed\n", __FILE__, __LINE__);                                   \
+                        abort();                                                                                       \
+                }                                                                                                      \
+        } while (0)
+
+/* -- random.c -- */
+uint64_t random_next(struct sim *sim);
+int64_t random_between(struct sim *sim, int64_t low, int64_t high); /* both included */
+bool random_chance(struct sim *sim, int percent);
+int64_t random_delay(struct sim *sim, int64_t mean_usec); /* exponential */
+
+/* -- agenda.c -- */
+struct task *agenda_add(struct sim *sim, int64_t at_usec, void (*run)(struct sim *sim, struct task *task));
+bool agenda_take(struct sim *sim, struct task *ret);
+void agenda_clear(struct sim *sim);
+
+/* -- config.c -- */
+struct rv_config *config_make(struct sim *sim);
+struct rv_config *config_vary(struct sim *sim, int variant);
+const char *label_value(int set);
+struct rv_labels *labels_make(int set, const char *alertname);
+int rule_index(const struct sim *sim, const char *name);                     /* −1 */
+const struct rv_rule_config *rule_present(const struct sim *sim, int rule); /* NULL: not in this configuration */
+int rule_number(const char *name);                                          /* 0 to RULES_MAX − 1; −1 */
+int set_of_labels(const json_t *labels);                                    /* −1 */
+
+/* -- branch.c -- */
+void branch_init(struct sim *sim, struct branch *branch);
+void branch_done(struct branch *branch);
+ssize_t branch_find(const struct branch *branch, const struct rv_oid *id); /* −1 */
+const struct rv_oid *branch_head(const struct branch *branch);
+struct change *branch_append(struct branch *branch, const struct change *change);
+void branch_settle(struct branch *branch, size_t n); /* computes effect as of the first n commits */
+unsigned scope_apps(char *const *scope, size_t n);
+/* What a revert would be: OK, EMPTY, CONFLICT or NOT_FOUND. */
+enum rv_git_outcome branch_plan(struct branch *branch, const struct rv_revert_spec *spec, struct change *ret);
+void branch_deploy(struct branch *branch, int64_t now_usec);
+
+/* -- worker.c -- */
+struct rv_git_reply *worker_answer(struct sim *sim, int repository, const struct rv_git_request *request);
+void worker_ask(struct sim *sim, struct rv_effect *effect); /* takes its request */
+void worker_poll(struct sim *sim, struct task *task);       /* a task: the daemon looks at the branch */
+
+/* -- world.c: tasks, each of which puts itself on the agenda again -- */
+void world_start(struct sim *sim);
+void world_calm(struct sim *sim);
+bool world_is_bad(struct sim *sim, int set);
+void metrics_ask(struct sim *sim, const struct rv_effect *effect);
+
+/* -- shell.c -- */
+/* 0: taken, and stored. -EPIPE: taken and stored, but nobody was told of that. Else nothing has happened. */
+int shell_handle(struct sim *sim, const struct rv_event *event);
+static inline bool was_taken(int r) {
+        return r >= 0 || r == -EPIPE;
+}
+void shell_start(struct sim *sim);
+void shell_crash(struct sim *sim, int64_t down_usec);
+void shell_reload(struct sim *sim);
+void shell_stop(struct sim *sim);
+
+/* -- check.c -- */
+void check_committed(struct sim *sim, const struct rv_batch *batch);
+void check_push_asked(struct sim *sim, const struct rv_effect *effect);
+void check_pushed(struct sim *sim, int repository, const struct rv_git_request *request, const struct change *made);
+void check_acknowledged(struct sim *sim, int rule, int set, int64_t starts_usec);
+void check_end(struct sim *sim);
+struct observed *observed_find(struct sim *sim, const char *id);
+bool is_paused(const struct sim *sim, int rule, int repository);
