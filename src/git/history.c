@@ -14,6 +14,7 @@ struct rv_history {
         struct rv_records *records;
         git_repository *repo;
         git_odb *odb;
+        unsigned generation, walks;
 };
 
 int rv_history_new(struct rv_history **ret) {
@@ -38,10 +39,10 @@ struct rv_history *rv_history_free(struct rv_history *history) {
         return NULL;
 }
 
-int rv_history_use(struct rv_history *history, git_repository *repo, struct rv_error *err) {
+int rv_history_use(struct rv_history *history, git_repository *repo, unsigned generation, struct rv_error *err) {
         int r;
 
-        if (history->repo == repo)
+        if (history->repo == repo && history->generation == generation)
                 return 0;
         git_odb_free(history->odb);
         history->odb = NULL;
@@ -53,6 +54,7 @@ int rv_history_use(struct rv_history *history, git_repository *repo, struct rv_e
         if (r < 0)
                 return rv_libgit2_error(err, r, "no object database");
         history->repo = repo;
+        history->generation = generation;
         return 0;
 }
 
@@ -121,8 +123,9 @@ int rv_history_read(struct rv_history *history, const git_oid *head, const struc
                 r = step(history, &id, &record, err);
                 if (r < 0)
                         return r;
-                parent = record->parent;
-                has_parent = record->has_parent;
+                has_parent = record->n_parents > 0;
+                if (has_parent)
+                        parent = record->parents[0];
                 too_old = record->commit_usec < request->since_usec ? too_old + 1 : 0;
                 if (too_old >= TOO_OLD_IN_A_ROW)
                         return 0;
@@ -197,60 +200,72 @@ int rv_history_fresh(struct rv_history *history, const git_oid *head, const stru
                 r = step(history, &id, &record, err);
                 if (r < 0)
                         return r;
-                if (reply->n_fresh >= RV_HISTORY_FRESH_MAX || !record->has_parent)
+                if (reply->n_fresh >= RV_HISTORY_FRESH_MAX || record->n_parents == 0)
                         return fresh_by_walk(history, head, &known_id, reply, err);
                 r = append_fresh(reply, &id, err);
                 if (r < 0)
                         return r;
-                id = record->parent;
+                id = record->parents[0];
         }
         return 0;
 }
 
-/* 1: it carries the trailer; 0: it does not; -ENOENT: it is too old. */
-static int carries(struct rv_history *history, const git_oid *id, const char *incident, int64_t since_usec,
-                   struct rv_error *err) {
-        struct rv_record *record;
-        int r;
+/* Commits still to be looked at, first in, first out: so that the newest come first. */
+struct queue {
+        git_oid *ids;
+        size_t first, n, size;
+};
 
-        r = step(history, id, &record, err);
-        if (r < 0)
-                return r;
-        if (record->incident && strcmp(record->incident, incident) == 0)
-                return 1;
-        return record->commit_usec < since_usec ? -ENOENT : 0;
+static int enqueue(struct queue *queue, const git_oid *ids, size_t n) {
+        if (queue->n + n > queue->size) {
+                size_t size = 2 * queue->size + n;
+                git_oid *grown = reallocarray(queue->ids, size, sizeof(*grown));
+
+                if (!grown)
+                        return -ENOMEM;
+                queue->ids = grown;
+                queue->size = size;
+        }
+        for (size_t i = 0; i < n; i++)
+                queue->ids[queue->n++] = ids[i];
+        return 0;
+}
+
+/* 1: found. */
+static int search(struct rv_history *history, struct queue *queue, const char *incident, int64_t since_usec,
+                  git_oid *ret, struct rv_error *err) {
+        unsigned walk = ++history->walks;
+
+        for (size_t looked = 0; queue->first < queue->n && looked < RV_COMMITS_MAX;) {
+                git_oid id = queue->ids[queue->first++];
+                struct rv_record *record;
+                int r;
+
+                r = step(history, &id, &record, err);
+                if (r < 0)
+                        return r;
+                if (record->walk == walk)
+                        continue;
+                record->walk = walk;
+                looked++;
+                if (record->incident && strcmp(record->incident, incident) == 0) {
+                        *ret = id;
+                        return 1;
+                }
+                if (record->commit_usec >= since_usec && enqueue(queue, record->parents, record->n_parents) < 0)
+                        return rv_error_oom(err);
+        }
+        return 0;
 }
 
 int rv_history_find_incident(struct rv_history *history, const git_oid *head, const char *incident, int64_t since_usec,
                              git_oid *ret, struct rv_error *err) {
-        _cleanup_git_(revwalk) git_revwalk *walk = NULL;
-        unsigned too_old = 0;
-        git_oid id;
+        struct queue queue = {};
         int r;
 
-        r = git_revwalk_new(&walk, history->repo);
-        if (r == 0)
-                r = git_revwalk_sorting(walk, GIT_SORT_TIME);
-        if (r == 0)
-                r = git_revwalk_push(walk, head);
-        for (size_t i = 0; r == 0 && i < RV_COMMITS_MAX && too_old < TOO_OLD_IN_A_ROW; i++) {
-                int found;
-
-                r = git_revwalk_next(&id, walk);
-                if (r < 0)
-                        break;
-                found = carries(history, &id, incident, since_usec, err);
-                if (found < 0 && found != -ENOENT)
-                        return found;
-                too_old = found == -ENOENT ? too_old + 1 : 0;
-                if (found == 1) {
-                        *ret = id;
-                        return 1;
-                }
-        }
-        if (r < 0 && r != GIT_ITEROVER)
-                return rv_libgit2_error(err, r, "newest commits of the branch");
-        return 0;
+        r = enqueue(&queue, head, 1) < 0 ? rv_error_oom(err) : search(history, &queue, incident, since_usec, ret, err);
+        free(queue.ids);
+        return r;
 }
 
 int rv_history_show(struct rv_history *history, const git_oid *id, struct rv_commit *ret, struct rv_error *err) {

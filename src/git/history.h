@@ -14,8 +14,9 @@ struct rv_history;
 int rv_history_new(struct rv_history **ret) RV_MUST_CHECK;
 struct rv_history *rv_history_free(struct rv_history *history);
 
-/* The repository to read; it is another one after the mirror was rebuilt. */
-int rv_history_use(struct rv_history *history, git_repository *repo, struct rv_error *err) RV_MUST_CHECK;
+/* The repository to read (NULL: none); generation is another one each time that it was opened anew. */
+int rv_history_use(struct rv_history *history, git_repository *repo, unsigned generation,
+                   struct rv_error *err) RV_MUST_CHECK;
 
 /* Commits from head down that touch the scope, newest first, into reply->commits, n_commits, n_scanned, truncated.
  * Committer times need not be in order: the walk goes on a few commits past the first one that is too old. */

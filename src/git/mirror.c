@@ -31,8 +31,9 @@ struct rv_mirror {
         char ref[REF_BYTES_MAX];
         struct rv_remote *remote;
         git_repository *repo; /* NULL: not open */
-        ino_t inode;          /* of path when it was opened */
-        int lock_fd;          /* −1: not acquired */
+        unsigned generation;
+        ino_t inode; /* of path when it was opened */
+        int lock_fd; /* −1: not acquired */
         size_t seen_bytes, seen_deltas;
         bool moved; /* the last fetch made progress */
 };
@@ -146,12 +147,13 @@ static int create(struct rv_mirror *mirror, struct rv_error *err) {
         return 0;
 }
 
-static int note_inode(struct rv_mirror *mirror, struct rv_error *err) {
+static int note_opened(struct rv_mirror *mirror, struct rv_error *err) {
         struct stat st;
 
         if (stat(mirror->path, &st) < 0)
                 return rv_error_set(err, -errno, "%s: %s", mirror->path, strerror(errno));
         mirror->inode = st.st_ino;
+        mirror->generation++;
         return 0;
 }
 
@@ -163,7 +165,7 @@ int rv_mirror_rebuild(struct rv_mirror *mirror, struct rv_error *err) {
         if (r == 0)
                 r = create(mirror, err);
         if (r == 0)
-                r = note_inode(mirror, err);
+                r = note_opened(mirror, err);
         return r;
 }
 
@@ -189,7 +191,7 @@ static int open_mirror(struct rv_mirror *mirror, struct rv_error *err) {
                        "repository", name, NULL);
                 return rv_mirror_rebuild(mirror, err);
         }
-        return note_inode(mirror, err);
+        return note_opened(mirror, err);
 }
 
 int rv_mirror_acquire(struct rv_mirror *mirror, int64_t deadline_usec, struct rv_error *err) {
@@ -215,6 +217,10 @@ void rv_mirror_release(struct rv_mirror *mirror) {
 
 git_repository *rv_mirror_repository(const struct rv_mirror *mirror) {
         return mirror->repo;
+}
+
+unsigned rv_mirror_generation(const struct rv_mirror *mirror) {
+        return mirror->generation;
 }
 
 struct rv_remote *rv_mirror_remote(const struct rv_mirror *mirror) {

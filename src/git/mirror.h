@@ -31,6 +31,7 @@ void rv_mirror_release(struct rv_mirror *mirror);
 
 /* While acquired: the repository, which rv_mirror_rebuild() replaces, and the remote. */
 git_repository *rv_mirror_repository(const struct rv_mirror *mirror);
+unsigned rv_mirror_generation(const struct rv_mirror *mirror); /* how often it was opened */
 struct rv_remote *rv_mirror_remote(const struct rv_mirror *mirror);
 
 /* Throw the content away; the next sync fetches all. */

@@ -15,7 +15,7 @@
 enum { PATH_BYTES_MAX = 4096 };
 
 /* How far back another revert for the same incident is looked for. */
-#define INCIDENT_AGE_MAX_USEC (3 * RV_USEC_PER_DAY)
+#define INCIDENT_AGE_MAX_USEC RV_USEC_PER_DAY
 
 /* The commits to undo must be on the branch. 1: they are; 0: the reply says which is not. */
 static int check_commits(struct rv_worker *worker, const struct rv_revert_spec *spec, const git_oid *base,

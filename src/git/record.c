@@ -38,10 +38,15 @@ int rv_records_new(struct rv_records **ret, size_t max) {
         return 0;
 }
 
+static void done(struct rv_record *record) {
+        free(record->parents);
+        free(record->incident);
+        free(record->paths);
+}
+
 static void drop(struct rv_records *records, struct node *node) {
         HASH_DEL(records->nodes, node);
-        free(node->record.incident);
-        free(node->record.paths);
+        done(&node->record);
         free(node);
 }
 
@@ -61,6 +66,21 @@ struct rv_records *rv_records_free(struct rv_records *records) {
         return NULL;
 }
 
+static int read_parents(const git_commit *commit, struct rv_record *record) {
+        unsigned n = git_commit_parentcount(commit);
+
+        n = n < RV_RECORD_PARENTS_MAX ? n : RV_RECORD_PARENTS_MAX;
+        if (n == 0)
+                return 0;
+        record->parents = calloc(n, sizeof(*record->parents));
+        if (!record->parents)
+                return -ENOMEM;
+        for (unsigned i = 0; i < n; i++)
+                record->parents[i] = *git_commit_parent_id(commit, i);
+        record->n_parents = n;
+        return 0;
+}
+
 static int read_record(git_repository *repo, const git_oid *id, struct rv_record *record, struct rv_error *err) {
         _cleanup_git_(commit) git_commit *commit = NULL;
         const char *message;
@@ -71,9 +91,9 @@ static int read_record(git_repository *repo, const git_oid *id, struct rv_record
                 return r;
         record->id = *id;
         record->tree = *git_commit_tree_id(commit);
-        record->has_parent = git_commit_parentcount(commit) > 0;
-        if (record->has_parent)
-                record->parent = *git_commit_parent_id(commit, 0);
+        r = read_parents(commit, record);
+        if (r < 0)
+                return rv_error_oom(err);
         record->commit_usec = (int64_t)git_commit_time(commit) * RV_USEC_PER_SEC;
         message = git_commit_message(commit);
         if (message && strcasestr(message, "Revertd-Incident"))
@@ -93,6 +113,7 @@ int rv_records_get(struct rv_records *records, git_repository *repo, const git_o
                         return rv_error_oom(err);
                 r = read_record(repo, id, &node->record, err);
                 if (r < 0) {
+                        done(&node->record);
                         free(node);
                         return r;
                 }
@@ -107,14 +128,15 @@ int rv_records_get(struct rv_records *records, git_repository *repo, const git_o
 /* The trees to compare. */
 static int find_trees(struct rv_records *records, git_repository *repo, const struct rv_record *record,
                       const git_oid **ret_from, git_oid *from, git_oid *to, struct rv_error *err) {
-        git_oid parent_id = record->parent;
         struct rv_record *parent;
+        git_oid parent_id;
         int r;
 
         *to = record->tree;
         *ret_from = NULL;
-        if (!record->has_parent)
+        if (record->n_parents == 0)
                 return 0;
+        parent_id = record->parents[0];
         r = rv_records_get(records, repo, &parent_id, &parent, err);
         if (r == -ENOENT)
                 return rv_error_prefix(err, -EBADMSG, "parent of a commit");

@@ -4,8 +4,10 @@
 #include "git/libgit2.h"
 
 struct rv_record {
-        git_oid id, tree, parent;
-        bool has_parent; /* its first one */
+        git_oid id, tree;
+        git_oid *parents; /* at most RV_RECORD_PARENTS_MAX */
+        unsigned n_parents;
+        unsigned walk; /* the last one that came by; the walker's */
         int64_t commit_usec;
         char *incident; /* trailer Revertd-Incident; NULL: none */
         bool touched_known;
@@ -13,7 +15,7 @@ struct rv_record {
         char *paths; /* raw bytes, each NUL-terminated, one after the other */
         size_t paths_bytes;
 };
-enum { RV_RECORD_PATHS_MAX = 512 };
+enum { RV_RECORD_PATHS_MAX = 512, RV_RECORD_PARENTS_MAX = 64 };
 
 struct rv_records;
 int rv_records_new(struct rv_records **ret, size_t max) RV_MUST_CHECK;

@@ -67,7 +67,8 @@ static void note_progress(const char *text, void *userdata) {
 static int attempt(struct rv_worker *worker, struct rv_git_reply *reply, struct rv_error *err) {
         int r;
 
-        r = rv_history_use(worker->history, rv_mirror_repository(worker->mirror), err);
+        r = rv_history_use(worker->history, rv_mirror_repository(worker->mirror), rv_mirror_generation(worker->mirror),
+                           err);
         return r < 0 ? r : ops[worker->request->op](worker, worker->request, reply, err);
 }
 
@@ -80,7 +81,7 @@ static int rebuild(struct rv_worker *worker, struct rv_error *err) {
 
         rv_log(RV_LOG_WARN, RV_EV_NONE, "the mirror is damaged and is fetched anew", "repository", worker->config->name,
                "error", err->text, NULL);
-        r = rv_history_use(worker->history, NULL, err);
+        r = rv_history_use(worker->history, NULL, 0, err);
         if (r == 0)
                 r = rv_mirror_rebuild(worker->mirror, err);
         worker->rebuilt_usec = rv_clock_monotonic_usec();

@@ -18,7 +18,7 @@ static int set_up(void **state) {
         repo_make(&world->repo);
         world->git = repo_open(&world->repo);
         assert_int_equal(rv_history_new(&world->history), 0);
-        assert_int_equal(rv_history_use(world->history, world->git, &err), 0);
+        assert_int_equal(rv_history_use(world->history, world->git, 1, &err), 0);
         *state = world;
         return 0;
 }

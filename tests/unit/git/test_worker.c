@@ -537,6 +537,28 @@ static void test_a_damaged_mirror_is_fetched_anew(void **state) {
         }
 }
 
+/* The mirror of a local path reads the remote's objects in place, so fetching anew does not help. */
+static void test_a_damaged_remote_is_said_to_be(void **state) {
+        char *scope[] = {(char *)"apps/checkout/**"};
+        struct world *world = *state;
+        struct rv_git_request request = {.op = RV_GIT_HISTORY, .scope = scope, .n_scope = 1};
+        struct rv_git_reply *reply;
+
+        repo_run(&world->repo, "cd remote.git; t=$(git rev-parse main:apps); "
+                               "mv objects/$(echo $t | cut -c1-2)/$(echo $t | cut -c3-) ../tree; echo $t > ../name");
+        for (int i = 0; i < 3; i++) {
+                reply = ask(world, &request);
+                assert_outcome(reply, RV_GIT_FAILED);
+                assert_non_null(strstr(reply->message, repo_ask(&world->repo, "cat name")));
+                rv_git_reply_free(reply);
+        }
+        repo_run(&world->repo, "cd remote.git; t=$(cat ../name); "
+                               "mv ../tree objects/$(echo $t | cut -c1-2)/$(echo $t | cut -c3-)");
+        reply = ask(world, &request);
+        assert_outcome(reply, RV_GIT_OK);
+        rv_git_reply_free(reply);
+}
+
 static void test_a_mirror_of_another_remote_is_fetched_anew(void **state) {
         struct world *world = *state;
         struct rv_git_reply *reply;
@@ -669,6 +691,7 @@ int main(void) {
                 TEST(test_a_missing_branch_is_named),
                 TEST(test_an_absent_remote_is_unavailable),
                 TEST(test_a_damaged_mirror_is_fetched_anew),
+                TEST(test_a_damaged_remote_is_said_to_be),
                 TEST(test_a_mirror_of_another_remote_is_fetched_anew),
                 TEST(test_leftovers_of_a_crash_do_no_harm),
                 TEST(test_killed_at_any_moment),
