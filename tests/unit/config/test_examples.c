@@ -89,6 +89,7 @@ static void assert_page_loads(const char *page, size_t at_least) {
 
 static void test_guides(void **state) {
         (void)state;
+        assert_page_loads("../README.md", 1);
         assert_page_loads("configuration.md", 7);
         assert_page_loads("rules.md", 5);
 }
