@@ -56,6 +56,16 @@ static void read_errors(struct process_link *link) {
         }
 }
 
+/* ssh explains at length; what matters comes last. */
+static const char *last_lines(char *text, size_t n, unsigned wanted) {
+        while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
+                text[--n] = 0;
+        for (const char *p = text + n; p > text; p--)
+                if (p[-1] == '\n' && --wanted == 0)
+                        return p;
+        return text;
+}
+
 /* The child closed its output: wait a moment for its last words and how it ended. */
 static int gone(struct process_link *link, struct rv_error *err) {
         _cleanup_free_ char *said = NULL;
@@ -71,7 +81,7 @@ static int gone(struct process_link *link, struct rv_error *err) {
         if (link->pid > 0 && waitpid(link->pid, &status, WNOHANG) == link->pid)
                 link->pid = 0;
         link->said[link->n_said] = 0;
-        said = rv_text_line(link->said, 512);
+        said = rv_text_line(last_lines(link->said, link->n_said, 3), 512);
         if (said && said[strspn(said, " ")])
                 return rv_error_set(err, -EREMOTEIO, "%s: %s", link->name, said);
         if (link->pid == 0 && WIFEXITED(status) && WEXITSTATUS(status) == 127)

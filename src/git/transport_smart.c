@@ -160,6 +160,7 @@ struct subtransport {
         git_smart_subtransport parent;
         struct fetching *fetching;
         struct rv_link *link;
+        struct stream *stream; /* of the conversation, where the link is one */
 };
 
 struct stream {
@@ -199,6 +200,7 @@ static int stream_write(git_smart_subtransport_stream *base, const char *data, s
 }
 
 static void stream_free(git_smart_subtransport_stream *base) {
+        ((struct stream *)base)->subtransport->stream = NULL;
         free(base);
 }
 
@@ -212,6 +214,10 @@ static int subtransport_action(git_smart_subtransport_stream **ret, git_smart_su
         (void)url;
         if (action != GIT_SERVICE_UPLOADPACK_LS && action != GIT_SERVICE_UPLOADPACK)
                 return -1;
+        if (action == GIT_SERVICE_UPLOADPACK && subtransport->stream && !subtransport->link->stateless) {
+                *ret = &subtransport->stream->parent;
+                return 0;
+        }
         struct stream *stream = calloc(1, sizeof *stream);
         if (!stream)
                 return -1;
@@ -226,6 +232,7 @@ static int subtransport_action(git_smart_subtransport_stream **ret, git_smart_su
                         return fail(fetching, r);
                 }
         }
+        subtransport->stream = stream;
         *ret = &stream->parent;
         return 0;
 }

@@ -1,0 +1,281 @@
+/* SSH remotes: a real sshd on the loopback, and what must be refused. */
+#include "remote.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pwd.h>
+#include <sys/socket.h>
+
+static const char *const sshd_paths[] = {"/usr/sbin/sshd", "/usr/local/sbin/sshd"};
+static const char *sshd;
+
+static int free_port(void) {
+        struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        socklen_t n = sizeof(address);
+        int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+        assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+        assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &n), 0);
+        close(fd);
+        return ntohs(address.sin_port);
+}
+
+static void wait_until_open(int port) {
+        struct sockaddr_in address = {
+                .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)port)};
+        int64_t until_usec = in_seconds(20);
+
+        for (;;) {
+                int fd = socket(AF_INET, SOCK_STREAM, 0);
+                int r = connect(fd, (struct sockaddr *)&address, sizeof(address));
+                close(fd);
+                if (r == 0)
+                        return;
+                assert_true(rv_clock_monotonic_usec() < until_usec);
+                poll(NULL, 0, 10);
+        }
+}
+
+static void start_sshd(struct world *world) {
+        char config[160];
+        const char *argv[] = {sshd, "-D", "-e", "-f", config, NULL};
+
+        world->server.port = free_port();
+        snprintf(config, sizeof(config), "%s/sshd_config", world->repo.folder);
+        repo_run(&world->repo,
+                 "ssh-keygen -q -t ed25519 -N '' -f host; ssh-keygen -q -t ed25519 -N '' -f user_ed25519; "
+                 "cat user_*.pub >authorized; "
+                 "printf '%%s\\n' 'Port %d' 'ListenAddress 127.0.0.1' \"HostKey $PWD/host\" \"PidFile none\" "
+                 "\"AuthorizedKeysFile $PWD/authorized\" 'StrictModes no' 'UsePAM no' 'PermitRootLogin yes' "
+                 "'PasswordAuthentication no' 'AcceptEnv GIT_PROTOCOL' 'LogLevel VERBOSE' >sshd_config; "
+                 "echo \"[127.0.0.1]:%d $(cut -d' ' -f1,2 host.pub)\" >known_hosts; mkdir -p -m 755 /run/sshd",
+                 world->server.port, world->server.port);
+        world->server.pid = fork();
+        if (world->server.pid == 0) {
+                int fd = open(world->log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+                dup2(fd, STDERR_FILENO);
+                dup2(fd, STDOUT_FILENO);
+                execv(sshd, (char *const *)argv);
+                _exit(127);
+        }
+        wait_until_open(world->server.port);
+}
+
+static char known_hosts[160];
+
+static int setup(void **state) {
+        struct world *world = malloc(sizeof(*world));
+        const struct passwd *user = getpwuid(geteuid());
+
+        assert_non_null(world);
+        assert_non_null(user);
+        world_make(world);
+        start_sshd(world);
+        snprintf(known_hosts, sizeof(known_hosts), "%s/known_hosts", world->repo.folder);
+        snprintf(world->url, sizeof(world->url), "ssh://%s@127.0.0.1:%d%s", user->pw_name, world->server.port,
+                 world->path);
+        world->config.url = world->url;
+        world->config.known_hosts = known_hosts;
+        world->config.credential = (char *)"user_ed25519";
+        world_connect(world);
+        *state = world;
+        return 0;
+}
+
+static int teardown(void **state) {
+        world_remove(*state);
+        free(*state);
+        return 0;
+}
+
+static void round_trip(void **state) {
+        world_round_trip(*state);
+}
+
+static void every_kind_of_key(void **state) {
+        static const char *const keys[] = {"user_rsa", "user_ecdsa"};
+        struct world *world = *state;
+        git_oid head;
+
+        repo_run(&world->repo, "for t in rsa ecdsa; do ssh-keygen -q -t $t -N '' -f user_$t; done; "
+                               "cat user_*.pub >authorized");
+        for (size_t i = 0; i < RV_ARRAY_SIZE(keys); i++) {
+                world->config.credential = (char *)keys[i];
+                world_connect(world);
+                assert_int_equal(rv_remote_read_ref(world->remote, "main", in_seconds(20), &head, &world->err), 0);
+        }
+}
+
+/* One authentication for everything that is asked within a while. */
+static void connection_is_kept(void **state) {
+        struct world *world = *state;
+        git_oid head;
+
+        world_fetch(world, &head);
+        for (unsigned i = 0; i < 3; i++)
+                assert_int_equal(rv_remote_read_ref(world->remote, "main", in_seconds(20), &head, &world->err), 0);
+        assert_string_equal(repo_ask(&world->repo, "grep -c 'Accepted publickey' log"), "1");
+}
+
+/* A connection that died in between costs one attempt at most. */
+static void connection_died(void **state) {
+        struct world *world = *state;
+        struct rv_error err = {};
+        git_oid head;
+
+        world_fetch(world, &head);
+        repo_run(&world->repo, "for p in $(pgrep -P %d); do kill -9 $p; done", (int)world->server.pid);
+        if (rv_remote_read_ref(world->remote, "main", in_seconds(20), &head, &err) < 0)
+                assert_int_equal(rv_remote_read_ref(world->remote, "main", in_seconds(20), &head, &world->err), 0);
+}
+
+/* ssh refuses a key that others may read; credentials of some managers are such files. */
+static void key_that_others_may_read(void **state) {
+        struct world *world = *state;
+        git_oid head;
+
+        repo_run(&world->repo, "chmod 644 user_ed25519");
+        assert_int_equal(rv_remote_read_ref(world->remote, "main", in_seconds(20), &head, &world->err), 0);
+        assert_string_equal(repo_ask(&world->repo, "stat -c %%a state/key"), "600");
+        world->remote = rv_remote_free(world->remote);
+        assert_string_equal(repo_ask(&world->repo, "ls state"), "");
+}
+
+static void expect_failure(struct world *world, int64_t seconds, int code, const char *text) {
+        git_oid head;
+
+        for (unsigned i = 0; i < 2; i++) {
+                struct rv_error err = {};
+                int r = i == 0 ? rv_remote_read_ref(world->remote, "main", in_seconds(seconds), &head, &err)
+                               : rv_remote_fetch(world->remote, world->mirror, "main", in_seconds(seconds), NULL, NULL,
+                                                 &head, &err);
+                if (r != code || !strstr(err.text, text))
+                        fail_msg("%d: %s", r, err.text);
+        }
+}
+
+static void host_is_unknown(void **state) {
+        struct world *world = *state;
+
+        repo_run(&world->repo, "echo >known_hosts");
+        expect_failure(world, 20, -EREMOTEIO, "Host key verification failed");
+}
+
+static void host_key_changed(void **state) {
+        struct world *world = *state;
+
+        repo_run(&world->repo,
+                 "ssh-keygen -q -t ed25519 -N '' -f other; "
+                 "echo \"[127.0.0.1]:%d $(cut -d' ' -f1,2 other.pub)\" >known_hosts",
+                 world->server.port);
+        expect_failure(world, 20, -EREMOTEIO, "Host key verification failed");
+}
+
+static void host_key_is_revoked(void **state) {
+        struct world *world = *state;
+
+        repo_run(&world->repo, "sed 's/^/@revoked /' known_hosts >more; cat more >>known_hosts");
+        expect_failure(world, 20, -EREMOTEIO, "Host key verification failed");
+}
+
+static void key_is_not_accepted(void **state) {
+        struct world *world = *state;
+
+        repo_run(&world->repo, "echo >authorized");
+        expect_failure(world, 20, -EREMOTEIO, "Permission denied");
+}
+
+static void repository_is_missing(void **state) {
+        struct world *world = *state;
+
+        strcat(world->url, "x");
+        world_connect(world);
+        expect_failure(world, 20, -EREMOTEIO, "does not appear to be a git repository");
+}
+
+/* The path reaches the other end's shell as one word. */
+static void path_with_shell_characters(void **state) {
+        struct world *world = *state;
+        git_oid head;
+
+        repo_run(&world->repo, "cp -r remote.git \"rem'; touch pwned; echo ' \\$(touch pwned)!.git\"");
+        strcpy(strstr(world->url, "/remote.git"), "/rem'; touch pwned; echo ' $(touch pwned)!.git");
+        world_connect(world);
+        assert_int_equal(rv_remote_read_ref(world->remote, "main", in_seconds(20), &head, &world->err), 0);
+        repo_run(&world->repo, "test ! -e pwned -a ! -e ~/pwned");
+}
+
+static void refused_by_a_hook(void **state) {
+        struct world *world = *state;
+        struct rv_revert_result revert = {};
+        struct rv_push_result push = {};
+        git_oid head;
+
+        repo_run(&world->repo, "printf '#!/bin/sh\\necho \"no deploys now\" >&2\\nexit 1\\n' "
+                               ">remote.git/hooks/pre-receive; chmod +x remote.git/hooks/pre-receive");
+        world_fetch(world, &head);
+        world_revert(world, &head, &revert);
+        world_push(world, &head, &revert, in_seconds(20), &push);
+        assert_int_equal(push.outcome, RV_PUSH_REFUSED);
+        assert_non_null(strstr(push.message, "no deploys now"));
+        rv_push_result_done(&push);
+        rv_revert_result_done(&revert);
+}
+
+static void misbehaving(struct world *world, const char *mode) {
+        const struct passwd *user = getpwuid(geteuid());
+
+        server_stop(&world->server);
+        world_serve(world, mode, NULL);
+        snprintf(world->url, sizeof(world->url), "%s@127.0.0.1:remote.git", user->pw_name);
+        snprintf(world->url, sizeof(world->url), "ssh://%s@127.0.0.1:%d/remote.git", user->pw_name, world->server.port);
+        world_connect(world);
+        int64_t start_usec = rv_clock_monotonic_usec();
+        struct rv_error err = {};
+        git_oid head;
+        int r = rv_remote_read_ref(world->remote, "main", in_seconds(2), &head, &err);
+        if (r != -ETIMEDOUT && r != -EREMOTEIO)
+                fail_msg("%d: %s", r, err.text);
+        assert_true(rv_clock_monotonic_usec() - start_usec < 60 * RV_USEC_PER_SEC);
+}
+
+static void silent(void **state) {
+        misbehaving(*state, "silent");
+}
+
+static void silent_after_the_banner(void **state) {
+        misbehaving(*state, "banner");
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+                TEST(round_trip),
+                TEST(every_kind_of_key),
+                TEST(connection_is_kept),
+                TEST(connection_died),
+                TEST(key_that_others_may_read),
+                TEST(host_is_unknown),
+                TEST(host_key_changed),
+                TEST(host_key_is_revoked),
+                TEST(key_is_not_accepted),
+                TEST(repository_is_missing),
+                TEST(path_with_shell_characters),
+                TEST(refused_by_a_hook),
+                TEST(silent),
+                TEST(silent_after_the_banner),
+        };
+        struct rv_error err = {};
+
+        for (size_t i = 0; i < RV_ARRAY_SIZE(sshd_paths) && !sshd; i++)
+                if (access(sshd_paths[i], X_OK) == 0)
+                        sshd = sshd_paths[i];
+        if (!sshd) {
+                fprintf(stderr, "sshd is not installed\n");
+                return 1;
+        }
+        if (rv_libgit2_init(&err) < 0)
+                return 1;
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
