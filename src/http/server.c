@@ -21,8 +21,6 @@ enum {
         DEADLINE_ACCURACY_MSEC = 100,
 };
 
-/* -- deadlines -- */
-
 static int set_deadlines(struct rv_http_server *server, int64_t usec) {
         server->deadlines_usec = usec;
         if (usec == RV_USEC_INFINITY)
@@ -31,41 +29,24 @@ static int set_deadlines(struct rv_http_server *server, int64_t usec) {
         return r < 0 ? r : sd_event_source_set_enabled(server->deadlines, SD_EVENT_ONESHOT);
 }
 
-static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
-        struct rv_http_server *server = userdata;
-        int64_t now_usec = rv_clock_monotonic_usec(), next_usec = RV_USEC_INFINITY;
-        struct connection *c;
-
-        (void)source;
-        (void)usec;
-        for (int kind = 0; kind < 2; kind++)
-                for (enum phase phase = 0; phase < PHASE_MAX; phase++)
-                        DL_FOREACH (server->connections[kind][phase], c) {
-                                if (c->deadline_usec > now_usec) {
-                                        if (c->deadline_usec < next_usec)
-                                                next_usec = c->deadline_usec;
-                                        continue;
-                                }
-                                if (phase != PHASE_IDLE)
-                                        server->metrics.timed_out++;
-                                c->deadline_usec = RV_USEC_INFINITY;
-                                shutdown(c->fd, SHUT_RDWR);
-                        }
-        return set_deadlines(server, next_usec);
-}
-
 /* -- connections -- */
 
-static void evict(struct rv_http_server *server, bool is_local) {
-        struct connection *victim = server->connections[is_local][PHASE_IDLE];
+static int64_t deadline_in_phase(const struct connection *connection, enum phase phase) {
+        const struct rv_http_server_limits *limits = &connection->server->limits;
 
-        if (!victim)
-                victim = server->connections[is_local][PHASE_HEAD];
-        if (victim)
-                shutdown(victim->fd, SHUT_RDWR);
+        switch (phase) {
+        case PHASE_HEAD:
+                return rv_clock_monotonic_usec() + limits->request_usec;
+        case PHASE_IDLE:
+                return rv_clock_monotonic_usec() + limits->idle_usec;
+        case PHASE_BUSY: /* as it was at its head: the limit is for the whole request */
+                return connection->deadline_usec;
+        default:
+                return RV_USEC_INFINITY;
+        }
 }
 
-void connection_set_phase(struct connection *connection, enum phase phase) {
+static void enter_phase(struct connection *connection, enum phase phase) {
         struct rv_http_server *server = connection->server;
         struct connection **lists = server->connections[connection->is_local];
         size_t *n_idle = &server->n_idle[connection->is_local];
@@ -73,17 +54,58 @@ void connection_set_phase(struct connection *connection, enum phase phase) {
         DL_DELETE(lists[connection->phase], connection);
         *n_idle -= connection->phase == PHASE_IDLE;
         connection->phase = phase;
+        connection->deadline_usec = deadline_in_phase(connection, phase);
         DL_APPEND(lists[phase], connection);
         *n_idle += phase == PHASE_IDLE;
-        /* What is busy keeps the deadline that it had as a head. */
-        if (phase != PHASE_BUSY)
-                connection->deadline_usec =
-                        rv_clock_monotonic_usec() +
-                        (phase == PHASE_IDLE ? server->limits.idle_usec : server->limits.request_usec);
         if (connection->deadline_usec < server->deadlines_usec)
                 (void)set_deadlines(server, connection->deadline_usec);
-        if (*n_idle > server->limits.idle_max[connection->is_local])
+}
+
+/* libmicrohttpd sees the end of it in its next run, and tells. */
+static void end(struct connection *connection) {
+        enter_phase(connection, PHASE_ENDING);
+        shutdown(connection->fd, SHUT_RDWR);
+}
+
+static void evict(struct rv_http_server *server, bool is_local) {
+        struct connection *victim = server->connections[is_local][PHASE_IDLE];
+
+        if (!victim)
+                victim = server->connections[is_local][PHASE_HEAD];
+        if (victim)
+                end(victim);
+}
+
+void connection_set_phase(struct connection *connection, enum phase phase) {
+        struct rv_http_server *server = connection->server;
+
+        if (connection->phase == PHASE_ENDING)
+                return;
+        enter_phase(connection, phase);
+        if (server->n_idle[connection->is_local] > server->limits.idle_max[connection->is_local])
                 evict(server, connection->is_local);
+}
+
+static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
+        struct rv_http_server *server = userdata;
+        int64_t now_usec = rv_clock_monotonic_usec(), next_usec = RV_USEC_INFINITY;
+        struct connection *c, *next;
+
+        (void)source;
+        (void)usec;
+        for (int kind = 0; kind < 2; kind++)
+                for (enum phase phase = 0; phase < PHASE_ENDING; phase++)
+                        DL_FOREACH_SAFE(server->connections[kind][phase], c, next) {
+                                if (c->deadline_usec > now_usec) {
+                                        if (c->deadline_usec < next_usec)
+                                                next_usec = c->deadline_usec;
+                                        continue;
+                                }
+                                if (phase != PHASE_IDLE)
+                                        server->metrics.timed_out++;
+                                end(c);
+                        }
+        return set_deadlines(server, next_usec);
 }
 
 static struct connection *connection_new(struct rv_http_server *server, int fd, bool is_local) {
@@ -97,7 +119,7 @@ static struct connection *connection_new(struct rv_http_server *server, int fd, 
         DL_APPEND(server->connections[is_local][PHASE_HEAD], connection);
         server->n_connections[is_local]++;
         server->metrics.connections++;
-        connection_set_phase(connection, PHASE_HEAD);
+        enter_phase(connection, PHASE_HEAD);
         return connection;
 }
 

@@ -68,7 +68,7 @@ void auth_name_peer(int fd, char actor[static 128]);
 
 /* -- connections -- */
 
-enum phase { PHASE_HEAD, PHASE_BUSY, PHASE_IDLE, PHASE_MAX };
+enum phase { PHASE_HEAD, PHASE_BUSY, PHASE_IDLE, PHASE_ENDING, PHASE_MAX };
 
 struct request {
         bool has_started; /* its headers were seen */
