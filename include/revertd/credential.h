@@ -16,4 +16,6 @@ int rv_credential_path(const char *directory, const char *name, char **ret, stru
 /* Read it; one trailing newline is stripped. Refuses an empty one, one with a NUL, one over the cap, and anything
  * but a regular file. *ret is NUL-terminated; free with rv_credential_free(), which wipes it. */
 int rv_credential_read(const char *directory, const char *name, char **ret, struct rv_error *err) RV_MUST_CHECK;
+/* The same from a file that is named by its path. */
+int rv_credential_read_file(const char *path, char **ret, struct rv_error *err) RV_MUST_CHECK;
 char *rv_credential_free(char *secret);

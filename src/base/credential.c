@@ -88,7 +88,7 @@ static int check_content(char *secret, size_t n, struct rv_error *err) {
         return 0;
 }
 
-static int read_file(const char *path, char **ret, struct rv_error *err) {
+int rv_credential_read_file(const char *path, char **ret, struct rv_error *err) {
         _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         const size_t size = RV_CREDENTIAL_BYTES_MAX + 2;
         struct stat st;
@@ -117,7 +117,7 @@ int rv_credential_read(const char *directory, const char *name, char **ret, stru
 
         if (r < 0)
                 return r;
-        r = read_file(path, ret, err);
+        r = rv_credential_read_file(path, ret, err);
         return r < 0 ? rv_error_prefix(err, r, "credential %s: %s", name, path) : 0;
 }
 

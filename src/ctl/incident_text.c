@@ -1,0 +1,337 @@
+/* An incident in words. It is read at night: what happened and why comes first, what to do about it too. */
+#include "ctl/verbs.h"
+
+#include "ctl/paint.h"
+
+#include "revertd/cleanup.h"
+#include "revertd/clock.h"
+#include "revertd/incident.h"
+#include "revertd/number.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LABEL_COLUMN = 12, PATHS_SHOWN_MAX = 20, SUSPECTS_SHOWN_MAX = 10 };
+
+static const char *string(const json_t *object, const char *key) {
+        const char *text = rv_json_string(object, key, NULL);
+
+        return text && text[0] ? text : NULL;
+}
+
+static void heading(FILE *f, const char *text) {
+        fprintf(f, "\n%s%s%s\n", paint_begin(f, BOLD), text, paint_end(f, BOLD));
+}
+
+static void field(FILE *f, const char *name, const char *text) {
+        if (!text)
+                return;
+        fprintf(f, "  %-*s", LABEL_COLUMN, name);
+        paint_text(f, text);
+        fputc('\n', f);
+}
+
+/* -- what happened, and why -- */
+
+static const char *state_meaning(const char *name) {
+        static const char *const meanings[] = {
+#define X(NAME, str, end, doc) [RV_INCIDENT_##NAME] = doc,
+                RV_INCIDENT_STATES(X)
+#undef X
+        };
+        enum rv_incident_state state;
+
+        return rv_incident_state_from_string(name, &state) == 0 ? meanings[state] : NULL;
+}
+
+static void print_conclusion(FILE *f, const json_t *incident) {
+        const char *state = rv_json_string(incident, "state", "?"), *meaning = state_meaning(state);
+        const char *name = rv_json_string(incident, "reason", "none");
+        enum colour colour = paint_state(state);
+        enum rv_reason reason;
+
+        fprintf(f, "%sIncident ", paint_begin(f, BOLD));
+        paint_text(f, rv_json_string(incident, "id", "?"));
+        fprintf(f, "%s: %s", paint_end(f, BOLD), paint_begin(f, colour));
+        paint_text(f, state);
+        fprintf(f, "%s\n", paint_end(f, colour));
+        if (meaning)
+                fprintf(f, "  %s\n", meaning);
+        if (strcmp(name, "none") != 0) {
+                fputs("  Reason: ", f);
+                paint_text(f, rv_reason_from_string(name, &reason) == 0 ? rv_reason_explain(reason) : name);
+                fputs(" (", f);
+                paint_text(f, name);
+                fputs(")\n", f);
+        }
+        paint_block(f, string(incident, "detail"), "  ");
+}
+
+static void print_next_steps(FILE *f, const json_t *incident, int64_t now_usec) {
+        const char *id = rv_json_string(incident, "id", ""), *state = rv_json_string(incident, "state", "");
+        int64_t deadline_usec = rv_json_int(incident, "deadline_usec", 0);
+        int64_t retry_usec = rv_json_int(incident, "retry_usec", 0);
+        bool is_asked = strcmp(state, "holding") == 0 && strcmp(rv_json_string(incident, "mode", ""), "approve") == 0;
+        char buf[RV_DURATION_TEXT_MAX];
+
+        if (is_asked)
+                fprintf(f, "  Waits for a person: revertctl approve %.8s, or revertctl reject %.8s\n", id, id);
+        if (deadline_usec > now_usec)
+                fprintf(f, "  This state ends by itself in %s\n", rv_duration_humanize(deadline_usec - now_usec, buf));
+        if (retry_usec > now_usec)
+                fprintf(f, "  Tries again in %s (%lld tries so far)\n",
+                        rv_duration_humanize(retry_usec - now_usec, buf),
+                        (long long)rv_json_int(incident, "attempts", 0));
+}
+
+/* -- what it is about -- */
+
+static void print_value(FILE *f, const json_t *incident, const char *breach) {
+        double value = rv_value_from_json(json_object_get(incident, "value"));
+        double last = rv_value_from_json(json_object_get(incident, "last_value"));
+        char number[RV_NUMBER_TEXT_MAX];
+
+        if (isnan(value) && isnan(last))
+                return;
+        fprintf(f, "  %-*s", LABEL_COLUMN, "Value");
+        if (!isnan(value))
+                fprintf(f, "%s at detection", rv_number_format(value, number));
+        if (!isnan(last))
+                fprintf(f, "%s%s now or last", isnan(value) ? "" : ", ", rv_number_format(last, number));
+        if (breach) {
+                fputs("; in breach when ", f);
+                paint_text(f, breach);
+        }
+        fputc('\n', f);
+}
+
+static void print_subject(FILE *f, const json_t *incident, const char *breach) {
+        _cleanup_free_ char *labels = labels_text(json_object_get(incident, "labels"));
+        bool is_by_hand = rv_json_bool(incident, "by_hand", false);
+        const json_t *pattern;
+        size_t i;
+
+        heading(f, "About");
+        field(f, "Summary", string(incident, "summary"));
+        field(f, "Rule", string(incident, "rule") ? string(incident, "rule") : "none: asked for by hand");
+        field(f, "Labels", labels && strcmp(labels, "{}") != 0 ? labels : NULL);
+        print_value(f, incident, breach);
+        field(f, "Mode",
+              is_by_hand ? (rv_json_bool(incident, "force", false) ? "by hand, with --force" : "by hand")
+                         : string(incident, "mode"));
+        field(f, "Repository", string(incident, "repository"));
+        json_array_foreach (json_object_get(incident, "scope"), i, pattern)
+                field(f, i == 0 ? "Scope" : "", json_string_value(pattern));
+        field(f, is_by_hand ? "Asked by" : "Decided by", string(incident, "actor"));
+        field(f, "They said", string(incident, "note"));
+}
+
+/* -- when -- */
+
+static void print_timeline(FILE *f, const json_t *times, int64_t now_usec, bool is_open) {
+        static const struct {
+                const char *key, *name;
+        } steps[] = {
+                {"onset_usec", "onset"},   {"detected_usec", "detected"}, {"decided_usec", "decided"},
+                {"pushed_usec", "pushed"}, {"applied_usec", "applied"},   {"recovered_usec", "recovered"},
+                {"ended_usec", "ended"},
+        };
+        char buf[PAINT_TIME_MAX];
+        int64_t first_usec = 0, previous_usec = 0;
+
+        heading(f, "Times");
+        for (size_t i = 0; i < RV_ARRAY_SIZE(steps); i++) {
+                int64_t usec = rv_json_int(times, steps[i].key, 0);
+                if (usec == 0)
+                        continue;
+                fprintf(f, "  %-*s%s", LABEL_COLUMN, steps[i].name, paint_time(usec, buf));
+                if (previous_usec > 0)
+                        fprintf(f, "  +%s", rv_duration_humanize(usec - previous_usec, buf));
+                fputc('\n', f);
+                if (first_usec == 0)
+                        first_usec = usec;
+                previous_usec = usec;
+        }
+        if (first_usec > 0)
+                fprintf(f, "  %-*s%s%s\n", LABEL_COLUMN, "in all",
+                        rv_duration_humanize((is_open ? now_usec : previous_usec) - first_usec, buf),
+                        is_open ? " so far" : "");
+}
+
+/* -- who -- */
+
+static void print_evidence(FILE *f, const json_t *suspect) {
+        const json_t *name;
+        size_t i;
+
+        fprintf(f, "  %-*s", LABEL_COLUMN, "Evidence");
+        json_array_foreach (json_object_get(suspect, "evidence"), i, name) {
+                const char *text = json_string_value(name);
+                for (unsigned e = 0; text && e < RV_EVIDENCE_MAX; e++)
+                        if (strcmp(text, rv_evidence_to_string(e)) == 0) {
+                                text = rv_evidence_explain(e);
+                                break;
+                        }
+                fputs(i > 0 ? "; " : "", f);
+                paint_text(f, text);
+        }
+        fprintf(f, " (confidence %.0f %%)\n", 100 * rv_json_real(suspect, "confidence", 0));
+}
+
+static void print_live(FILE *f, const json_t *suspect, int64_t onset_usec) {
+        int64_t seen_usec = rv_json_int(suspect, "seen_usec", 0);
+        char buf[PAINT_TIME_MAX];
+
+        if (seen_usec == 0)
+                return;
+        fprintf(f, "  %-*s%s%s", LABEL_COLUMN, "Live since", paint_time(seen_usec, buf),
+                rv_json_bool(suspect, "observed", false) ? "" : " (by its commit time: revertd did not see it arrive)");
+        if (onset_usec > seen_usec)
+                fprintf(f, ", %s before the onset", rv_duration_humanize(onset_usec - seen_usec, buf));
+        fputc('\n', f);
+}
+
+static void print_paths(FILE *f, const json_t *paths, const char *indent) {
+        const json_t *path;
+        size_t i;
+
+        json_array_foreach (paths, i, path) {
+                if (i == PATHS_SHOWN_MAX) {
+                        fprintf(f, "%s… and %zu more\n", indent, json_array_size(paths) - i);
+                        break;
+                }
+                fputs(indent, f);
+                paint_text(f, json_string_value(path));
+                fputc('\n', f);
+        }
+}
+
+static void print_commit(FILE *f, const json_t *commit) {
+        const json_t *paths = json_object_get(commit, "paths");
+        char time[PAINT_TIME_MAX];
+
+        fprintf(f, "  %s", paint_begin(f, YELLOW));
+        paint_text(f, rv_json_string(commit, "id", "?"));
+        fprintf(f, "%s\n  ", paint_end(f, YELLOW));
+        paint_text(f, rv_json_string(commit, "subject", ""));
+        fprintf(f, "\n  %-*s", LABEL_COLUMN, "By");
+        paint_text(f, rv_json_string(commit, "author_name", ""));
+        fputs(" <", f);
+        paint_text(f, rv_json_string(commit, "author_email", ""));
+        fprintf(f, ">, committed %s\n", paint_time(rv_json_int(commit, "commit_usec", 0), time));
+        if (json_array_size(paths) > 0) {
+                fprintf(f, "  %-*s%lld in the scope, %lld outside\n", LABEL_COLUMN, "Touches",
+                        (long long)rv_json_int(commit, "n_inside", 0), (long long)rv_json_int(commit, "n_outside", 0));
+                print_paths(f, paths, "    ");
+        }
+}
+
+static void print_suspects(FILE *f, const json_t *incident) {
+        const json_t *suspects = json_object_get(incident, "suspects"), *suspect;
+        int64_t onset_usec = rv_json_int(json_object_get(incident, "times"), "onset_usec", 0);
+        size_t n_culprits = json_array_size(
+                       json_object_get(json_object_get(json_object_get(incident, "plan"), "spec"), "commits")),
+               i;
+
+        json_array_foreach (suspects, i, suspect) {
+                const json_t *commit = json_object_get(suspect, "commit");
+                if (i == SUSPECTS_SHOWN_MAX) {
+                        fprintf(f, "  … and %zu more\n", json_array_size(suspects) - i);
+                        break;
+                }
+                if (i == 0 || i < n_culprits) {
+                        heading(f, i == 0 ? "Culprit" : "And");
+                        print_commit(f, commit);
+                        print_live(f, suspect, onset_usec);
+                        print_evidence(f, suspect);
+                        if (rv_json_bool(suspect, "reverted", false))
+                                field(f, "Reverted by", string(suspect, "reverted_by"));
+                        continue;
+                }
+                if (i == 1 || i == n_culprits)
+                        heading(f, "Other suspects");
+                fprintf(f, "  %.10s  ", rv_json_string(commit, "id", ""));
+                paint_text(f, rv_json_string(commit, "subject", ""));
+                fputs(" (", f);
+                paint_text(f, rv_json_string(commit, "author_name", ""));
+                fprintf(f, ", confidence %.0f %%)\n", 100 * rv_json_real(suspect, "confidence", 0));
+        }
+}
+
+/* -- what -- */
+
+void plan_print(FILE *f, const json_t *plan, const char *indent) {
+        long long files = rv_json_int(plan, "files", 0), insertions = rv_json_int(plan, "insertions", 0);
+        long long deletions = rv_json_int(plan, "deletions", 0);
+        _cleanup_free_ char *deeper = NULL;
+
+        fprintf(f, "%s%lld file%s changed, %s%lld insertion%s(+)%s, %s%lld deletion%s(-)%s\n", indent, files,
+                files == 1 ? "" : "s", paint_begin(f, GREEN), insertions, insertions == 1 ? "" : "s",
+                paint_end(f, GREEN), paint_begin(f, RED), deletions, deletions == 1 ? "" : "s", paint_end(f, RED));
+        if (asprintf(&deeper, "%s  ", indent) < 0)
+                deeper = NULL;
+        print_paths(f, json_object_get(plan, "paths"), deeper ? deeper : indent);
+}
+
+static void print_plan(FILE *f, const json_t *incident, bool with_diff) {
+        const json_t *plan = json_object_get(incident, "plan");
+        bool is_pushed = rv_json_int(json_object_get(incident, "times"), "pushed_usec", 0) > 0;
+        const char *diff = string(plan, "diff");
+
+        if (!json_is_object(plan))
+                return;
+        heading(f, is_pushed ? "Revert" : "Plan");
+        field(f, "Commit", string(plan, "commit"));
+        plan_print(f, plan, "  ");
+        if (with_diff && diff) {
+                fputc('\n', f);
+                paint_diff(f, diff);
+        } else if (diff)
+                fprintf(f, "  (revertctl show --diff %.8s shows the lines)\n", rv_json_string(incident, "id", ""));
+}
+
+/* -- the audit record -- */
+
+static void print_audit(FILE *f, const json_t *transitions) {
+        const json_t *t;
+        size_t i;
+
+        heading(f, "Record");
+        json_array_foreach (transitions, i, t) {
+                const char *state = rv_json_string(t, "to", "?"), *reason = rv_json_string(t, "reason", "none");
+                char time[PAINT_TIME_MAX];
+
+                fprintf(f, "  %s  %s", paint_time(rv_json_int(t, "at_usec", 0), time),
+                        paint_begin(f, paint_state(state)));
+                paint_text(f, state);
+                fprintf(f, "%s", paint_end(f, paint_state(state)));
+                if (strcmp(reason, "none") != 0) {
+                        fputs(" (", f);
+                        paint_text(f, reason);
+                        fputc(')', f);
+                }
+                if (string(t, "actor")) {
+                        fputs(", ", f);
+                        paint_text(f, string(t, "actor"));
+                }
+                if (string(t, "detail")) {
+                        fputs(": ", f);
+                        paint_text(f, string(t, "detail"));
+                }
+                fputc('\n', f);
+        }
+}
+
+void incident_print(FILE *f, const json_t *incident, const json_t *transitions, const char *breach, bool with_diff,
+                    int64_t now_usec) {
+        const json_t *times = json_object_get(incident, "times");
+
+        print_conclusion(f, incident);
+        print_next_steps(f, incident, now_usec);
+        print_subject(f, incident, breach);
+        print_timeline(f, times, now_usec, rv_json_int(times, "ended_usec", 0) == 0);
+        print_suspects(f, incident);
+        print_plan(f, incident, with_diff);
+        print_audit(f, transitions);
+}

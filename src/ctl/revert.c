@@ -1,0 +1,128 @@
+/* revertctl revert */
+#include "ctl/verbs.h"
+
+#include "ctl/api.h"
+#include "ctl/paint.h"
+
+#include "revertd/cleanup.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* name=value are labels, the rest are revisions. *ret_labels stays NULL where there are none. */
+static int sort_operands(const struct args *args, json_t **ret_labels, json_t **ret_revisions) {
+        _cleanup_json_ json_t *labels = NULL;
+        _cleanup_json_ json_t *revisions = NULL;
+
+        for (int i = 0; i < args->n_operands; i++) {
+                char *equals = strchr(args->operand[i], '=');
+                if (!equals) {
+                        if ((!revisions && !(revisions = json_array())) ||
+                            json_array_append_new(revisions, json_string(args->operand[i])) < 0)
+                                return args_complain(args, "not UTF-8: argument %d", i + 1);
+                        continue;
+                }
+                _cleanup_free_ char *name = strndup(args->operand[i], (size_t)(equals - args->operand[i]));
+                if ((!labels && !(labels = json_object())) || !name ||
+                    json_object_set_new(labels, name, json_string(equals + 1)) < 0)
+                        return args_complain(args, "not UTF-8: argument %d", i + 1);
+        }
+        *ret_labels = RV_TAKE(labels);
+        *ret_revisions = RV_TAKE(revisions);
+        return -1;
+}
+
+static int check(const struct args *args, const json_t *labels, const json_t *revisions) {
+        if (!args->rule && labels)
+                return args_complain(args, "labels (%s) need a --rule to find the change by", args->operand[0]);
+        if (!args->rule && !revisions)
+                return args_complain(args, "name a commit, or a --rule with labels to find it by");
+        if (!args->rule && !args->repository)
+                return args_complain(args, "name the --repository of the commit");
+        return -1;
+}
+
+static json_t *make_body(const struct args *args, const json_t *labels, const json_t *revisions) {
+        _cleanup_json_ json_t *scope = args->n_paths > 0 ? json_array() : NULL;
+
+        for (size_t i = 0; i < args->n_paths; i++)
+                if (json_array_append_new(scope, json_string(args->path[i])) < 0)
+                        return NULL;
+        return json_pack("{s:s*, s:s*, s:O*, s:O*, s:O*, s:s*, s:b, s:b}", "repository", args->repository, "rule",
+                         args->rule, "labels", labels, "revisions", revisions, "scope", scope, "note", args->reason,
+                         "force", args->force, "dry_run", args->dry_run);
+}
+
+/* A dry run ends as declined, because it only observed; any other reason is what would have stopped it. */
+static int print_dry_run(const struct args *args, const json_t *answer) {
+        const json_t *incident = json_object_get(answer, "incident"), *plan = json_object_get(incident, "plan");
+        bool would_push = strcmp(rv_json_string(incident, "reason", ""), "observe") == 0;
+
+        if (args->output == CTL_JSON) {
+                int status = ctl_print_json(answer);
+                return status == CTL_OK && !would_push ? CTL_FAILED : status;
+        }
+        if (!would_push) {
+                incident_print(stdout, incident, json_object_get(answer, "transitions"), NULL, true, 0);
+                return CTL_FAILED;
+        }
+        fputs("This would be pushed to ", stdout);
+        paint_text(stdout, rv_json_string(incident, "repository", "?"));
+        puts(":\n");
+        paint_block(stdout, rv_json_string(json_object_get(plan, "spec"), "message", ""), "    ");
+        putchar('\n');
+        plan_print(stdout, plan, "");
+        putchar('\n');
+        paint_diff(stdout, rv_json_string(plan, "diff", ""));
+        return CTL_OK;
+}
+
+static int follow(const struct args *args, const json_t *accepted) {
+        const char *id = rv_json_string(accepted, "incident", "");
+        _cleanup_json_ json_t *last = NULL;
+
+        if (args->dry_run) {
+                int status = incident_follow(args, id, 0, true, &last);
+                return last ? print_dry_run(args, last) : status;
+        }
+        FILE *f = args->output == CTL_JSON ? stderr : stdout;
+        fputs("Incident ", f);
+        paint_text(f, id);
+        fputc('\n', f);
+        if (args->no_wait)
+                return args->output == CTL_JSON ? ctl_print_json(accepted) : CTL_OK;
+        int status = incident_follow(args, id, 0, false, &last);
+        if (last && args->output == CTL_JSON && ctl_print_json(last) != CTL_OK)
+                return CTL_FAILED;
+        return status;
+}
+
+int verb_revert(const struct args *args) {
+        _cleanup_json_ json_t *labels = NULL;
+        _cleanup_json_ json_t *revisions = NULL;
+        _cleanup_json_ json_t *body = NULL;
+        _cleanup_json_ json_t *answer = NULL;
+        struct rv_error err = {0};
+
+        int status = sort_operands(args, &labels, &revisions);
+        if (status < 0)
+                status = check(args, labels, revisions);
+        if (status >= 0)
+                return status;
+        if (args->no_daemon)
+                return revert_locally(args, labels, revisions);
+        body = make_body(args, labels, revisions);
+        if (!body) {
+                rv_error_set(&err, -EINVAL, "the arguments must be UTF-8");
+                return ctl_fail(&err);
+        }
+        int r = api_call(args, "POST", "/api/v1/reverts", body, &answer, &err);
+        if (r == -ECONNREFUSED && args->is_default_socket) {
+                fprintf(stderr, "No revertd at %s: the Git worker is run from here.\n", args->socket);
+                return revert_locally(args, labels, revisions);
+        }
+        if (r == -ECONNREFUSED)
+                fputs("revertctl revert --no-daemon works without one.\n", stderr);
+        return r < 0 ? ctl_fail(&err) : follow(args, answer);
+}

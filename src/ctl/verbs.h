@@ -1,0 +1,37 @@
+/* The verbs, each in a file of its name, and what they share. */
+#pragma once
+
+#include "ctl/args.h"
+#include "revertd/json.h"
+
+#include <stdio.h>
+
+int verb_status(const struct args *args);
+int verb_rules(const struct args *args);
+int verb_incidents(const struct args *args);
+int verb_show(const struct args *args);
+int verb_revert(const struct args *args);
+int verb_approve(const struct args *args);
+int verb_reject(const struct args *args);
+int verb_pause(const struct args *args);
+int verb_resume(const struct args *args);
+int verb_check_config(const struct args *args);
+int verb_version(const struct args *args);
+
+/* {app="checkout"}; caller frees; NULL: out of memory. */
+char *labels_text(const json_t *object);
+
+void pauses_print(const json_t *pauses, int64_t now_usec);
+
+/* Everything about an incident, for someone who was just woken up. breach: the rule's, as "> 0.05"; NULL: not known. */
+void incident_print(FILE *f, const json_t *incident, const json_t *transitions, const char *breach, bool with_diff,
+                    int64_t now_usec);
+/* What the plan changes, in one line and with its paths. */
+void plan_print(FILE *f, const json_t *plan, const char *indent);
+
+/* Tell of an incident's states as it reaches them, until it ends. seen: transitions that are no news. *ret is the last
+ * answer, {"incident", "transitions"}. Returns the exit status: CTL_OK where the incident ended well. */
+int incident_follow(const struct args *args, const char *id, size_t seen, bool is_quiet, json_t **ret);
+
+/* Without a daemon. */
+int revert_locally(const struct args *args, const json_t *labels, const json_t *revisions);
