@@ -7,12 +7,16 @@
 #include <math.h>
 #include <stdlib.h>
 
+/* A reload may have taken `confirm` away: then there is no second look to wait for. */
 int confirm_query(struct turn *t, struct open *o) {
         const struct rv_rule_config *rule = rule_config(t->engine, o->rule);
         struct rv_error err = {0};
         char *expr;
-        int r = rv_template_expand(rule->confirm, RV_TEMPLATE_PROMQL, o->i->labels, o->i->value, &expr, &err);
+        int r;
 
+        if (!rule->confirm)
+                return o->i->state == RV_INCIDENT_CONFIRMING ? attribute_enter(t, o) : 0;
+        r = rv_template_expand(rule->confirm, RV_TEMPLATE_PROMQL, o->i->labels, o->i->value, &expr, &err);
         if (r == -ENOMEM)
                 return r;
         if (r == 0)
@@ -64,9 +68,12 @@ int confirm_enter(struct turn *t, struct open *o) {
 }
 
 static int queried(struct turn *t, struct open *o, const struct rv_samples *samples) {
+        const struct rv_rule_config *rule = rule_config(t->engine, o->rule);
         double value;
 
-        switch (confirm_verdict(rule_config(t->engine, o->rule), samples, &value)) {
+        if (!rule->confirm)
+                return attribute_enter(t, o);
+        switch (confirm_verdict(rule, samples, &value)) {
         case RV_VERDICT_BREACH:
                 o->i->value = o->i->last_value = value;
                 return attribute_enter(t, o);

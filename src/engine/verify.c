@@ -171,10 +171,13 @@ void verify_restart(struct turn *t, struct open *o) {
 
 static int queried(struct turn *t, struct open *o, const struct rv_samples *samples) {
         const struct rv_rule_config *rule = rule_config(t->engine, o->rule);
+        enum rv_verdict verdict;
         double value;
-        enum rv_verdict verdict = confirm_verdict(rule, samples, &value);
         int r;
 
+        if (!rule->confirm) /* a reload took it away */
+                return verify_ask(t, o);
+        verdict = confirm_verdict(rule, samples, &value);
         if (verdict == RV_VERDICT_OK || verdict == RV_VERDICT_BREACH)
                 o->i->last_value = value;
         r = prove(t, o, verdict, t->now_usec);
