@@ -129,6 +129,8 @@ static void check_intent(struct sim *sim, struct observed *incident, const struc
         if (incident->mode == RV_MODE_APPROVE && !incident->approved && !incident->by_hand)
                 sim_fail(sim, "incident %s reverts, and nobody approved", incident->id);
         incident->intent_usec = sim->now_usec;
+        incident->budget = sim->variant[sim->present]->repositories[incident->repository].budget;
+        incident->budget_all = sim->variant[sim->present]->budget;
 }
 
 /* -- Each change of state: in order, told, with its reason (8) -- */
@@ -300,7 +302,6 @@ void check_push_asked(struct sim *sim, const struct rv_effect *effect) {
 
 void check_pushed(struct sim *sim, int repository, const struct rv_git_request *request, const struct change *made) {
         struct observed *incident = observed_find(sim, made->incident);
-        const struct rv_config *config = sim->variant[sim->present];
         if (!incident || incident->repository != repository) {
                 sim_fail(sim, "7: a push of no incident of this repository");
                 return;
@@ -315,9 +316,8 @@ void check_pushed(struct sim *sim, int repository, const struct rv_git_request *
                 sim_fail(sim, "7: incident %s changes more than its plan", incident->id);
         int64_t since_usec = incident->intent_usec - RV_USEC_PER_DAY;
         bool is_forced = incident->by_hand && incident->force;
-        int budget = config->repositories[repository].budget;
-        if (!is_forced && (count_pushed(sim, repository, since_usec, incident->id) >= budget ||
-                           count_pushed(sim, -1, since_usec, incident->id) >= config->budget))
+        if (!is_forced && (count_pushed(sim, repository, since_usec, incident->id) >= incident->budget ||
+                           count_pushed(sim, -1, since_usec, incident->id) >= incident->budget_all))
                 sim_fail(sim, "5: incident %s goes over the budget", incident->id);
         if (sim->n_pushed < PUSHES_MAX) {
                 struct pushed *pushed = &sim->pushed[sim->n_pushed++];

@@ -63,8 +63,9 @@ struct observed {
         enum rv_mode mode;
         unsigned n_transitions;
         int64_t opened_usec, held_usec, intent_usec, ended_usec;
-        int64_t ok_first_usec; /* of the answers to confirm, since the last breach */
-        int pushed;            /* commits of it on the branch */
+        int64_t ok_first_usec;  /* of the answers to confirm, since the last breach */
+        int budget, budget_all; /* when the intent was stored */
+        int pushed;             /* commits of it on the branch */
 };
 
 /* What a rule was told of a label set, and took. */
@@ -140,7 +141,9 @@ struct sim {
         int64_t partial_until_usec; /* answers are not whole */
         int64_t quiet_until_usec;   /* too little traffic */
         int64_t vanished_until_usec[LABEL_SETS];
-        int64_t full_until_usec; /* the disk */
+        int64_t full_until_usec;   /* the disk */
+        int64_t broken_until_usec; /* the workers fail */
+        int64_t busy_until_usec;   /* others push all the time */
         struct episode episode[RULES_MAX][LABEL_SETS];
         struct delivered delivered[ALERTMANAGERS][RULES_MAX][LABEL_SETS];
 
@@ -195,7 +198,7 @@ struct rv_config *config_make(struct sim *sim);
 struct rv_config *config_vary(struct sim *sim, int variant);
 const char *label_value(int set);
 struct rv_labels *labels_make(int set, const char *alertname);
-int rule_index(const struct sim *sim, const char *name);                     /* −1 */
+int rule_index(const struct sim *sim, const char *name);                    /* −1 */
 const struct rv_rule_config *rule_present(const struct sim *sim, int rule); /* NULL: not in this configuration */
 int rule_number(const char *name);                                          /* 0 to RULES_MAX − 1; −1 */
 int set_of_labels(const json_t *labels);                                    /* −1 */
@@ -221,6 +224,7 @@ void worker_poll(struct sim *sim, struct task *task);       /* a task: the daemo
 void world_start(struct sim *sim);
 void world_calm(struct sim *sim);
 bool world_is_bad(struct sim *sim, int set);
+void world_commit(struct sim *sim, int repository);
 void metrics_ask(struct sim *sim, const struct rv_effect *effect);
 
 /* -- shell.c -- */

@@ -102,6 +102,8 @@ static void answer_push(struct sim *sim, int repository, const struct rv_git_req
                         struct rv_git_reply *reply) {
         struct branch *branch = &sim->branch[repository];
         struct change made;
+        if (sim->now_usec < sim->busy_until_usec || (!sim->is_calm && random_chance(sim, 5)))
+                world_commit(sim, repository);
         if (branch_find(branch, &request->commit) >= 0) {
                 reply->outcome = RV_GIT_ALREADY;
                 return;
@@ -193,8 +195,8 @@ static void work(struct sim *sim, struct task *task) {
                 delay_usec = asked->request->timeout_usec; /* it never got there */
         else if (fate < 8)
                 asked->reply = fail(RV_GIT_UNAVAILABLE);
-        else if (fate < 9)
-                asked->reply = fail(RV_GIT_FAILED);
+        else if (fate < 9 || sim->now_usec < sim->broken_until_usec)
+                asked->reply = fail(random_chance(sim, 10) ? RV_GIT_POLICY : RV_GIT_FAILED);
         else
                 asked->reply = worker_answer(sim, asked->repository, asked->request);
         TRACE(sim, "worker r%d: %s: %s%s", asked->repository, rv_git_op_to_string(asked->request->op),

@@ -35,11 +35,10 @@ static void undo_something(struct sim *sim, struct branch *branch, struct change
         change->says_so = random_chance(sim, 50);
 }
 
-static void commit(struct sim *sim, struct task *task) {
-        int repository = task->a;
+void world_commit(struct sim *sim, int repository) {
         struct branch *branch = &sim->branch[repository];
         struct change change = {.breaks = -1, .commit_usec = sim->now_usec};
-        if (sim->is_calm)
+        if (branch->n >= COMMITS_MAX - PUSHES_MAX / 2)
                 return;
         change.apps = 1u << random_between(sim, 0, APPS - 1);
         if (random_chance(sim, 25))
@@ -54,12 +53,16 @@ static void commit(struct sim *sim, struct task *task) {
                 change.commit_usec -= random_delay(sim, 20 * RV_USEC_PER_MINUTE); /* made earlier than pushed */
         if (random_chance(sim, 20))
                 undo_something(sim, branch, &change);
-        if (branch->n < COMMITS_MAX - PUSHES_MAX / 2) {
-                const struct change *made = branch_append(branch, &change);
-                TRACE(sim, "commit r%d %.8s apps %x%s%s", repository, made->id.hex, made->apps,
-                      made->breaks >= 0 ? ", breaks" : "", made->n_undoes > 0 ? ", undoes" : "");
-        }
-        agenda_add(sim, sim->now_usec + random_delay(sim, 15 * RV_USEC_PER_MINUTE), commit)->a = repository;
+        const struct change *made = branch_append(branch, &change);
+        TRACE(sim, "commit r%d %.8s apps %x%s%s", repository, made->id.hex, made->apps,
+              made->breaks >= 0 ? ", breaks" : "", made->n_undoes > 0 ? ", undoes" : "");
+}
+
+static void commit(struct sim *sim, struct task *task) {
+        if (sim->is_calm)
+                return;
+        world_commit(sim, task->a);
+        agenda_add(sim, sim->now_usec + random_delay(sim, 12 * RV_USEC_PER_MINUTE), commit)->a = task->a;
 }
 
 /* -- The operator -- */
@@ -79,7 +82,7 @@ static void trouble(struct sim *sim, struct task *task) {
         (void)task;
         if (sim->is_calm)
                 return;
-        switch (random_between(sim, 0, 5)) {
+        switch (random_between(sim, 0, 7)) {
         case 0:
                 sim->spurious_until_usec[random_between(sim, 0, LABEL_SETS - 1)] = until_usec;
                 break;
@@ -94,6 +97,12 @@ static void trouble(struct sim *sim, struct task *task) {
                 break;
         case 4:
                 sim->vanished_until_usec[random_between(sim, 0, LABEL_SETS - 1)] = until_usec;
+                break;
+        case 5:
+                sim->broken_until_usec = until_usec;
+                break;
+        case 6:
+                sim->busy_until_usec = until_usec;
                 break;
         default:
                 sim->full_until_usec = sim->now_usec + random_delay(sim, RV_USEC_PER_MINUTE);
@@ -422,7 +431,8 @@ static void revert_by_hand(struct sim *sim) {
                                             .dry_run = random_chance(sim, 20)}};
         for (size_t n = (size_t)random_between(sim, 0, 2); event.revert.n_revisions < n;) {
                 size_t back = (size_t)random_between(sim, 1, branch->n < 6 ? (int64_t)branch->n : 6);
-                revisions[event.revert.n_revisions++] = branch->change[branch->n - back].id.hex;
+                revisions[event.revert.n_revisions++] =
+                        random_chance(sim, 5) ? "fffffff" : branch->change[branch->n - back].id.hex;
         }
         struct rv_labels *labels = NULL;
         if (random_chance(sim, 60)) {
@@ -475,7 +485,7 @@ void world_start(struct sim *sim) {
 
 void world_calm(struct sim *sim) {
         sim->is_calm = true;
-        sim->full_until_usec = 0;
+        sim->full_until_usec = sim->broken_until_usec = sim->busy_until_usec = 0;
         for (int which = 0; which < PAUSES; which++)
                 if (sim->paused[which].until_usec == 0 && sim->paused[which].on)
                         TRACE(sim, "pause %d stays", which);
