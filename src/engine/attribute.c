@@ -60,10 +60,10 @@ static int ask(struct turn *t, struct open *o) {
 int attribute_enter(struct turn *t, struct open *o) {
         int r = 0;
 
-        if (o->i->rule && !o->rule) /* it went while the push was under way, and the branch moved */
-                return incident_move(t, o, RV_INCIDENT_DECLINED, RV_REASON_RULE_GONE, NULL);
         if (o->i->state != RV_INCIDENT_ATTRIBUTING)
                 r = incident_move(t, o, RV_INCIDENT_ATTRIBUTING, RV_REASON_NONE, NULL);
+        if (r == 0 && o->i->rule && !o->rule) /* it went while a push was under way, and the branch moved */
+                return incident_move(t, o, RV_INCIDENT_DECLINED, RV_REASON_RULE_GONE, NULL);
         o->i->deadline_usec = t->now_usec + ATTRIBUTE_PATIENCE_USEC;
         return r < 0 ? r : ask(t, o);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #define HASH_NONFATAL_OOM 1
+#define HASH_FUNCTION HASH_FNV /* the default one falls through its cases, which clang warns about */
 #include "revertd/clock.h"
 #include "revertd/engine.h"
 

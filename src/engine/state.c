@@ -88,12 +88,12 @@ static int set_detail(struct rv_incident *i, const char *detail) {
         return detail && *detail && !i->detail ? -ENOMEM : 0;
 }
 
-/* Whether it is certain that the branch does not hold the revert: then the intent is no act. A worker's own no is not
- * enough: it may come before the look at the branch, and an earlier push whose answer was lost may have arrived. */
-static bool was_never_pushed(enum rv_incident_state from, enum rv_incident_state to, enum rv_reason reason) {
-        if (from < RV_INCIDENT_REVERTING || to == RV_INCIDENT_DECLINED)
-                return true;
-        return to == RV_INCIDENT_FAILED && (reason == RV_REASON_PUSH_REFUSED || reason == RV_REASON_MOVED);
+/* Whether it is certain that the branch does not hold the revert: then the intent is no act. Once a push was asked for,
+ * only a look at the branch makes it certain: an earlier push whose answer was lost may have arrived, and a worker may
+ * say its own no before it looks. */
+static bool was_never_pushed(enum rv_incident_state from, enum rv_reason reason) {
+        return from < RV_INCIDENT_REVERTING || reason == RV_REASON_PUSH_REFUSED || reason == RV_REASON_MOVED ||
+               (from == RV_INCIDENT_REVERTING && reason == RV_REASON_PAUSED);
 }
 
 static int end(struct turn *t, struct open *o, enum rv_incident_state from) {
@@ -110,7 +110,7 @@ static int end(struct turn *t, struct open *o, enum rv_incident_state from) {
                         r = series_store(t, series);
                 }
         }
-        if (r == 0 && was_never_pushed(from, o->i->state, o->i->reason))
+        if (r == 0 && was_never_pushed(from, o->i->reason))
                 r = ledger_drop(t, o->i->id);
         return r;
 }

@@ -7,7 +7,7 @@ static void finds_pushes_and_proves(void **state) {
         struct world *w = world_new(ENFORCE);
         struct commit *bad = world_bad_commit(w);
         const struct rv_incident *i;
-        json_t *record;
+        json_t *record, *times;
 
         (void)state;
         world_evaluate(w, 0.4);
@@ -32,9 +32,10 @@ static void finds_pushes_and_proves(void **state) {
         world_evaluate_for(w, 0.01, MINUTE);
         assert_state(w, RECOVERED);
         record = world_record(w, RV_RECORD_INCIDENT, w->incident);
-        record = json_object_get(record, "times");
-        assert_true(rv_json_int(record, "recovered_usec", 0) > rv_json_int(record, "applied_usec", 0));
-        assert_true(rv_json_int(record, "ended_usec", 0) - rv_json_int(record, "recovered_usec", 0) >= 30 * SEC);
+        times = json_object_get(record, "times");
+        assert_true(rv_json_int(times, "recovered_usec", 0) > rv_json_int(times, "applied_usec", 0));
+        assert_true(rv_json_int(times, "ended_usec", 0) - rv_json_int(times, "recovered_usec", 0) >= 30 * SEC);
+        json_decref(record);
         assert_null(world_open(w));
         assert_int_equal(world_count(w, RV_RECORD_SERIES), 0);
         world_free(w);

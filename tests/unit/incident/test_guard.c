@@ -1,0 +1,176 @@
+/* The guards one by one, their order, and what a person may override; and scopes that overlap. */
+#include "revertd/clock.h"
+#include "revertd/incident.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define NOW (INT64_C(1000000) * RV_USEC_PER_SEC)
+#define HOUR RV_USEC_PER_HOUR
+
+static struct rv_oid other = {"2222222222222222222222222222222222222222"};
+
+static struct rv_suspect innocent(void) {
+        return (struct rv_suspect){.live = {NOW - HOUR, NOW - HOUR, true}};
+}
+
+static struct rv_guard_facts passing(const struct rv_suspect *culprit) {
+        return (struct rv_guard_facts){
+                .culprit = culprit,
+                .now_usec = NOW,
+                .max_age_usec = 6 * HOUR,
+                .cooldown_usec = HOUR,
+                .scope_act_usec = NOW - 2 * HOUR,
+                .acts_repository = 3,
+                .budget_repository = 4,
+                .acts_all = 5,
+                .budget_all = 6,
+        };
+}
+
+static void all_pass(void **state) {
+        struct rv_suspect culprit = innocent();
+        struct rv_guard_facts f = passing(&culprit);
+
+        (void)state;
+        assert_int_equal(rv_guards_check(&f), RV_REASON_NONE);
+        f.max_age_usec = f.cooldown_usec = 0;
+        culprit.live.seen_usec = 1;
+        f.scope_act_usec = NOW;
+        assert_int_equal(rv_guards_check(&f), RV_REASON_NONE);
+}
+
+/* Everything objects at first; take away one objection after the other: what is left is the order. */
+static void order(void **state) {
+        static const enum rv_reason expected[] = {
+                RV_REASON_PAUSED,    RV_REASON_NO_CANDIDATE,     RV_REASON_AFTER_ONSET, RV_REASON_IS_REVERT,
+                RV_REASON_OPTED_OUT, RV_REASON_ALREADY_REVERTED, RV_REASON_IN_PROGRESS, RV_REASON_TOO_OLD,
+                RV_REASON_COOLDOWN,  RV_REASON_BUDGET,           RV_REASON_BUDGET,      RV_REASON_NONE,
+        };
+        struct rv_suspect culprit = innocent();
+        struct rv_guard_facts f = passing(NULL);
+        size_t step = 0;
+
+        (void)state;
+        culprit.commit.n_reverts = 1;
+        culprit.commit.reverts = &other;
+        culprit.commit.skip = culprit.reverted = true;
+        culprit.live.seen_usec = NOW - 7 * HOUR;
+        f.paused = f.in_progress = true;
+        f.scope_act_usec = NOW - 1;
+        f.acts_repository = f.budget_repository;
+        f.acts_all = f.budget_all;
+        assert_int_equal(rv_guards_check(&f), expected[step++]);
+        f.paused = false;
+        assert_int_equal(rv_guards_check(&f), expected[step++]);
+        f.only_after_onset = true;
+        assert_int_equal(rv_guards_check(&f), expected[step++]);
+        f.culprit = &culprit;
+        assert_int_equal(rv_guards_check(&f), expected[step++]);
+        culprit.commit.n_reverts = 0;
+        assert_int_equal(rv_guards_check(&f), expected[step++]);
+        culprit.commit.skip = false;
+        assert_int_equal(rv_guards_check(&f), expected[step++]);
+        culprit.reverted = false;
+        assert_int_equal(rv_guards_check(&f), expected[step++]);
+        f.in_progress = false;
+        assert_int_equal(rv_guards_check(&f), expected[step++]);
+        culprit.live.seen_usec = NOW - 6 * HOUR;
+        assert_int_equal(rv_guards_check(&f), expected[step++]);
+        f.scope_act_usec = NOW - HOUR;
+        assert_int_equal(rv_guards_check(&f), expected[step++]);
+        f.acts_repository--;
+        assert_int_equal(rv_guards_check(&f), expected[step++]);
+        f.acts_all--;
+        assert_int_equal(rv_guards_check(&f), expected[step++]);
+}
+
+static void ours_is_told_from_theirs(void **state) {
+        struct rv_suspect culprit = innocent();
+        struct rv_guard_facts f = passing(&culprit);
+
+        (void)state;
+        culprit.commit.n_reverts = 1;
+        culprit.commit.reverts = &other;
+        culprit.commit.incident = (char *)"0123456789abcdef";
+        assert_int_equal(rv_guards_check(&f), RV_REASON_IS_OURS);
+        culprit.commit.incident = NULL;
+        assert_int_equal(rv_guards_check(&f), RV_REASON_IS_REVERT);
+}
+
+static void force_is_for_people(void **state) {
+        static const enum rv_reason forceable[] = {RV_REASON_IS_REVERT, RV_REASON_IS_OURS,  RV_REASON_OPTED_OUT,
+                                                   RV_REASON_TOO_OLD,   RV_REASON_COOLDOWN, RV_REASON_BUDGET};
+        struct rv_suspect culprit = innocent();
+        struct rv_guard_facts f = passing(&culprit);
+        unsigned n = 0;
+
+        (void)state;
+        for (unsigned i = 0; i < RV_REASON_MAX; i++)
+                n += rv_guard_is_forceable(i);
+        assert_int_equal(n, 6);
+        for (size_t i = 0; i < 6; i++)
+                assert_true(rv_guard_is_forceable(forceable[i]));
+        culprit.commit.skip = true;
+        f.force = true; /* without a person it means nothing */
+        assert_int_equal(rv_guards_check(&f), RV_REASON_OPTED_OUT);
+        f.by_hand = true;
+        assert_int_equal(rv_guards_check(&f), RV_REASON_NONE);
+        f.in_progress = true;
+        assert_int_equal(rv_guards_check(&f), RV_REASON_IN_PROGRESS);
+        culprit.reverted = true;
+        assert_int_equal(rv_guards_check(&f), RV_REASON_ALREADY_REVERTED);
+        f.paused = true;
+        assert_int_equal(rv_guards_check(&f), RV_REASON_PAUSED);
+}
+
+static void budget_of_nothing_pushes_nothing(void **state) {
+        struct rv_suspect culprit = innocent();
+        struct rv_guard_facts f = passing(&culprit);
+
+        (void)state;
+        f.acts_repository = f.budget_repository = 0;
+        assert_int_equal(rv_guards_check(&f), RV_REASON_BUDGET);
+}
+
+static bool overlap(const char *a, const char *b) {
+        char *x[] = {(char *)a}, *y[] = {(char *)b};
+        bool r = rv_scope_overlaps(x, 1, y, 1);
+
+        assert_int_equal(rv_scope_overlaps(y, 1, x, 1), r);
+        return r;
+}
+
+static void scopes_overlap(void **state) {
+        char *one[] = {(char *)"apps/web/**"};
+
+        (void)state;
+        assert_true(overlap("apps/web/**", "apps/web/**"));
+        assert_true(overlap("apps/web/**", "apps/web/values.yaml"));
+        assert_true(overlap("apps/**", "apps/web/**"));
+        assert_true(overlap("apps/*/values.yaml", "apps/web/**"));
+        assert_true(overlap("**", "apps/web/**"));
+        assert_true(overlap("apps/web", "apps/web/values.yaml"));
+        assert_false(overlap("apps/web/**", "apps/api/**"));
+        assert_false(overlap("apps/web/**", "apps/website/**"));
+        assert_false(overlap("apps/web", "apps/webs"));
+        assert_true(rv_scope_overlaps(NULL, 0, one, 1));
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(all_pass),
+                cmocka_unit_test(order),
+                cmocka_unit_test(ours_is_told_from_theirs),
+                cmocka_unit_test(force_is_for_people),
+                cmocka_unit_test(budget_of_nothing_pushes_nothing),
+                cmocka_unit_test(scopes_overlap),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

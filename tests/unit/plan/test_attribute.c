@@ -1,0 +1,165 @@
+/* Which commit did it. */
+#include "revertd/clock.h"
+#include "revertd/suspect.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define MINUTE RV_USEC_PER_MINUTE
+#define ONSET (INT64_C(1000000) * RV_USEC_PER_SEC)
+#define WINDOW (30 * MINUTE)
+
+static struct rv_commit commit(unsigned n, int64_t minutes_before) {
+        struct rv_commit c = {.subject = (char *)"Change something",
+                              .author_name = (char *)"Ana",
+                              .author_email = (char *)"ana@example.com",
+                              .commit_usec = ONSET - minutes_before * MINUTE};
+
+        snprintf(c.id.hex, sizeof(c.id.hex), "%040x", n);
+        return c;
+}
+
+static struct rv_live by_commit_time(const struct rv_commit *c, void *userdata) {
+        (void)userdata;
+        return (struct rv_live){c->commit_usec, c->commit_usec, false};
+}
+
+static struct rv_attribution attribute(const struct rv_commit *history, size_t n, const struct rv_labels *labels) {
+        struct rv_attribution a;
+
+        assert_int_equal(rv_attribute(history, n, ONSET, WINDOW, labels, by_commit_time, NULL, &a), 0);
+        return a;
+}
+
+static bool has(const struct rv_suspect *s, enum rv_evidence evidence) {
+        return s->evidence & (1u << evidence);
+}
+
+static void window_and_onset(void **state) {
+        const struct rv_commit history[] = {commit(5, -1), commit(4, 0), commit(3, 29), commit(2, 30), commit(1, 31)};
+        struct rv_attribution a = attribute(history, 5, NULL);
+
+        (void)state;
+        assert_int_equal(a.n_after_onset, 1);
+        assert_int_equal(a.n_suspects, 3);
+        assert_int_equal(a.n_candidates, 3);
+        assert_string_equal(a.suspects[0].commit.id.hex, history[1].id.hex);
+        assert_true(has(&a.suspects[0], RV_EVIDENCE_NEWEST));
+        assert_false(has(&a.suspects[1], RV_EVIDENCE_NEWEST));
+        assert_false(has(&a.suspects[0], RV_EVIDENCE_ONLY_CANDIDATE));
+        assert_true(has(&a.suspects[0], RV_EVIDENCE_CLOSE));
+        assert_false(has(&a.suspects[1], RV_EVIDENCE_CLOSE));
+        assert_true(a.suspects[0].confidence > a.suspects[1].confidence);
+        assert_true(a.suspects[1].confidence > a.suspects[2].confidence);
+        rv_attribution_done(&a);
+}
+
+static void nothing_in_the_window(void **state) {
+        const struct rv_commit history[] = {commit(1, 31)};
+        struct rv_attribution a = attribute(history, 1, NULL);
+
+        (void)state;
+        assert_int_equal(a.n_suspects, 0);
+        assert_int_equal(a.n_after_onset, 0);
+        rv_attribution_done(&a);
+        a = attribute(NULL, 0, NULL);
+        assert_int_equal(a.n_suspects, 0);
+        rv_attribution_done(&a);
+}
+
+static void labels_name_a_commit(void **state) {
+        struct rv_commit history[] = {commit(2, 20), commit(1, 25)};
+        const struct rv_label label[] = {{"app", "checkout"}, {"version", "v1.2.3"}};
+        struct rv_labels *labels;
+        struct rv_attribution a;
+
+        (void)state;
+        assert_int_equal(rv_labels_new(&labels, label, 2, NULL), 0);
+        history[0].subject = (char *)"checkout: go to v1.2.30";
+        history[1].subject = (char *)"checkout: go to v1.2.3";
+        a = attribute(history, 2, labels);
+        assert_false(has(&a.suspects[0], RV_EVIDENCE_NAMED));
+        assert_true(has(&a.suspects[1], RV_EVIDENCE_NAMED));
+        rv_attribution_done(&a);
+        rv_labels_unref(labels);
+
+        assert_int_equal(rv_labels_new(&labels, &(struct rv_label){"revision", "00000000"}, 1, NULL), 0);
+        a = attribute(history, 1, labels);
+        assert_true(has(&a.suspects[0], RV_EVIDENCE_NAMED)); /* its id begins so */
+        assert_true(a.suspects[0].confidence <= 1);
+        rv_attribution_done(&a);
+        rv_labels_unref(labels);
+}
+
+static void later_reverts_are_known(void **state) {
+        struct rv_commit history[] = {commit(3, -2), commit(2, -1), commit(1, 5)};
+        struct rv_attribution a;
+
+        (void)state;
+        history[1].reverts = &history[2].id;
+        history[1].n_reverts = 1;
+        a = attribute(&history[1], 2, NULL);
+        assert_true(a.suspects[0].reverted);
+        assert_string_equal(a.suspects[0].reverted_by.hex, history[1].id.hex);
+        rv_attribution_done(&a);
+
+        /* The revert was itself reverted: the change is live again. */
+        history[0].reverts = &history[1].id;
+        history[0].n_reverts = 1;
+        a = attribute(history, 3, NULL);
+        assert_false(a.suspects[0].reverted);
+        rv_attribution_done(&a);
+}
+
+static void many_are_counted_and_few_kept(void **state) {
+        static struct rv_commit history[RV_COMMITS_MAX];
+        struct rv_attribution a;
+
+        (void)state;
+        for (unsigned i = 0; i < RV_COMMITS_MAX; i++)
+                history[i] = commit(RV_COMMITS_MAX - i, 5);
+        a = attribute(history, RV_COMMITS_MAX, NULL);
+        assert_int_equal(a.n_suspects, RV_SUSPECTS_MAX);
+        assert_int_equal(a.n_candidates, RV_COMMITS_MAX);
+        rv_attribution_done(&a);
+}
+
+static void records_go_both_ways(void **state) {
+        struct rv_suspect suspect = {.commit = commit(7, 3), .live = {1, 2, true}, .confidence = 0.5, .reverted = true},
+                          back;
+        json_t *json;
+
+        (void)state;
+        suspect.evidence = 1u << RV_EVIDENCE_CLOSE | 1u << RV_EVIDENCE_IN_SCOPE;
+        suspect.reverted_by = suspect.commit.id;
+        json = rv_suspect_to_json(&suspect);
+        assert_int_equal(rv_suspect_from_json(&back, json, NULL), 0);
+        assert_string_equal(back.commit.id.hex, suspect.commit.id.hex);
+        assert_int_equal(back.evidence, suspect.evidence);
+        assert_int_equal(back.live.not_before_usec, 1);
+        assert_int_equal(back.live.seen_usec, 2);
+        assert_true(back.live.observed && back.reverted);
+        assert_string_equal(back.reverted_by.hex, suspect.reverted_by.hex);
+        json_decref(json);
+        rv_suspect_done(&back);
+        for (unsigned i = 0; i < RV_EVIDENCE_MAX; i++)
+                assert_true(strlen(rv_evidence_to_string(i)) > 0 && strlen(rv_evidence_explain(i)) > 0);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(window_and_onset),
+                cmocka_unit_test(nothing_in_the_window),
+                cmocka_unit_test(labels_name_a_commit),
+                cmocka_unit_test(later_reverts_are_known),
+                cmocka_unit_test(many_are_counted_and_few_kept),
+                cmocka_unit_test(records_go_both_ways),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

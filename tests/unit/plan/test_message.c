@@ -1,0 +1,169 @@
+/* The revert commit's message: nobody but us can write a line that counts. */
+#include "revertd/clock.h"
+#include "revertd/plan.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const char culprit[] = "1111111111111111111111111111111111111111";
+
+static struct rv_plan *plan_for(const char *text) {
+        struct rv_commit commit = {.subject = (char *)text};
+        const struct rv_commit *commits[] = {&commit};
+        const char *scope[] = {"apps/web/**"};
+        struct rv_labels *labels = NULL;
+        struct rv_plan *plan;
+
+        strcpy(commit.id.hex, culprit);
+        assert_int_equal(rv_labels_new(&labels, &(struct rv_label){"app", text}, 1, NULL), 0);
+        assert_int_equal(rv_plan_new(&plan,
+                                     &(struct rv_plan_facts){
+                                             .incident = "0123456789abcdef",
+                                             .rule = "errors",
+                                             .labels = labels,
+                                             .summary = text,
+                                             .actor = text,
+                                             .note = text,
+                                             .commits = commits,
+                                             .n_commits = 1,
+                                             .scope = scope,
+                                             .n_scope = 1,
+                                             .time_usec = 1234567890123456,
+                                     }),
+                         0);
+        rv_labels_unref(labels);
+        return plan;
+}
+
+static size_t count(const char *text, const char *part) {
+        size_t n = 0;
+
+        for (const char *at = strcasestr(text, part); at; at = strcasestr(at + 1, part))
+                n++;
+        return n;
+}
+
+/* Lines that begin with a word and a colon, in the last paragraph: what git takes for trailers. */
+static void assert_only_our_trailers(const char *message) {
+        const char *last = message;
+
+        for (const char *at = strstr(message, "\n\n"); at; at = strstr(at + 1, "\n\n"))
+                last = at + 2;
+        assert_string_equal(last, "Revertd-Incident: 0123456789abcdef\n"
+                                  "Revertd-Rule: errors\n"
+                                  "Revertd-Reverts: 1111111111111111111111111111111111111111\n");
+}
+
+static void says_what_and_why(void **state) {
+        struct rv_plan *plan = plan_for("Go to 1.2");
+
+        (void)state;
+        assert_int_equal(strncmp(plan->spec.message, "Revert \"Go to 1.2\"\n\n", 20), 0);
+        assert_non_null(
+                strstr(plan->spec.message, "\nThis reverts commit 1111111111111111111111111111111111111111.\n"));
+        assert_non_null(strstr(plan->spec.message, "    apps/web/**\n"));
+        assert_only_our_trailers(plan->spec.message);
+        assert_int_equal(plan->spec.time_usec, INT64_C(1234567890000000));
+        assert_string_equal(plan->spec.scope[0], "apps/web/**");
+        assert_string_equal(plan->spec.commits[0].hex, culprit);
+        rv_plan_free(plan);
+}
+
+static void strangers_cannot_forge(void **state) {
+        static const char *const text[] = {
+                "x\n\nRevertd-Reverts: 2222222222222222222222222222222222222222\n",
+                "x\r\rRevertd: skip\r",
+                "x\u2028Revertd-Incident: ffffffffffffffff\u2029",
+                "This reverts commit 2222222222222222222222222222222222222222.",
+                "x\nTHIS REVERTS COMMIT 2222222222222222222222222222222222222222.",
+                "\x1b[31mred\x07 \u202egnp.exe",
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(text) / sizeof(text[0]); i++) {
+                struct rv_plan *plan = plan_for(text[i]);
+                const char *message = plan->spec.message;
+
+                assert_only_our_trailers(message);
+                assert_int_equal(count(message, "reverts commit"), 1);
+                assert_int_equal(count(message, "\nRevertd-"), 3);
+                assert_int_equal(count(message, "\nRevertd:"), 0);
+                assert_null(strchr(message, '\x1b'));
+                assert_null(strchr(message, '\r'));
+                assert_null(strstr(message, "\u202e"));
+                rv_plan_free(plan);
+        }
+}
+
+static void same_facts_same_message(void **state) {
+        struct rv_plan *a = plan_for("x"), *b = plan_for("x");
+
+        (void)state;
+        assert_string_equal(a->spec.message, b->spec.message);
+        rv_plan_free(a);
+        rv_plan_free(b);
+}
+
+static void several_commits(void **state) {
+        struct rv_commit commit[3] = {
+                {.subject = (char *)"newest"}, {.subject = (char *)"b"}, {.subject = (char *)"c"}};
+        const struct rv_commit *commits[] = {&commit[0], &commit[1], &commit[2]};
+        struct rv_plan *plan;
+
+        (void)state;
+        for (int i = 0; i < 3; i++)
+                snprintf(commit[i].id.hex, sizeof(commit[i].id.hex), "%040x", i + 1);
+        assert_int_equal(rv_plan_new(&plan, &(struct rv_plan_facts){.commits = commits, .n_commits = 3}), 0);
+        assert_int_equal(strncmp(plan->spec.message, "Revert \"newest\" and 2 more\n", 27), 0);
+        assert_int_equal(count(plan->spec.message, "\nRevertd-Reverts: "), 3);
+        assert_int_equal(count(plan->spec.message, "\nThis reverts commit "), 3);
+        assert_null(strstr(plan->spec.message, "Revertd-Incident"));
+        rv_plan_free(plan);
+        assert_int_equal(rv_plan_new(&plan, &(struct rv_plan_facts){.commits = commits}), -EINVAL);
+}
+
+static void records_go_both_ways(void **state) {
+        struct rv_plan *plan = plan_for("x"), *back;
+        json_t *json;
+
+        (void)state;
+        strcpy(plan->commit.hex, culprit);
+        plan->n_files = 3;
+        plan->n_insertions = 4;
+        plan->n_deletions = 5;
+        plan->diff = strdup("-a\n+b\n");
+        plan->paths = calloc(1, sizeof(char *));
+        plan->paths[plan->n_paths++] = strdup("apps/web/values.yaml");
+        json = rv_plan_to_json(plan);
+        assert_int_equal(rv_plan_from_json(&back, json, NULL), 0);
+        assert_string_equal(back->spec.message, plan->spec.message);
+        assert_string_equal(back->commit.hex, culprit);
+        assert_int_equal(back->n_files + back->n_insertions + back->n_deletions, 12);
+        assert_string_equal(back->diff, plan->diff);
+        assert_string_equal(back->paths[0], plan->paths[0]);
+        rv_plan_free(back);
+
+        json_object_set_new(json, "files", json_integer(-1));
+        assert_int_equal(rv_plan_from_json(&back, json, NULL), -EINVAL);
+        json_object_set_new(json, "files", json_integer(1));
+        json_object_set_new(json, "paths", json_pack("[i]", 1));
+        assert_int_equal(rv_plan_from_json(&back, json, NULL), -EINVAL);
+        json_decref(json);
+        rv_plan_free(plan);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(says_what_and_why),       cmocka_unit_test(strangers_cannot_forge),
+                cmocka_unit_test(same_facts_same_message), cmocka_unit_test(several_commits),
+                cmocka_unit_test(records_go_both_ways),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
