@@ -4,7 +4,9 @@
 #include "revertd/clock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -12,7 +14,7 @@
  * difference: then the objects and the ref are written here, under the same lock, and a process and its walk over the
  * edge of the history are saved. In doubt it is receive-pack's. */
 
-enum { LOCK_RETRY_MSEC = 10, LOCKED_MSEC_MAX = 1000 };
+enum { LOCK_RETRY_MSEC = 10, LOCKED_MSEC_MAX = 1000, LOCK_NOTE_SEC_MAX = 2 };
 
 static const char *const hooks[] = {"pre-receive", "update",       "post-receive",
                                     "post-update", "proc-receive", "reference-transaction"};
@@ -138,6 +140,51 @@ static int copy_object(git_odb *to, git_odb *from, const git_oid *id, struct rv_
                      : 0;
 }
 
+/* -ENOENT is no error: the repository had the object already, elsewhere. */
+static int sync_path(const char *fmt, ...) RV_PRINTF(1, 2);
+static int sync_path(const char *fmt, ...) {
+        _cleanup_free_ char *path = NULL;
+        va_list args;
+
+        va_start(args, fmt);
+        int n = vasprintf(&path, fmt, args);
+        va_end(args);
+        if (n < 0) {
+                path = NULL;
+                return -ENOMEM;
+        }
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+                return errno == ENOENT ? 0 : -errno;
+        return fsync(fd) < 0 ? -errno : 0;
+}
+
+/* All objects are written before the first is synced: the file system then does it at once for all of them. */
+static int sync_objects(const struct rv_push *push, git_repository *repository, struct rv_error *err) {
+        const char *folder = git_repository_commondir(repository);
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < push->n_objects; i++) {
+                char hex[GIT_OID_HEXSZ + 1];
+                git_oid_tostr(hex, sizeof hex, &push->objects[i]);
+                r = sync_path("%s/objects/%.2s/%s", folder, hex, hex + 2);
+                if (r == 0)
+                        r = sync_path("%s/objects/%.2s", folder, hex);
+        }
+        if (r == 0)
+                r = sync_path("%s/objects", folder);
+        return r < 0 ? rv_error_set(err, -EREMOTEIO, "write the objects of the revert: %s", strerror(-r)) : 0;
+}
+
+/* The branch has moved already, for all to see; a failure changes nothing of that. */
+static void sync_ref(const struct rv_push *push, git_repository *repository) {
+        const char *folder = git_repository_commondir(repository);
+        const char *slash = strrchr(push->name, '/');
+
+        (void)sync_path("%s/%s", folder, push->name);
+        (void)sync_path("%s/%.*s", folder, (int)(slash - push->name), push->name);
+}
+
 static int copy_objects(const struct rv_push *push, git_repository *repository, struct rv_error *err) {
         _cleanup_git_(odb) git_odb *from = NULL, *to = NULL;
 
@@ -148,11 +195,57 @@ static int copy_objects(const struct rv_push *push, git_repository *repository, 
                 return rv_libgit2_error(err, r, "open an object database");
         for (size_t i = 0; r == 0 && i < push->n_objects; i++)
                 r = copy_object(to, from, &push->objects[i], err);
-        return r;
+        return r < 0 ? r : sync_objects(push, repository, err);
+}
+
+/* A process that is killed while it holds the ref's lock leaves the lock behind, and nobody could push any more. So
+ * what is about to be locked is noted first, beside the mirror: a note that is found is that of a process that died,
+ * and a lock made right after it has no owner. */
+struct lock_note {
+        char *path, *lock;
+};
+
+static void lock_note_done(struct lock_note *note) {
+        free(note->path);
+        free(note->lock);
+}
+
+static int lock_note_init(struct lock_note *note, const struct rv_push *push, git_repository *repository) {
+        *note = (struct lock_note){};
+        if (asprintf(&note->path, "%s/locking", push->remote->state_directory) < 0 ||
+            asprintf(&note->lock, "%s%s.lock", git_repository_commondir(repository), push->name) < 0)
+                return -ENOMEM;
+        return 0;
+}
+
+static bool is_right_after(const struct stat *lock, const struct stat *note) {
+        int64_t seconds = (int64_t)lock->st_mtim.tv_sec - note->st_mtim.tv_sec;
+        long nanoseconds = lock->st_mtim.tv_nsec - note->st_mtim.tv_nsec;
+
+        return seconds == 0 ? nanoseconds >= 0 : seconds > 0 && seconds <= LOCK_NOTE_SEC_MAX;
+}
+
+static void remove_orphan(const struct lock_note *note) {
+        _cleanup_fclose_ FILE *file = fopen(note->path, "re");
+        _cleanup_free_ char *line = NULL;
+        struct stat noted, locked;
+        size_t size = 0;
+
+        if (!file || getline(&line, &size, file) < 0 || strcmp(line, note->lock) != 0 ||
+            fstat(fileno(file), &noted) < 0 || lstat(note->lock, &locked) < 0)
+                return;
+        if (locked.st_uid == geteuid() && is_right_after(&locked, &noted))
+                (void)unlink(note->lock);
+}
+
+static int lock_note_write(const struct lock_note *note) {
+        _cleanup_fclose_ FILE *file = fopen(note->path, "we");
+
+        return file && fputs(note->lock, file) >= 0 && fflush(file) == 0 ? 0 : -EIO;
 }
 
 /* Compare and swap under git's lock of the ref. Another writer holds it for an instant only. */
-static int move_ref(const struct rv_push *push, git_repository *repository) {
+static int swap_ref(const struct rv_push *push, git_repository *repository) {
         int64_t until_usec = rv_clock_monotonic_usec() + LOCKED_MSEC_MAX * RV_USEC_PER_MSEC;
 
         for (;;) {
@@ -163,6 +256,23 @@ static int move_ref(const struct rv_push *push, git_repository *repository) {
                         return r;
                 poll(NULL, 0, LOCK_RETRY_MSEC);
         }
+}
+
+static int move_ref(const struct rv_push *push, git_repository *repository) {
+        struct lock_note note;
+        int r;
+
+        r = lock_note_init(&note, push, repository);
+        if (r == 0) {
+                remove_orphan(&note);
+                r = lock_note_write(&note);
+        }
+        if (r == 0) {
+                r = swap_ref(push, repository);
+                (void)unlink(note.path);
+        }
+        lock_note_done(&note);
+        return r;
 }
 
 static int refuse(struct rv_push_result *result, struct rv_error *err) {
@@ -194,8 +304,12 @@ static int write_to(const struct rv_push *push, git_repository *repository, stru
                 return r;
         (void)git_repository_set_ident(repository, push->remote->config->committer_name,
                                        push->remote->config->committer_email);
-        if (move_ref(push, repository) < 0)
+        r = move_ref(push, repository);
+        if (r == GIT_ELOCKED)
+                return rv_error_set(err, -EREMOTEIO, "branch %s is locked by another writer", push->branch);
+        if (r < 0)
                 return refuse(result, err); /* the caller reads the ref: it may have moved */
+        sync_ref(push, repository);
         result->outcome = RV_PUSH_OK;
         result->head = *push->new_id;
         return 0;
