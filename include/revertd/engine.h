@@ -26,7 +26,7 @@ enum rv_event_kind {
         RV_EVENT_REJECT,
         RV_EVENT_PAUSE,
         RV_EVENT_RESUME,
-        RV_EVENT_REVERT,    /* by hand */
+        RV_EVENT_REVERT, /* by hand */
         RV_EVENT_KIND_MAX
 };
 
@@ -35,7 +35,7 @@ struct rv_event {
         union {
                 struct {
                         size_t rule;
-                        int64_t at_usec;                 /* the query's time */
+                        int64_t at_usec;                  /* the query's time */
                         const struct rv_samples *samples; /* NULL: the query failed */
                         const struct rv_samples *require; /* NULL: the rule has none, or it failed with samples NULL */
                 } evaluated;
@@ -56,20 +56,20 @@ struct rv_event {
                         const char *incident; /* a prefix of the id will do, if it is the only one */
                         const char *actor;
                         const char *note; /* NULL: none */
-                } person; /* APPROVE, REJECT */
+                } person;                 /* APPROVE, REJECT */
                 struct {
                         const char *scope; /* "" everything; "rule:<name>"; "repository:<name>" */
                         const char *actor;
                         const char *note;      /* NULL: none */
                         int64_t duration_usec; /* 0: until resumed */
-                } pause; /* PAUSE, RESUME */
+                } pause;                       /* PAUSE, RESUME */
                 struct {
                         size_t repository;
                         int rule;                       /* −1: none */
                         const struct rv_labels *labels; /* with a rule */
                         const char *const *revisions;   /* to undo; none: attribute by the rule, onset now */
                         size_t n_revisions;
-                        const char *const *scope;       /* patterns; n_scope = 0: the rule's, else everything */
+                        const char *const *scope; /* patterns; n_scope = 0: the rule's, else everything */
                         size_t n_scope;
                         const char *actor;
                         const char *note;

@@ -8,19 +8,19 @@
 #include "revertd/suspect.h"
 
 /* X(NAME, name, is_end, "what it means") */
-#define RV_INCIDENT_STATES(X)                                                                            \
-        X(CONFIRMING, "confirming", 0, "the breach is looked at a second time")                          \
-        X(ATTRIBUTING, "attributing", 0, "the change that did it is searched for, and the revert computed") \
-        X(HOLDING, "holding", 0, "the plan is complete and waits: for a person, or for its hold time")   \
-        X(REVERTING, "reverting", 0, "the intent is stored; the revert is being pushed")                 \
-        X(CONVERGING, "converging", 0, "pushed; the remote ref is read again, the operator applies it")  \
-        X(VERIFYING, "verifying", 0, "the metric must now recover")                                      \
-        X(RECOVERED, "recovered", 1, "reverted, and proven to be well again")                            \
-        X(REVERTED, "reverted", 1, "reverted by hand; no rule was named that could prove recovery")      \
-        X(CLEARED, "cleared", 1, "the breach went away before anything was done")                        \
-        X(DECLINED, "declined", 1, "revertd decided to leave Git alone; the reason says why")            \
-        X(REJECTED, "rejected", 1, "a person said no")                                                   \
-        X(UNRECOVERED, "unrecovered", 1, "reverted, and still bad when the time for recovery was over")  \
+#define RV_INCIDENT_STATES(X)                                                                                          \
+        X(CONFIRMING, "confirming", 0, "the breach is looked at a second time")                                        \
+        X(ATTRIBUTING, "attributing", 0, "the change that did it is searched for, and the revert computed")            \
+        X(HOLDING, "holding", 0, "the plan is complete and waits: for a person, or for its hold time")                 \
+        X(REVERTING, "reverting", 0, "the intent is stored; the revert is being pushed")                               \
+        X(CONVERGING, "converging", 0, "pushed; the remote ref is read again, the operator applies it")                \
+        X(VERIFYING, "verifying", 0, "the metric must now recover")                                                    \
+        X(RECOVERED, "recovered", 1, "reverted, and proven to be well again")                                          \
+        X(REVERTED, "reverted", 1, "reverted by hand; no rule was named that could prove recovery")                    \
+        X(CLEARED, "cleared", 1, "the breach went away before anything was done")                                      \
+        X(DECLINED, "declined", 1, "revertd decided to leave Git alone; the reason says why")                          \
+        X(REJECTED, "rejected", 1, "a person said no")                                                                 \
+        X(UNRECOVERED, "unrecovered", 1, "reverted, and still bad when the time for recovery was over")                \
         X(FAILED, "failed", 1, "the revert could not be made or pushed; the reason says why")
 
 enum rv_incident_state {
@@ -35,35 +35,36 @@ bool rv_incident_state_is_end(enum rv_incident_state state);
 
 /* Why nothing (more) was done. Stored, shown, counted in the metrics, documented in docs/reasons.md (a test holds it
  * to this list). X(NAME, name, "for people") */
-#define RV_REASONS(X)                                                                                       \
-        X(NONE, "none", "")                                                                                 \
-        X(PAUSED, "paused", "revertd is paused")                                                            \
-        X(NOT_CONFIRMED, "not_confirmed", "the second look did not confirm the breach")                     \
-        X(BAD_SCOPE, "bad_scope", "the labels give no safe path in the repository")                         \
-        X(NO_CANDIDATE, "no_candidate", "no commit touched the scope in the rule's window before the onset") \
-        X(AFTER_ONSET, "after_onset", "the only commits in the scope came after the onset, so they cannot be the cause") \
-        X(IS_REVERT, "is_revert", "the culprit is itself a revert")                                         \
-        X(IS_OURS, "is_ours", "the culprit was made by revertd")                                            \
-        X(OPTED_OUT, "opted_out", "the culprit's message says \"Revertd: skip\"")                           \
-        X(ALREADY_REVERTED, "already_reverted", "the culprit was reverted already")                         \
-        X(IN_PROGRESS, "in_progress", "another incident is reverting the same commit")                      \
-        X(TOO_OLD, "too_old", "the culprit has been live for longer than max_age")                          \
-        X(COOLDOWN, "cooldown", "the scope had a revert a short while ago")                                 \
-        X(BUDGET, "budget", "the budget of pushes in 24 hours is used up")                                  \
-        X(OBSERVE, "observe", "the rule only observes: this is what would have been done")                  \
-        X(APPROVAL_EXPIRED, "approval_expired", "nobody approved in time")                                  \
-        X(REJECTED_BY_PERSON, "rejected", "a person said no")                                               \
-        X(CONFLICT, "conflict", "later changes touch the same lines")                                       \
-        X(EMPTY, "empty", "the branch already is as the revert would make it")                              \
-        X(POLICY, "policy", "the Git worker's own policy forbids it")                                       \
-        X(MOVED, "moved", "the branch kept moving while the revert was pushed")                             \
-        X(PUSH_REFUSED, "push_refused", "the server refused the push")                                      \
-        X(REMOTE_UNAVAILABLE, "remote_unavailable", "the Git remote could not be reached")                  \
-        X(GIT_FAILED, "git_failed", "the Git worker failed")                                                \
-        X(NOT_FOUND, "not_found", "there is no such commit on the branch")                                  \
-        X(RULE_GONE, "rule_gone", "the rule or its repository is no longer configured")                     \
-        X(NOT_RECOVERED, "not_recovered", "the metric did not recover in time")                             \
-        X(REVERT_LOST, "revert_lost", "the revert is no longer on the branch")                              \
+#define RV_REASONS(X)                                                                                                  \
+        X(NONE, "none", "")                                                                                            \
+        X(PAUSED, "paused", "revertd is paused")                                                                       \
+        X(NOT_CONFIRMED, "not_confirmed", "the second look did not confirm the breach")                                \
+        X(BAD_SCOPE, "bad_scope", "the labels give no safe path in the repository")                                    \
+        X(NO_CANDIDATE, "no_candidate", "no commit touched the scope in the rule's window before the onset")           \
+        X(AFTER_ONSET, "after_onset",                                                                                  \
+          "the only commits in the scope came after the onset, so they cannot be the cause")                           \
+        X(IS_REVERT, "is_revert", "the culprit is itself a revert")                                                    \
+        X(IS_OURS, "is_ours", "the culprit was made by revertd")                                                       \
+        X(OPTED_OUT, "opted_out", "the culprit's message says \"Revertd: skip\"")                                      \
+        X(ALREADY_REVERTED, "already_reverted", "the culprit was reverted already")                                    \
+        X(IN_PROGRESS, "in_progress", "another incident is reverting the same commit")                                 \
+        X(TOO_OLD, "too_old", "the culprit has been live for longer than max_age")                                     \
+        X(COOLDOWN, "cooldown", "the scope had a revert a short while ago")                                            \
+        X(BUDGET, "budget", "the budget of pushes in 24 hours is used up")                                             \
+        X(OBSERVE, "observe", "the rule only observes: this is what would have been done")                             \
+        X(APPROVAL_EXPIRED, "approval_expired", "nobody approved in time")                                             \
+        X(REJECTED_BY_PERSON, "rejected", "a person said no")                                                          \
+        X(CONFLICT, "conflict", "later changes touch the same lines")                                                  \
+        X(EMPTY, "empty", "the branch already is as the revert would make it")                                         \
+        X(POLICY, "policy", "the Git worker's own policy forbids it")                                                  \
+        X(MOVED, "moved", "the branch kept moving while the revert was pushed")                                        \
+        X(PUSH_REFUSED, "push_refused", "the server refused the push")                                                 \
+        X(REMOTE_UNAVAILABLE, "remote_unavailable", "the Git remote could not be reached")                             \
+        X(GIT_FAILED, "git_failed", "the Git worker failed")                                                           \
+        X(NOT_FOUND, "not_found", "there is no such commit on the branch")                                             \
+        X(RULE_GONE, "rule_gone", "the rule or its repository is no longer configured")                                \
+        X(NOT_RECOVERED, "not_recovered", "the metric did not recover in time")                                        \
+        X(REVERT_LOST, "revert_lost", "the revert is no longer on the branch")                                         \
         X(TOO_MANY, "too_many", "too many incidents are open")
 
 enum rv_reason {
@@ -77,15 +78,15 @@ const char *rv_reason_explain(enum rv_reason reason);
 int rv_reason_from_string(const char *s, enum rv_reason *ret) RV_MUST_CHECK;
 
 enum {
-        RV_INCIDENT_ID_MAX = 17,   /* 16 hex digits and NUL */
+        RV_INCIDENT_ID_MAX = 17, /* 16 hex digits and NUL */
         RV_INCIDENTS_OPEN_MAX = 1000,
 };
 
 /* The times that the record shows; 0: not reached. */
 struct rv_incident_times {
-        int64_t onset_usec;     /* first breach, or the alert's startsAt */
-        int64_t detected_usec;  /* the incident was opened */
-        int64_t decided_usec;   /* the plan was complete and the guards had passed */
+        int64_t onset_usec;    /* first breach, or the alert's startsAt */
+        int64_t detected_usec; /* the incident was opened */
+        int64_t decided_usec;  /* the plan was complete and the guards had passed */
         int64_t pushed_usec;
         int64_t applied_usec;   /* the remote ref was re-read (and the operator has it) */
         int64_t recovered_usec; /* the first ok of the run that proved it */
@@ -97,31 +98,31 @@ struct rv_incident {
         int64_t version; /* of its record */
         enum rv_incident_state state;
         enum rv_reason reason;
-        char *detail;           /* for people, of the reason or of the state: paths in conflict, a server's words;
+        char *detail; /* for people, of the reason or of the state: paths in conflict, a server's words;
                                  * sanitised; NULL: none */
-        char *rule;             /* name; NULL: by hand without a rule */
+        char *rule;   /* name; NULL: by hand without a rule */
         struct rv_labels *labels;
-        char *summary;          /* expanded; NULL: none */
-        char *repository;       /* name */
-        char **scope;           /* expanded path patterns; by hand: may be empty, then everything */
+        char *summary;    /* expanded; NULL: none */
+        char *repository; /* name */
+        char **scope;     /* expanded path patterns; by hand: may be empty, then everything */
         size_t n_scope;
-        enum rv_mode mode;      /* as when it was opened; by hand: enforce */
+        enum rv_mode mode; /* as when it was opened; by hand: enforce */
         bool by_hand;
-        char *actor;            /* who asked or approved; NULL: nobody yet */
-        char *note;             /* their reason; NULL: none */
-        bool force;             /* by hand: the guards that a person may override are overridden */
-        double value;           /* at detection; NaN: none */
-        double last_value;      /* the newest */
+        char *actor;       /* who asked or approved; NULL: nobody yet */
+        char *note;        /* their reason; NULL: none */
+        bool force;        /* by hand: the guards that a person may override are overridden */
+        double value;      /* at detection; NaN: none */
+        double last_value; /* the newest */
         struct rv_incident_times times;
 
         struct rv_suspect *suspects; /* newest first, at most RV_SUSPECTS_MAX */
         size_t n_suspects;
-        struct rv_plan *plan;        /* NULL: none yet */
-        struct rv_oid head;          /* the branch, as last read for it */
+        struct rv_plan *plan; /* NULL: none yet */
+        struct rv_oid head;   /* the branch, as last read for it */
 
-        char **revisions;            /* by hand: what to undo, as asked for; none: attribute by the rule */
+        char **revisions; /* by hand: what to undo, as asked for; none: attribute by the rule */
         size_t n_revisions;
-        struct rv_oid released;      /* the culprit for which the wait in `holding` is over; none: no wait is over */
+        struct rv_oid released; /* the culprit for which the wait in `holding` is over; none: no wait is over */
 
         /* What it waits for. */
         uint64_t token;         /* of the request under way; 0: none. Not stored: a restart asks again */
@@ -148,11 +149,11 @@ int rv_incident_from_json(struct rv_incident **ret, const json_t *json, struct r
 /* One change of state, as audited. */
 struct rv_transition {
         char incident[RV_INCIDENT_ID_MAX];
-        unsigned number; /* from 1 */
+        unsigned number;                 /* from 1 */
         enum rv_incident_state from, to; /* the first has from == to */
         enum rv_reason reason;
         int64_t at_usec;
-        char *actor; /* "revertd", "uid 1000 (ana)", "token", … */
+        char *actor;  /* "revertd", "uid 1000 (ana)", "token", … */
         char *detail; /* NULL: none */
 };
 void rv_transition_done(struct rv_transition *transition);
@@ -166,13 +167,13 @@ bool rv_guard_is_forceable(enum rv_reason reason);
 /* Facts that the guards judge. */
 struct rv_guard_facts {
         bool paused;
-        const struct rv_suspect *culprit;     /* NULL: none */
-        bool only_after_onset;                /* without culprit: there are commits, but all came after the onset */
-        bool in_progress;                     /* another incident holds the same culprit */
+        const struct rv_suspect *culprit; /* NULL: none */
+        bool only_after_onset;            /* without culprit: there are commits, but all came after the onset */
+        bool in_progress;                 /* another incident holds the same culprit */
         int64_t now_usec;
-        int64_t max_age_usec;                 /* 0: no bound */
-        int64_t cooldown_usec;                /* 0: none */
-        int64_t scope_act_usec;               /* newest push for the scope; 0: none */
+        int64_t max_age_usec;                   /* 0: no bound */
+        int64_t cooldown_usec;                  /* 0: none */
+        int64_t scope_act_usec;                 /* newest push for the scope; 0: none */
         int acts_repository, budget_repository; /* in 24 h */
         int acts_all, budget_all;
         bool by_hand, force;

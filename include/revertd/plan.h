@@ -6,11 +6,11 @@
 
 struct rv_plan {
         struct rv_revert_spec spec;
-        struct rv_oid commit;   /* the revert commit that the worker computed from spec; none: not computed yet */
+        struct rv_oid commit; /* the revert commit that the worker computed from spec; none: not computed yet */
         size_t n_files, n_insertions, n_deletions;
-        char **paths;           /* changed; capped */
+        char **paths; /* changed; capped */
         size_t n_paths;
-        char *diff;             /* capped; NULL: not asked for */
+        char *diff; /* capped; NULL: not asked for */
 };
 struct rv_plan *rv_plan_free(struct rv_plan *plan);
 json_t *rv_plan_to_json(const struct rv_plan *plan);
@@ -18,11 +18,11 @@ int rv_plan_from_json(struct rv_plan **ret, const json_t *json, struct rv_error 
 
 /* What the message tells. Strings may be hostile; they are made safe: no text can add a trailer. */
 struct rv_plan_facts {
-        const char *incident;         /* NULL: by hand, without a daemon */
-        const char *rule;             /* NULL: by hand */
+        const char *incident; /* NULL: by hand, without a daemon */
+        const char *rule;     /* NULL: by hand */
         const struct rv_labels *labels;
-        const char *summary;          /* NULL: none */
-        const char *actor, *note;     /* NULL: none */
+        const char *summary;                    /* NULL: none */
+        const char *actor, *note;               /* NULL: none */
         const struct rv_commit *const *commits; /* newest first */
         size_t n_commits;
         const char *const *scope;

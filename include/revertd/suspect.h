@@ -12,13 +12,13 @@ struct rv_live {
 };
 
 /* X(NAME, name, "for people") */
-#define RV_EVIDENCE(X)                                                                      \
-        X(IN_SCOPE, "in_scope", "touches the scope")                                        \
-        X(IN_WINDOW, "in_window", "went live in the window before the onset")               \
-        X(ONLY_CANDIDATE, "only_candidate", "is the only such commit")                      \
-        X(NEWEST, "newest", "is the newest such commit")                                    \
-        X(CLOSE, "close", "the onset followed it closely")                                  \
-        X(NAMED, "named", "a label's value (a version, a tag, a commit id) names it")       \
+#define RV_EVIDENCE(X)                                                                                                 \
+        X(IN_SCOPE, "in_scope", "touches the scope")                                                                   \
+        X(IN_WINDOW, "in_window", "went live in the window before the onset")                                          \
+        X(ONLY_CANDIDATE, "only_candidate", "is the only such commit")                                                 \
+        X(NEWEST, "newest", "is the newest such commit")                                                               \
+        X(CLOSE, "close", "the onset followed it closely")                                                             \
+        X(NAMED, "named", "a label's value (a version, a tag, a commit id) names it")                                  \
         X(BY_HAND, "by_hand", "named by a person")
 
 enum rv_evidence {
@@ -33,9 +33,9 @@ const char *rv_evidence_explain(enum rv_evidence evidence);
 struct rv_suspect {
         struct rv_commit commit;
         struct rv_live live;
-        unsigned evidence;   /* bits 1 << RV_EVIDENCE_… */
-        double confidence;   /* 0 to 1 */
-        bool reverted;       /* a later commit on the branch reverts it */
+        unsigned evidence; /* bits 1 << RV_EVIDENCE_… */
+        double confidence; /* 0 to 1 */
+        bool reverted;     /* a later commit on the branch reverts it */
         struct rv_oid reverted_by;
 };
 void rv_suspect_done(struct rv_suspect *suspect);
@@ -54,13 +54,13 @@ enum { RV_SUSPECTS_MAX = 32 }; /* kept; more are counted */
 struct rv_attribution {
         struct rv_suspect *suspects; /* candidates, newest first: the first is the culprit */
         size_t n_suspects;
-        size_t n_candidates;         /* all of them */
-        size_t n_after_onset;        /* commits in the scope that came after the onset */
+        size_t n_candidates;  /* all of them */
+        size_t n_after_onset; /* commits in the scope that came after the onset */
 };
 void rv_attribution_done(struct rv_attribution *a);
 
 /* history: commits that touch the scope, newest first. live(commit, userdata) says when each went live. A candidate
  * went live no later than the onset (its not_before ≤ onset) and no earlier than window before it. */
 int rv_attribute(const struct rv_commit *history, size_t n, int64_t onset_usec, int64_t window_usec,
-                 const struct rv_labels *labels, struct rv_live (*live)(const struct rv_commit *, void *), void *userdata,
-                 struct rv_attribution *ret) RV_MUST_CHECK;
+                 const struct rv_labels *labels, struct rv_live (*live)(const struct rv_commit *, void *),
+                 void *userdata, struct rv_attribution *ret) RV_MUST_CHECK;

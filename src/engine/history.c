@@ -4,6 +4,7 @@
 #include "revertd/json.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +23,7 @@ static int seen_add(struct repository *repository, const char *hex, int64_t firs
 
         if (!seen)
                 return -ENOMEM;
-        strcpy(seen->id.hex, hex);
+        snprintf(seen->id.hex, sizeof(seen->id.hex), "%s", hex);
         seen->first_usec = first_usec;
         seen->not_before_usec = not_before_usec;
         HASH_ADD_STR(repository->seen, id.hex, seen);
@@ -165,7 +166,7 @@ static int load_head(struct repository *repository, const json_t *json, struct r
 
         if (!*head || strlen(head) > RV_OID_HEX_MAX)
                 return rv_error_set(err, -EINVAL, "head: not an object id");
-        strcpy(repository->head.hex, head);
+        snprintf(repository->head.hex, sizeof(repository->head.hex), "%s", head);
         repository->synced_usec = rv_json_int(json, "synced_usec", 0);
         return 0;
 }

@@ -69,7 +69,7 @@ int json_get_oid(const json_t *object, const char *key, struct rv_oid *ret, stru
 
         if (strlen(text) > RV_OID_HEX_MAX)
                 return rv_error_set(err, -EINVAL, "%s: too long for an object id", key);
-        strcpy(ret->hex, text);
+        snprintf(ret->hex, sizeof(ret->hex), "%s", text);
         return 0;
 }
 
@@ -78,7 +78,7 @@ int json_get_id(const json_t *object, const char *key, char ret[static RV_INCIDE
 
         if (strlen(text) != RV_INCIDENT_ID_MAX - 1)
                 return rv_error_set(err, -EINVAL, "%s: not the id of an incident", key);
-        strcpy(ret, text);
+        memcpy(ret, text, RV_INCIDENT_ID_MAX);
         return 0;
 }
 

@@ -2,6 +2,7 @@
 #include "revertd/json.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,7 +62,7 @@ static int fill_from_json(struct rv_plan *plan, const json_t *json, struct rv_er
 
         if (strlen(commit) > RV_OID_HEX_MAX || files < 0 || insertions < 0 || deletions < 0)
                 return rv_error_set(err, -EINVAL, "a value is out of range");
-        strcpy(plan->commit.hex, commit);
+        snprintf(plan->commit.hex, sizeof(plan->commit.hex), "%s", commit);
         plan->n_files = (size_t)files;
         plan->n_insertions = (size_t)insertions;
         plan->n_deletions = (size_t)deletions;

@@ -3,6 +3,7 @@
 #include "revertd/json.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static const char *const evidence_names[] = {
@@ -78,7 +79,7 @@ int rv_suspect_from_json(struct rv_suspect *ret, const json_t *json, struct rv_e
 
         if (strlen(reverted_by) > RV_OID_HEX_MAX)
                 return rv_error_set(err, -EINVAL, "suspect: reverted_by is too long");
-        strcpy(suspect.reverted_by.hex, reverted_by);
+        snprintf(suspect.reverted_by.hex, sizeof(suspect.reverted_by.hex), "%s", reverted_by);
         r = rv_commit_from_json(&suspect.commit, json_object_get(json, "commit"), err);
         if (r < 0)
                 return rv_error_prefix(err, r, "suspect");
