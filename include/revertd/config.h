@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 enum rv_mode { RV_MODE_OBSERVE, RV_MODE_APPROVE, RV_MODE_ENFORCE, RV_MODE_MAX };
 const char *rv_mode_to_string(enum rv_mode mode);
@@ -140,6 +141,7 @@ struct rv_listen_config {
 struct rv_config {
         unsigned refs;
         char *file;   /* as named to rv_config_load() */
+        char *text;   /* what stood in it; NULL where it was not read from a file */
         char **files; /* all that were read, that one first */
         size_t n_files;
         char **rule_files;           /* the patterns; NULL-terminated; NULL: none */
@@ -169,6 +171,14 @@ void rv_config_errors_done(struct rv_config_errors *errors);
 
 /* Read the file and the rule files that it names. -EINVAL: errors has at least one line. */
 int rv_config_load(struct rv_config **ret, const char *path, struct rv_config_errors *errors) RV_MUST_CHECK;
+
+/* The file's text from a descriptor, as if it stood at path, and without the rule files: what a worker is handed, so
+ * that it serves what the daemon accepted and not what has come to stand in the file since. */
+int rv_config_load_fd(struct rv_config **ret, const char *path, int fd, struct rv_config_errors *errors) RV_MUST_CHECK;
+
+/* A configuration with nothing but that repository and where the credentials are: what a worker needs. Read back, it
+ * gives the same section. */
+int rv_config_write_repository(const struct rv_config *config, size_t index, FILE *f) RV_MUST_CHECK;
 
 struct rv_config *rv_config_ref(struct rv_config *config);
 struct rv_config *rv_config_unref(struct rv_config *config);

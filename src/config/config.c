@@ -72,6 +72,7 @@ struct rv_config *rv_config_unref(struct rv_config *config) {
         free(config->files);
         free(config->rules_by_name);
         free(config->file);
+        free(config->text);
         free(config);
         return NULL;
 }

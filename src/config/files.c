@@ -28,10 +28,15 @@ size_t rv_file_close_text(char *text, size_t n) {
 int rv_file_read(struct rv_file *ret, const char *path, struct rv_error *err) {
         /* Not blocking, for the sake of a FIFO, which is refused after it is open. */
         _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+        return fd < 0 ? rv_error_set(err, -errno, "%s", strerror(errno)) : rv_file_read_fd(ret, fd, err);
+}
+
+int rv_file_read_fd(struct rv_file *ret, int fd, struct rv_error *err) {
         struct stat st;
         size_t n = 0;
 
-        if (fd < 0 || fstat(fd, &st) < 0)
+        if (fstat(fd, &st) < 0)
                 return rv_error_set(err, -errno, "%s", strerror(errno));
         int r = check_regular(&st, err);
         if (r < 0)

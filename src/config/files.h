@@ -17,6 +17,7 @@ struct rv_file {
 
 /* -EINVAL: no regular file, or too large; else the errno of the system. */
 int rv_file_read(struct rv_file *ret, const char *path, struct rv_error *err) RV_MUST_CHECK;
+int rv_file_read_fd(struct rv_file *ret, int fd, struct rv_error *err) RV_MUST_CHECK; /* fd stays the caller's */
 void rv_file_done(struct rv_file *file);
 
 /* Ends the text, which has room for two more bytes, in a newline and a NUL; returns its length without the NUL. libconfig

@@ -202,7 +202,8 @@ static int find_directory(const char *path, char **ret) {
         return asprintf(ret, "%s%s%.*s", cwd, length > 0 ? "/" : "", length, path) < 0 ? -ENOMEM : 0;
 }
 
-int rv_config_load(struct rv_config **ret, const char *path, struct rv_config_errors *errors) {
+/* The main file, opened by its path or (fd >= 0) as it was handed over. */
+static int load(struct rv_config **ret, const char *path, int fd, struct rv_config_errors *errors) {
         struct loading loading = {0};
         struct rv_file file = {0};
         struct rv_error err = {0};
@@ -213,17 +214,26 @@ int rv_config_load(struct rv_config **ret, const char *path, struct rv_config_er
         r = begin(&loading, path);
         if (r < 0)
                 return end(&loading, r, ret, errors);
-        r = rv_file_read(&file, path, &err);
+        r = fd >= 0 ? rv_file_read_fd(&file, fd, &err) : rv_file_read(&file, path, &err);
         if (r == 0) {
                 r = remember(&loading, &file);
                 if (r == 0)
-                        r = read_text(&loading, file.text, file.n, true);
+                        r = read_text(&loading, file.text, file.n, fd < 0);
+                loading.config->text = RV_TAKE(file.text);
         } else if (r != -ENOMEM) {
                 rv_problems_add(&loading.problems, NULL, 0, "%s", err.text);
                 r = 0;
         }
         rv_file_done(&file);
         return end(&loading, r, ret, errors);
+}
+
+int rv_config_load(struct rv_config **ret, const char *path, struct rv_config_errors *errors) {
+        return load(ret, path, -1, errors);
+}
+
+int rv_config_load_fd(struct rv_config **ret, const char *path, int fd, struct rv_config_errors *errors) {
+        return load(ret, path, fd, errors);
 }
 
 int rv_config_load_text(struct rv_config **ret, const char *name, const char *text, size_t n,

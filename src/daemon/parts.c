@@ -8,7 +8,7 @@ static int take_repository(struct rv_parts *parts, struct rv_daemon *daemon, siz
         const struct rv_repository_config *section = &parts->config->repositories[i];
         int known = before ? rv_config_find_repository(before->config, section->name) : -1;
 
-        if (known >= 0 && rv_repository_config_equal(&before->config->repositories[known], section)) {
+        if (known >= 0 && rv_repository_is_unchanged(before->config, (size_t)known, parts->config, i)) {
                 parts->repositories[i] = before->repositories[known];
                 parts->borrowed[i] = true;
                 return 0;

@@ -8,7 +8,10 @@
 #include "revertd/text.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 enum { FIRST_POLL_MSEC = 10, ERROR_BYTES_MAX = 1024 };
 
@@ -95,35 +98,65 @@ static int on_poll(sd_event_source *source, uint64_t usec, void *userdata) {
         return 0;
 }
 
-int rv_repository_new(struct rv_repository **ret, struct rv_daemon *daemon, const struct rv_config *config,
-                      size_t index, struct rv_error *err) {
-        const struct rv_repository_config *section = &config->repositories[index];
+/* The worker gets the configuration that is in force, not the file, which someone may be in the middle of changing: a
+ * worker that must be started anew goes on with what holds. */
+static int freeze_config(struct rv_repository *repository, const struct rv_config *config, char **ret_path,
+                         struct rv_error *err) {
+        repository->config_fd = memfd_create("revertd-git.conf", MFD_CLOEXEC);
+        _cleanup_close_ int copy = repository->config_fd < 0 ? -1 : fcntl(repository->config_fd, F_DUPFD_CLOEXEC, 3);
+        _cleanup_fclose_ FILE *f = copy < 0 ? NULL : fdopen(copy, "w");
+
+        if (!f)
+                return rv_error_set(err, -errno, "the worker's configuration: %s", strerror(errno));
+        (void)RV_TAKE_FD(copy); /* f has it */
+        int r = rv_config_write_repository(config, repository->index, f);
+        if (r < 0)
+                return rv_error_set(err, r, "the worker's configuration: %s", strerror(-r));
+        return asprintf(ret_path, "/proc/%d/fd/%d", getpid(), repository->config_fd) < 0 ? rv_error_oom(err) : 0;
+}
+
+static int start(struct rv_repository *repository, const struct rv_config *config, struct rv_error *err) {
+        const struct rv_daemon *daemon = repository->daemon;
+        const struct rv_repository_config *section = &config->repositories[repository->index];
+        _cleanup_free_ char *config_file = NULL;
+
+        int r = freeze_config(repository, config, &config_file, err);
+        if (r < 0)
+                return r;
         struct rv_gitclient_options options = {
                 .program = daemon->options.git_program,
-                .config_file = daemon->options.config_file,
+                .config_file = config_file,
                 .repository = section->name,
                 .state_directory = daemon->options.storage_path,
                 .socket = section->socket,
                 .timeout_usec = section->timeout_usec,
         };
+        r = rv_gitclient_new(&repository->client, daemon->event, &options, err);
+        if (r < 0)
+                return r;
+        r = sd_event_add_time_relative(daemon->event, &repository->timer, CLOCK_BOOTTIME,
+                                       FIRST_POLL_MSEC * (uint64_t)RV_USEC_PER_MSEC, 0, on_poll, repository);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(repository->timer, SD_EVENT_ON);
+        return r < 0 ? rv_error_set(err, r, "no timer could be set") : 0;
+}
 
+int rv_repository_new(struct rv_repository **ret, struct rv_daemon *daemon, const struct rv_config *config,
+                      size_t index, struct rv_error *err) {
         struct rv_repository *repository = calloc(1, sizeof(*repository));
         if (!repository)
                 return rv_error_oom(err);
-        *repository = (struct rv_repository){.daemon = daemon, .index = index, .poll_usec = section->poll_usec};
 
-        int r = rv_gitclient_new(&repository->client, daemon->event, &options, err);
-        if (r >= 0) {
-                r = sd_event_add_time_relative(daemon->event, &repository->timer, CLOCK_BOOTTIME,
-                                               FIRST_POLL_MSEC * (uint64_t)RV_USEC_PER_MSEC, 0, on_poll, repository);
-                if (r >= 0)
-                        r = sd_event_source_set_enabled(repository->timer, SD_EVENT_ON);
-                if (r < 0)
-                        rv_error_set(err, r, "no timer could be set");
-        }
+        *repository = (struct rv_repository){
+                .daemon = daemon,
+                .index = index,
+                .config_fd = -1,
+                .poll_usec = config->repositories[index].poll_usec,
+        };
+        int r = start(repository, config, err);
         if (r < 0) {
                 rv_repository_free(repository);
-                return rv_error_prefix(err, r, "repository %s", section->name);
+                return rv_error_prefix(err, r, "repository %s", config->repositories[index].name);
         }
         *ret = repository;
         return 0;
@@ -134,6 +167,8 @@ struct rv_repository *rv_repository_free(struct rv_repository *repository) {
                 return NULL;
         repository->timer = sd_event_source_disable_unref(repository->timer);
         rv_gitclient_free(repository->client);
+        if (repository->config_fd >= 0)
+                close(repository->config_fd);
         free(repository->error);
         free(repository);
         return NULL;
@@ -151,8 +186,7 @@ static bool same_all(char *const *a, char *const *b) {
         return (!a || !*a) && (!b || !*b);
 }
 
-/* What the worker was started with: all but how commits are linked. */
-bool rv_repository_config_equal(const struct rv_repository_config *a, const struct rv_repository_config *b) {
+static bool same_section(const struct rv_repository_config *a, const struct rv_repository_config *b) {
         return same(a->name, b->name) && same(a->url, b->url) && same(a->branch, b->branch) &&
                same(a->credential, b->credential) && same(a->username, b->username) &&
                same(a->known_hosts, b->known_hosts) && same(a->ca_file, b->ca_file) &&
@@ -160,4 +194,10 @@ bool rv_repository_config_equal(const struct rv_repository_config *a, const stru
                a->timeout_usec == b->timeout_usec && a->budget == b->budget &&
                same(a->committer_name, b->committer_name) && same(a->committer_email, b->committer_email) &&
                same(a->socket, b->socket);
+}
+
+/* What the worker was started with: all but how commits are linked. */
+bool rv_repository_is_unchanged(const struct rv_config *a, size_t i, const struct rv_config *b, size_t k) {
+        return same(a->credentials_directory, b->credentials_directory) &&
+               same_section(&a->repositories[i], &b->repositories[k]);
 }

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
@@ -20,6 +21,7 @@ static const char help[] = "Usage: revertd-git --config.file=FILE --repository=N
                            "  --config.file=FILE    configuration (default " RV_SYSCONFDIR "/revertd.conf)\n"
                            "  --repository=NAME     the repository of the configuration to serve\n"
                            "  --storage.path=DIR    the mirror is at DIR/git/NAME.git (default /var/lib/revertd)\n"
+                           "  --config.fd=N         the configuration's text, in place of what stands in the file\n"
                            "  --socket-fd=N         the stream socket to serve on (default: systemd's)\n"
                            "  --log.level=LEVEL     error, warn, info, debug (default info)\n"
                            "  --log.format=FORMAT   logfmt, json (default logfmt; the journal under systemd)\n"
@@ -29,16 +31,36 @@ static const char help[] = "Usage: revertd-git --config.file=FILE --repository=N
 struct arguments {
         const char *config_file, *repository, *storage_path;
         int socket_fd; /* −1: systemd's */
+        int config_fd; /* −1: the file */
         enum rv_log_level level;
         enum rv_log_format format;
 };
 
 enum { EXIT_USAGE = 2 };
-enum { OPT_CONFIG = 256, OPT_REPOSITORY, OPT_STORAGE, OPT_SOCKET, OPT_LEVEL, OPT_FORMAT, OPT_VERSION, OPT_HELP };
+enum {
+        OPT_CONFIG = 256,
+        OPT_REPOSITORY,
+        OPT_STORAGE,
+        OPT_SOCKET,
+        OPT_CONFIG_FD,
+        OPT_LEVEL,
+        OPT_FORMAT,
+        OPT_VERSION,
+        OPT_HELP
+};
 
 static int usage(const char *text, const char *what) {
         fprintf(stderr, "revertd-git: error: %s%s\n", text, what);
         return EXIT_USAGE;
+}
+
+static bool parse_descriptor(const char *text, int *ret) {
+        char *end;
+
+        errno = 0;
+        long fd = strtol(text, &end, 10);
+        *ret = (int)fd;
+        return !errno && !*end && end != text && fd >= 3 && fd <= INT_MAX;
 }
 
 /* −1: go on; else the exit status. */
@@ -48,13 +70,13 @@ static int parse(int argc, char **argv, struct arguments *arguments) {
                 {"repository", required_argument, NULL, OPT_REPOSITORY},
                 {"storage.path", required_argument, NULL, OPT_STORAGE},
                 {"socket-fd", required_argument, NULL, OPT_SOCKET},
+                {"config.fd", required_argument, NULL, OPT_CONFIG_FD},
                 {"log.level", required_argument, NULL, OPT_LEVEL},
                 {"log.format", required_argument, NULL, OPT_FORMAT},
                 {"version", no_argument, NULL, OPT_VERSION},
                 {"help", no_argument, NULL, OPT_HELP},
                 {},
         };
-        char *end;
         int option;
 
         while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
@@ -69,10 +91,12 @@ static int parse(int argc, char **argv, struct arguments *arguments) {
                         arguments->storage_path = optarg;
                         break;
                 case OPT_SOCKET:
-                        errno = 0;
-                        arguments->socket_fd = (int)strtol(optarg, &end, 10);
-                        if (errno || *end || end == optarg || arguments->socket_fd < 3)
+                        if (!parse_descriptor(optarg, &arguments->socket_fd))
                                 return usage("--socket-fd is no descriptor: ", optarg);
+                        break;
+                case OPT_CONFIG_FD:
+                        if (!parse_descriptor(optarg, &arguments->config_fd))
+                                return usage("--config.fd is no descriptor: ", optarg);
                         break;
                 case OPT_LEVEL:
                         if (rv_log_level_from_string(optarg, &arguments->level) < 0)
@@ -128,7 +152,11 @@ static int load(const struct arguments *arguments, struct rv_config **ret, struc
         struct rv_config_errors errors = {};
         int r;
 
-        r = rv_config_load(ret, arguments->config_file, &errors);
+        if (arguments->config_fd >= 0) {
+                r = rv_config_load_fd(ret, arguments->config_file, arguments->config_fd, &errors);
+                close(arguments->config_fd);
+        } else
+                r = rv_config_load(ret, arguments->config_file, &errors);
         if (r < 0)
                 rv_error_set(err, r, "%s", errors.n > 0 ? errors.text[0] : strerror(-r));
         rv_config_errors_done(&errors);
@@ -179,6 +207,7 @@ int main(int argc, char **argv) {
                 .config_file = RV_SYSCONFDIR "/revertd.conf",
                 .storage_path = "/var/lib/revertd",
                 .socket_fd = -1,
+                .config_fd = -1,
                 .level = RV_LOG_INFO,
                 .format = rv_log_is_journal() ? RV_LOG_JOURNAL : RV_LOG_LOGFMT,
         };

@@ -389,6 +389,7 @@ static int copy_options(struct rv_gitclient_options *copy, const struct rv_gitcl
         copy->timeout_usec = options->timeout_usec > 0 ? options->timeout_usec : RV_USEC_PER_MINUTE;
         r |= copy_string(&copy->program, options->program);
         r |= copy_string(&copy->config_file, options->config_file);
+        r |= copy_string(&copy->config_text, options->config_text);
         r |= copy_string(&copy->repository, options->repository);
         r |= copy_string(&copy->state_directory, options->state_directory);
         r |= copy_string(&copy->socket, options->socket);
@@ -450,6 +451,7 @@ struct rv_gitclient *rv_gitclient_free(struct rv_gitclient *client) {
         free_item(client->current);
         free((char *)client->options.program);
         free((char *)client->options.config_file);
+        free((char *)client->options.config_text);
         free((char *)client->options.repository);
         free((char *)client->options.state_directory);
         free((char *)client->options.socket);

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -19,6 +20,8 @@
 
 enum {
         WORKER_FD = 3,
+        CONFIG_FD = 4,
+        INHERITED_MAX = 5, /* descriptors of the worker when it starts */
         EXIT_EXEC = 127,
         END_WAIT_MSEC = 1000,
         ARGUMENTS_MAX = 8,
@@ -71,8 +74,26 @@ static int connect_socket(struct process *ret, const char *path, struct rv_error
         return 0;
 }
 
+/* A file that holds the configuration's text; its number is none that the child gives away. */
+static int make_config_file(const char *text, int *ret, struct rv_error *err) {
+        _cleanup_close_ int small = memfd_create("revertd.conf", MFD_CLOEXEC);
+        _cleanup_close_ int fd = small < 0 ? -1 : fcntl(small, F_DUPFD_CLOEXEC, INHERITED_MAX);
+        size_t n = strlen(text);
+
+        if (fd < 0)
+                return rv_error_set(err, -errno, "configuration: %s", strerror(errno));
+        for (size_t done = 0; done < n;) {
+                ssize_t k = pwrite(fd, text + done, n - done, (off_t)done);
+                if (k < 0)
+                        return rv_error_set(err, -errno, "configuration: %s", strerror(errno));
+                done += (size_t)k;
+        }
+        *ret = RV_TAKE_FD(fd);
+        return 0;
+}
+
 /* In the child. Only async-signal-safe calls. */
-static _Noreturn void run(char **arguments, int fd) {
+static _Noreturn void run(char **arguments, int fd, int config_fd) {
         sigset_t none;
 
         sigemptyset(&none);
@@ -84,13 +105,15 @@ static _Noreturn void run(char **arguments, int fd) {
                 fcntl(fd, F_SETFD, 0);
         else if (dup2(fd, WORKER_FD) < 0)
                 _exit(EXIT_EXEC);
+        if (config_fd >= 0 && dup2(config_fd, CONFIG_FD) < 0)
+                _exit(EXIT_EXEC);
         /* Libraries of ours may have opened descriptors that the worker must not have. */
-        close_range(WORKER_FD + 1, ~0U, 0);
+        close_range(config_fd >= 0 ? CONFIG_FD + 1 : WORKER_FD + 1, ~0U, 0);
         execv(arguments[0], arguments);
         _exit(EXIT_EXEC);
 }
 
-static int spawn(struct process *ret, char **arguments, struct rv_error *err) {
+static int spawn(struct process *ret, char **arguments, int config_fd, struct rv_error *err) {
         _cleanup_close_ int ours = -1;
         _cleanup_close_ int theirs = -1;
         int pair[2], pidfd;
@@ -106,7 +129,7 @@ static int spawn(struct process *ret, char **arguments, struct rv_error *err) {
         if (pid < 0)
                 return rv_error_set(err, -errno, "fork: %s", strerror(errno));
         if (pid == 0)
-                run(arguments, theirs);
+                run(arguments, theirs, config_fd);
         setpgid(pid, pid); /* whoever is first */
         pidfd = pidfd_open(pid, 0);
         if (pidfd < 0) {
@@ -126,6 +149,8 @@ static int start_program(struct process *ret, const struct rv_gitclient_options 
         _cleanup_free_ char *repository = NULL;
         _cleanup_free_ char *storage = NULL;
         _cleanup_free_ char *socket_fd = NULL;
+        _cleanup_free_ char *config_argument = NULL;
+        _cleanup_close_ int config_fd = -1;
         char *arguments[ARGUMENTS_MAX] = {};
         int r;
 
@@ -136,7 +161,8 @@ static int start_program(struct process *ret, const struct rv_gitclient_options 
         if (!program || asprintf(&config, "--config.file=%s", options->config_file) < 0 ||
             asprintf(&repository, "--repository=%s", options->repository) < 0 ||
             asprintf(&storage, "--storage.path=%s", options->state_directory) < 0 ||
-            asprintf(&socket_fd, "--socket-fd=%d", WORKER_FD) < 0)
+            asprintf(&socket_fd, "--socket-fd=%d", WORKER_FD) < 0 ||
+            asprintf(&config_argument, "--config.fd=%d", CONFIG_FD) < 0)
                 return rv_error_oom(err);
         if (!is_program(program))
                 return rv_error_set(err, -errno, "%s: %s", program, strerror(errno));
@@ -145,7 +171,13 @@ static int start_program(struct process *ret, const struct rv_gitclient_options 
         arguments[2] = repository;
         arguments[3] = storage;
         arguments[4] = socket_fd;
-        return spawn(ret, arguments, err);
+        if (options->config_text) {
+                r = make_config_file(options->config_text, &config_fd, err);
+                if (r < 0)
+                        return r;
+                arguments[5] = config_argument;
+        }
+        return spawn(ret, arguments, config_fd, err);
 }
 
 int process_start(struct process *ret, const struct rv_gitclient_options *options, struct rv_error *err) {
@@ -156,8 +188,12 @@ int process_start(struct process *ret, const struct rv_gitclient_options *option
 }
 
 void process_kill(struct process *process) {
-        if (process->pid > 0 && kill(-process->pid, SIGKILL) < 0)
+        /* Its children are only asked to end: a receive-pack that is killed leaves its locks in the repository. */
+        if (process->pid > 0) {
+                kill(-process->pid, SIGTERM);
+                kill(-process->pid, SIGCONT);
                 kill(process->pid, SIGKILL);
+        }
         if (process->fd >= 0)
                 close(RV_TAKE_FD(process->fd));
 }

@@ -13,7 +13,7 @@ struct process {
 
 int process_start(struct process *ret, const struct rv_gitclient_options *options, struct rv_error *err) RV_MUST_CHECK;
 
-/* SIGKILL to it and its children; closes the socket. */
+/* Kills it and ends its children; closes the socket. */
 void process_kill(struct process *process);
 
 /* After the pidfd says that it has ended: how, for people. Ends the process struct's life. */
