@@ -102,8 +102,9 @@ static int parse_alerts(const json_t *root, struct rv_alerts *alerts, struct rv_
         const json_t *list = json_object_get(root, "alerts");
         size_t n = json_array_size(list);
 
+        /* Never optional: a body of another shape must not be answered as if its alerts were taken. */
         if (is_absent(list))
-                return 0;
+                return rv_error_set(err, -EINVAL, "alerts: missing");
         if (!json_is_array(list))
                 return rv_error_set(err, -EINVAL, "alerts: not an array");
         if (n > RV_ALERTS_MAX)

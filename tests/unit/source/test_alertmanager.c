@@ -79,8 +79,7 @@ static void few_members_are_enough(void **state) {
         (void)state;
         assert_int_equal(parse("{\"version\":\"4\",\"alerts\":[]}"), 0);
         assert_int_equal(alerts.n, 0);
-        assert_int_equal(parse("{\"version\":\"4\"}"), 0);
-        assert_int_equal(parse("{\"version\":\"4\",\"alerts\":null,\"receiver\":null,\"truncatedAlerts\":null}"), 0);
+        assert_int_equal(parse("{\"version\":\"4\",\"alerts\":[],\"receiver\":null,\"truncatedAlerts\":null}"), 0);
         assert_int_equal(parse("{\"version\":\"4\",\"alerts\":[{\"status\":\"firing\"," ALERT "}],\"new\":[{}]}"), 0);
         assert_int_equal(alerts.n, 1);
         /* Firing, whatever the time at which it would end. */
@@ -101,6 +100,8 @@ static void what_is_wrong_is_named(void **state) {
                 {"{\"version\":4}", "version: not a string", -EINVAL},
                 {"{\"version\":\"1\",\"orgId\":1}", "version: only", -EPROTONOSUPPORT},
                 {"{\"version\":\"4\",\"version\":\"4\"}", "duplicate", -EINVAL},
+                {"{\"version\":\"4\"}", "alerts: missing", -EINVAL},
+                {"{\"version\":\"4\",\"alerts\":null}", "alerts: missing", -EINVAL},
                 {"{\"version\":\"4\",\"alerts\":{}}", "alerts: not an array", -EINVAL},
                 {"{\"version\":\"4\",\"truncatedAlerts\":-1}", "truncatedAlerts", -EINVAL},
                 {"{\"version\":\"4\",\"truncatedAlerts\":1.5}", "truncatedAlerts", -EINVAL},
