@@ -22,6 +22,7 @@ struct rv_repository {
         struct rv_daemon *daemon;
         size_t index; /* in the configuration of now */
         struct rv_gitclient *client;
+        int config_fd; /* what the worker reads */
         sd_event_source *timer;
         int64_t poll_usec;
         struct rv_oid known; /* the newest head that is stored */
@@ -32,7 +33,8 @@ struct rv_repository {
 int rv_repository_new(struct rv_repository **ret, struct rv_daemon *daemon, const struct rv_config *config,
                       size_t index, struct rv_error *err) RV_MUST_CHECK;
 struct rv_repository *rv_repository_free(struct rv_repository *repository);
-bool rv_repository_config_equal(const struct rv_repository_config *a, const struct rv_repository_config *b);
+/* Repository i of a is as repository k of b: its worker can stay. */
+bool rv_repository_is_unchanged(const struct rv_config *a, size_t i, const struct rv_config *b, size_t k);
 
 /* -- parts.c: what a configuration makes, replaced whole by a reload -- */
 
