@@ -88,6 +88,9 @@ static void check_recovered(struct sim *sim, const struct observed *incident, co
         int64_t first_usec = told->ok_first_usec;
         if (!is_polled(config) && config->confirm)
                 first_usec = incident->ok_first_usec;
+        else if (!is_polled(config) && first_usec > 0 && incident->ok_first_usec > 0 &&
+                 incident->ok_first_usec < first_usec) /* a reload took `confirm` away, which had said ok before */
+                first_usec = incident->ok_first_usec;
         /* By hand, where no alert ever fired: that it still does not is all that can be known. */
         bool never_fired = !is_polled(config) && !config->confirm && incident->by_hand && told->starts_usec == 0;
         if (never_fired)
