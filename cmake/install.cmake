@@ -19,7 +19,7 @@ foreach(unit revertd.service revertd.socket revertd-git@.service revertd-git@.so
   install(FILES ${CMAKE_BINARY_DIR}/systemd/${unit} DESTINATION ${unit_dir})
 endforeach()
 install(FILES ${contrib}/systemd/revertd.sysusers DESTINATION lib/sysusers.d RENAME revertd.conf)
-install(FILES ${contrib}/systemd/revertd.catalog DESTINATION lib/systemd/catalog OPTIONAL)
+install(FILES ${contrib}/systemd/revertd.catalog DESTINATION lib/systemd/catalog)
 install(FILES ${contrib}/systemd/revertd.service.d/split-worker.conf
   DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples/revertd.service.d)
 
@@ -28,7 +28,8 @@ foreach(page IN LISTS pages)
   string(REGEX MATCH "[158]$" section ${page})
   install(FILES ${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
 endforeach()
-install(FILES ${contrib}/completions/revertctl DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions OPTIONAL)
+install(FILES ${contrib}/completions/revertctl.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
+  RENAME revertctl)
 
 # Rule files and examples to start from; nothing is put into /etc, which is the operator's.
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/rules DESTINATION ${CMAKE_INSTALL_DATADIR}/revertd FILES_MATCHING PATTERN "*.conf")

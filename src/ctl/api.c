@@ -102,7 +102,7 @@ static int describe_failure(const struct args *args, CURL *curl, CURLcode code, 
                             const struct answer *answer, struct rv_error *err) {
         const char *where = args->socket ? args->socket : args->url;
         const char *what = detail[0] ? detail : curl_easy_strerror(code);
-        long system_error = 0;
+        long system_error = 0; /* curl's own words name a port, which a socket has not */
 
         curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &system_error);
         if (code == CURLE_COULDNT_CONNECT && args->socket && system_error > 0 && system_error != ENOENT &&
@@ -112,7 +112,8 @@ static int describe_failure(const struct args *args, CURL *curl, CURLcode code, 
         if (answer->is_too_long)
                 return rv_error_set(err, -E2BIG, "%s: the answer is over %d MiB", where, ANSWER_BYTES_MAX >> 20);
         if (code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST)
-                return rv_error_set(err, -ECONNREFUSED, "no revertd at %s: %s\n%s", where, what,
+                return rv_error_set(err, -ECONNREFUSED, "no revertd at %s: %s\n%s", where,
+                                    args->socket && system_error > 0 ? strerror((int)system_error) : what,
                                     args->is_default_socket
                                             ? "Is it running (systemctl status revertd)? Another place is named by "
                                               "--socket, --url or $REVERTD_URL."

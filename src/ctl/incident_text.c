@@ -78,7 +78,10 @@ static void print_next_steps(FILE *f, const json_t *incident, int64_t now_usec) 
         if (is_asked)
                 fprintf(f, "  Waits for a person: revertctl approve %.8s, or revertctl reject %.8s\n", id, id);
         if (deadline_usec > now_usec)
-                fprintf(f, "  This state ends by itself in %s\n", rv_duration_humanize(deadline_usec - now_usec, buf));
+                fprintf(f,
+                        is_asked ? "  Without an answer nothing is done, and it ends in %s\n"
+                                 : "  By itself this state ends in %s at the latest\n",
+                        rv_duration_humanize(deadline_usec - now_usec, buf));
         if (retry_usec > now_usec)
                 fprintf(f, "  Tries again in %s (%lld tries so far)\n",
                         rv_duration_humanize(retry_usec - now_usec, buf),
@@ -294,15 +297,18 @@ static void print_plan(FILE *f, const json_t *incident, bool with_diff) {
 /* -- the audit record -- */
 
 static void print_audit(FILE *f, const json_t *transitions) {
+        int64_t first_usec = rv_json_int(json_array_get(transitions, 0), "at_usec", 0);
         const json_t *t;
         size_t i;
 
         heading(f, "Record");
         json_array_foreach (transitions, i, t) {
                 const char *state = rv_json_string(t, "to", "?"), *reason = rv_json_string(t, "reason", "none");
-                char time[PAINT_TIME_MAX];
+                int64_t at_usec = rv_json_int(t, "at_usec", 0);
+                char buf[PAINT_TIME_MAX];
 
-                fprintf(f, "  %s  %s", paint_time(rv_json_int(t, "at_usec", 0), time),
+                fprintf(f, "  %s", paint_time(at_usec, buf));
+                fprintf(f, "  %8s  %s", i > 0 ? rv_duration_humanize(at_usec - first_usec, buf) : "",
                         paint_begin(f, paint_state(state)));
                 paint_text(f, state);
                 fprintf(f, "%s", paint_end(f, paint_state(state)));

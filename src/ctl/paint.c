@@ -76,7 +76,7 @@ static void paint_lines(FILE *f, const char *text, const char *indent, bool is_d
 
         while (rest && *rest && (line = strsep(&rest, "\n"))) {
                 enum colour colour = is_diff ? of_diff_line(line) : PLAIN;
-                fprintf(f, "%s%s%s%s\n", indent, paint_begin(f, colour), line, paint_end(f, colour));
+                fprintf(f, "%s%s%s%s\n", line[0] ? indent : "", paint_begin(f, colour), line, paint_end(f, colour));
         }
 }
 

@@ -36,7 +36,7 @@ void pauses_print(const json_t *pauses, int64_t now_usec) {
                 printf(", since %s by ", paint_time(rv_json_int(pause, "since_usec", 0), buf));
                 paint_text(stdout, rv_json_string(pause, "actor", "?"));
                 if (until_usec > now_usec)
-                        printf(", for %s more", rv_duration_humanize(until_usec - now_usec, buf));
+                        printf(", until %s", paint_time(until_usec, buf));
                 if (note) {
                         fputs(": ", stdout);
                         paint_text(stdout, note);

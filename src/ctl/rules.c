@@ -10,6 +10,7 @@
 #include "revertd/labels.h"
 #include "revertd/number.h"
 
+#include <math.h>
 #include <string.h>
 
 char *labels_text(const json_t *object) {
@@ -93,13 +94,14 @@ static int print_rules(const json_t *rules, int64_t now_usec) {
 static void add_series(struct table *table, const json_t *rule, const json_t *series, int64_t now_usec) {
         _cleanup_free_ char *labels = labels_text(json_object_get(series, "labels"));
         const char *state = rv_json_string(series, "state", "");
+        double value = rv_value_from_json(json_object_get(series, "value"));
         char number[RV_NUMBER_TEXT_MAX], ago[PAINT_TIME_MAX];
 
         table_add(table, PLAIN, rv_json_string(rule, "name", NULL));
         table_add(table, PLAIN, labels);
         table_add(table, strcmp(state, "firing") == 0 ? RED : YELLOW, state);
         table_add(table, PLAIN, rv_json_string(series, "verdict", NULL));
-        table_add(table, PLAIN, rv_number_format(rv_value_from_json(json_object_get(series, "value")), number));
+        table_add(table, PLAIN, isnan(value) ? NULL : rv_number_format(value, number));
         table_add(table, PLAIN, paint_ago(rv_json_int(series, "onset_usec", 0), now_usec, ago));
         table_add(table, PLAIN, rv_json_string(series, "incident", NULL));
 }
