@@ -220,6 +220,8 @@ const char *rv_template_source(const struct rv_template *t) {
         return t->source;
 }
 
+static const char out_of_memory[] = "out of memory";
+
 /* Why a value cannot stand in a path; NULL: it can. */
 static const char *path_objection(const char *value) {
         size_t n = strlen(value);
@@ -235,7 +237,9 @@ static const char *path_objection(const char *value) {
         if (strpbrk(value, "/\\*?[]{}"))
                 return "has a slash, a backslash or a wildcard";
         char *safe = rv_text_line(value, n);
-        bool changed = !safe || strcmp(safe, value) != 0;
+        if (!safe)
+                return out_of_memory;
+        bool changed = strcmp(safe, value) != 0;
         free(safe);
         return changed ? "has control or invisible characters" : NULL;
 }
@@ -273,6 +277,8 @@ static int write_part(FILE *f, const struct part *part, enum rv_template_use use
                         value = "";
         }
         const char *objection = use == RV_TEMPLATE_PATH ? path_objection(value) : NULL;
+        if (objection == out_of_memory)
+                return rv_error_oom(err);
         if (objection)
                 return rv_error_set(err, -EINVAL, "%s%s %s: it cannot stand in a path",
                                     part->kind == PART_VALUE ? "the value" : "label ",
@@ -300,7 +306,7 @@ int rv_template_expand(const struct rv_template *t, enum rv_template_use use, co
                                          RV_TEMPLATE_RESULT_BYTES_MAX);
         }
         bool failed = ferror(f);
-        if (fclose(f) != 0 || failed)
+        if (fclose(f) != 0 || failed || !text)
                 return rv_error_oom(err);
         if (r == 0 && use == RV_TEMPLATE_PATH)
                 r = rv_pathspec_check(text, err);

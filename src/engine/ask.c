@@ -105,7 +105,7 @@ static int end_with_paths(struct turn *t, struct open *o, enum rv_incident_state
                 fputs(reply->message, f);
         for (size_t i = 0; i < reply->n_paths; i++)
                 fprintf(f, "%s%s", i > 0 ? ", " : reply->message ? ": " : "", reply->paths[i]);
-        if (fclose(f) != 0)
+        if (fclose(f) != 0 || !text)
                 return -ENOMEM;
         return incident_move(t, o, to, reason, text);
 }

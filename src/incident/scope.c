@@ -13,7 +13,8 @@ char *rv_act_scope(char *const *scope, size_t n) {
                 return NULL;
         for (size_t i = 0; i < n; i++)
                 fprintf(f, "%s%s", i > 0 ? "\n" : "", scope[i]);
-        if (fclose(f) != 0) {
+        bool failed = ferror(f);
+        if (fclose(f) != 0 || failed) {
                 free(text);
                 return NULL;
         }

@@ -125,7 +125,7 @@ static int make_message(char **ret, const struct rv_plan_facts *facts) {
         r = put_message(f, facts);
         if (ferror(f))
                 r = -ENOMEM;
-        if (fclose(f) != 0)
+        if (fclose(f) != 0 || !*ret)
                 r = -ENOMEM;
         if (r < 0) {
                 free(*ret);

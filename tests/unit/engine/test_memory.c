@@ -1,0 +1,120 @@
+/* Every allocation of the engine fails once: no crash, nothing half done, and a new engine goes on from the store. */
+#include "world.h"
+
+#ifdef __SANITIZE_ADDRESS__
+#define IS_SANITIZED 1
+#endif
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define IS_SANITIZED 1
+#endif
+#endif
+
+#ifdef IS_SANITIZED
+int main(void) {
+        return 0; /* the sanitizer has an allocator of its own */
+}
+#else
+
+extern void *__libc_malloc(size_t n);
+extern void *__libc_calloc(size_t n, size_t size);
+extern void *__libc_realloc(void *p, size_t n);
+void *malloc(size_t n);
+void *calloc(size_t n, size_t size);
+void *realloc(void *p, size_t n);
+
+static bool counting;
+static long left = -1; /* allocations until one fails */
+
+static bool fails(void) {
+        return counting && left >= 0 && left-- == 0;
+}
+
+void *malloc(size_t n) {
+        return fails() ? NULL : __libc_malloc(n);
+}
+
+void *calloc(size_t n, size_t size) {
+        return fails() ? NULL : __libc_calloc(n, size);
+}
+
+void *realloc(void *p, size_t n) {
+        return fails() ? NULL : __libc_realloc(p, n);
+}
+
+/* As the shell does it: what the engine could not do is lost, and a new engine is loaded. */
+static void handle(struct world *w, const struct rv_event *event) {
+        struct rv_step step = {0};
+        int r;
+
+        counting = true;
+        r = rv_engine_handle(w->engine, event, w->now_usec, &step, &w->err);
+        counting = false;
+        if (r < 0) {
+                assert_int_equal(r, -ENOMEM);
+                assert_int_equal(step.batch.n + step.n_effects + step.n_transitions, 0);
+                world_restart(w);
+                return;
+        }
+        assert_int_equal(rv_store_commit(w->store, &step.batch, &w->err), 0);
+        world_take_transitions(w, &step);
+        world_take_effects(w, &step);
+        rv_step_done(&step);
+}
+
+static void answer(struct world *w) {
+        struct rv_effect effect = w->asked[0];
+        struct rv_git_reply *reply = world_reply(w, effect.request);
+
+        memmove(&w->asked[0], &w->asked[1], --w->n_asked * sizeof(w->asked[0]));
+        handle(w, &(struct rv_event){.kind = RV_EVENT_GIT, .git = {effect.token, reply}});
+        rv_git_reply_free(reply);
+        rv_git_request_free(effect.request);
+}
+
+static void evaluate(struct world *w, double value) {
+        struct rv_labels *labels = world_labels("web", NULL);
+        struct rv_samples samples = world_samples(labels, value);
+
+        w->now_usec += 15 * SEC;
+        handle(w, &(struct rv_event){.kind = RV_EVENT_EVALUATED,
+                                     .evaluated = {.at_usec = w->now_usec, .samples = &samples}});
+        rv_samples_done(&samples);
+        rv_labels_unref(labels);
+}
+
+static void run(long fail_at) {
+        struct world *w = world_new(POLLED("errors", "mode = \"enforce\";"));
+
+        world_bad_commit(w);
+        left = fail_at;
+        for (int i = 0; i < 3; i++)
+                evaluate(w, 0.4);
+        for (int i = 0; w->n_asked > 0; i++) {
+                assert_true(i < 20);
+                answer(w);
+        }
+        for (int i = 0; i < 6; i++)
+                evaluate(w, 0.01);
+        assert_state(w, RECOVERED);
+        assert_int_equal(w->n_pushes, 1);
+        assert_int_equal(w->n_opened, 1);
+        world_free(w);
+}
+
+static void each_allocation_fails_once(void **state) {
+        long n = 0;
+
+        (void)state;
+        do {
+                run(n++);
+        } while (left < 0); /* until none failed any more */
+        assert_true(n > 500);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {cmocka_unit_test(each_allocation_fails_once)};
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
+#endif
