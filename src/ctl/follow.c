@@ -17,6 +17,8 @@
 #define SILENCE_USEC_MAX (60 * RV_USEC_PER_SEC)
 #define POLL_USEC (300 * RV_USEC_PER_MSEC)
 
+enum { SHORT_COMMIT = 10 };
+
 struct follow {
         const struct args *args;
         FILE *out; /* NULL: quiet */
@@ -61,8 +63,10 @@ static void tell(struct follow *follow, const json_t *t, const json_t *incident)
                 fputs(" (", f);
                 paint_text(f, name);
                 fputc(')', f);
-        } else if (strcmp(state, "reverting") == 0)
-                fprintf(f, ", commit %.10s", rv_json_string(json_object_get(incident, "plan"), "commit", ""));
+        } else if (strcmp(state, "reverting") == 0) {
+                fputs(", commit ", f);
+                paint_id(f, rv_json_string(json_object_get(incident, "plan"), "commit", NULL), SHORT_COMMIT);
+        }
         fputc('\n', f);
         paint_block(f, detail, "      ");
 }

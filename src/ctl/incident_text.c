@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LABEL_COLUMN = 12, PATHS_SHOWN_MAX = 20, SUSPECTS_SHOWN_MAX = 10 };
+enum { SHORT_ID = 8, SHORT_COMMIT = 10, LABEL_COLUMN = 12, PATHS_SHOWN_MAX = 20, SUSPECTS_SHOWN_MAX = 10 };
 
 static const char *string(const json_t *object, const char *key) {
         const char *text = rv_json_string(object, key, NULL);
@@ -75,8 +75,13 @@ static void print_next_steps(FILE *f, const json_t *incident, int64_t now_usec) 
         bool is_asked = strcmp(state, "holding") == 0 && strcmp(rv_json_string(incident, "mode", ""), "approve") == 0;
         char buf[RV_DURATION_TEXT_MAX];
 
-        if (is_asked)
-                fprintf(f, "  Waits for a person: revertctl approve %.8s, or revertctl reject %.8s\n", id, id);
+        if (is_asked) {
+                fputs("  Waits for a person: revertctl approve ", f);
+                paint_id(f, id, SHORT_ID);
+                fputs(", or revertctl reject ", f);
+                paint_id(f, id, SHORT_ID);
+                fputc('\n', f);
+        }
         if (deadline_usec > now_usec)
                 fprintf(f,
                         is_asked ? "  Without an answer nothing is done, and it ends in %s\n"
@@ -254,7 +259,9 @@ static void print_suspects(FILE *f, const json_t *incident) {
                 }
                 if (i == 1 || i == n_culprits)
                         heading(f, "Other suspects");
-                fprintf(f, "  %.10s  ", rv_json_string(commit, "id", ""));
+                fputs("  ", f);
+                paint_id(f, rv_json_string(commit, "id", NULL), SHORT_COMMIT);
+                fputs("  ", f);
                 paint_text(f, rv_json_string(commit, "subject", ""));
                 fputs(" (", f);
                 paint_text(f, rv_json_string(commit, "author_name", ""));
@@ -290,8 +297,11 @@ static void print_plan(FILE *f, const json_t *incident, bool with_diff) {
         if (with_diff && diff) {
                 fputc('\n', f);
                 paint_diff(f, diff);
-        } else if (diff)
-                fprintf(f, "  (revertctl show --diff %.8s shows the lines)\n", rv_json_string(incident, "id", ""));
+        } else if (diff) {
+                fputs("  (revertctl show --diff ", f);
+                paint_id(f, rv_json_string(incident, "id", NULL), SHORT_ID);
+                fputs(" shows the lines)\n", f);
+        }
 }
 
 /* -- the audit record -- */

@@ -60,6 +60,12 @@ void paint_text(FILE *f, const char *text) {
         paint_text_max(f, text, TEXT_BYTES_MAX);
 }
 
+void paint_id(FILE *f, const char *id, size_t digits) {
+        size_t n = id ? strspn(id, "0123456789abcdef") : 0;
+
+        fprintf(f, "%.*s", (int)(n < digits ? n : digits), id ? id : "");
+}
+
 static enum colour of_diff_line(const char *line) {
         if (line[0] == '+')
                 return GREEN;

@@ -18,6 +18,8 @@ enum colour paint_state(const char *state); /* an incident's */
 /* Outside text, on one line, at most so many bytes. NULL shows nothing. */
 void paint_text(FILE *f, const char *text);
 void paint_text_max(FILE *f, const char *text, size_t max_bytes);
+/* The beginning of an incident's or a commit's id. */
+void paint_id(FILE *f, const char *id, size_t digits);
 /* Of several lines, a diff say; each one indented. */
 void paint_block(FILE *f, const char *text, const char *indent);
 void paint_diff(FILE *f, const char *diff);

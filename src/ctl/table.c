@@ -106,8 +106,8 @@ static void print_cell(FILE *f, const struct cell *cell, size_t width, bool is_l
         bool is_cut = columns > left;
 
         if (is_cut)
-                columns = measure(cell->text, left > 0 ? left - 1 : 0, &bytes);
-        fprintf(f, "%s%.*s%s%s", paint_begin(f, cell->colour), (int)bytes, cell->text, is_cut && left > 0 ? "…" : "",
+                columns = measure(cell->text, left - 1, &bytes);
+        fprintf(f, "%s%.*s%s%s", paint_begin(f, cell->colour), (int)bytes, cell->text, is_cut ? "…" : "",
                 paint_end(f, cell->colour));
         for (size_t i = columns + is_cut; !is_last && i < width + GAP; i++)
                 fputc(' ', f);
@@ -117,12 +117,11 @@ static void print_row(const struct table *table, const struct cell *row, const s
         size_t left = width ? width : SIZE_MAX;
 
         for (size_t i = 0; i < table->n_columns; i++) {
-                bool is_last = i + 1 == table->n_columns;
+                bool is_last = i + 1 == table->n_columns || left <= widths[i] + GAP;
                 print_cell(f, &row[i], widths[i], is_last, left);
-                if (width)
-                        left = left > widths[i] + GAP ? left - widths[i] - GAP : 0;
-                if (width && left == 0)
+                if (is_last)
                         break;
+                left -= widths[i] + GAP;
         }
         fputc('\n', f);
 }

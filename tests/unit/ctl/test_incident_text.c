@@ -1,0 +1,167 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "ctl/paint.h"
+#include "ctl/verbs.h"
+
+#include "revertd/cleanup.h"
+#include "revertd/clock.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define AT INT64_C(1772359200000000) /* 2026-03-01T10:00:00Z */
+
+static const char incident_text[] =
+        "{\"id\":\"7f3c0d9a51e2b846\",\"state\":\"unrecovered\",\"reason\":\"not_recovered\",\"detail\":\"line "
+        "one\\nline "
+        "two\",\"rule\":\"http-error-ratio\",\"labels\":{\"app\":\"checkout\"},\"summary\":\"checkout fails\","
+        "\"repository\":\"fleet\",\"scope\":[\"apps/checkout/"
+        "**\"],\"mode\":\"enforce\",\"by_hand\":false,\"actor\":null,"
+        "\"note\":null,\"force\":false,\"value\":0.073,\"last_value\":\"+Inf\",\"times\":{\"onset_usec\":"
+        "1772359200000000,"
+        "\"detected_usec\":1772359260000000,\"decided_usec\":1772359260400000,\"pushed_usec\":1772359261000000,"
+        "\"applied_usec\":1772359261500000,\"recovered_usec\":0,\"ended_usec\":1772362861000000},\"suspects\":[{"
+        "\"commit\":{\"id\":\"9c1e2ab000000000000000000000000000000000\",\"subject\":\"Lower the timeout\","
+        "\"author_name\":\"Bob\",\"author_email\":\"bob@example.com\",\"commit_usec\":1772359000000000,\"paths\":["
+        "\"apps/checkout/a.json\"],\"n_inside\":1,\"n_outside\":2},\"seen_usec\":1772359080000000,\"observed\":true,"
+        "\"evidence\":[\"in_scope\",\"only_candidate\",\"of_the_future\"],\"confidence\":0.85,\"reverted\":false}],"
+        "\"plan\":{\"spec\":{\"commits\":[\"9c1e2ab000000000000000000000000000000000\"]},\"commit\":"
+        "\"4413460cc2ec0a810af1932a289c8899401e0713\",\"files\":1,\"insertions\":1,\"deletions\":2,\"paths\":["
+        "\"apps/checkout/a.json\"],\"diff\":\"-a\\n+b\\n\"}}";
+
+static const char transitions_text[] =
+        "[{\"number\":1,\"from\":\"confirming\",\"to\":\"confirming\",\"reason\":\"none\",\"at_usec\":1772359260000000,"
+        "\"actor\":\"revertd\",\"detail\":null},{\"number\":2,\"from\":\"verifying\",\"to\":\"unrecovered\",\"reason\":"
+        "\"not_recovered\",\"at_usec\":1772362861000000,\"actor\":\"revertd\",\"detail\":\"x\"}]";
+
+static char *print(const json_t *incident, const json_t *transitions, const char *breach, bool with_diff) {
+        char *text = NULL;
+        size_t n;
+        FILE *f = open_memstream(&text, &n);
+
+        assert_non_null(f);
+        incident_print(f, incident, transitions, breach, with_diff, AT + RV_USEC_PER_HOUR);
+        fclose(f);
+        return text;
+}
+
+static void assert_says(const char *text, const char *wanted) {
+        if (!strstr(text, wanted))
+                fail_msg("\"%s\" is missing in:\n%s", wanted, text);
+}
+
+static void says_what_an_engineer_asks(void **state) {
+        _cleanup_json_ json_t *incident = json_loads(incident_text, 0, NULL);
+        _cleanup_json_ json_t *transitions = json_loads(transitions_text, 0, NULL);
+        _cleanup_free_ char *text = print(incident, transitions, "> 0.05", false);
+        static const char *const wanted[] = {
+                "Incident 7f3c0d9a51e2b846: unrecovered\n",
+                "  reverted, and still bad when the time for recovery was over\n",
+                "  Reason: the metric did not recover in time (not_recovered)\n",
+                "  line one\n  line two\n",
+                "Labels      {app=\"checkout\"}\n",
+                "Value       0.073 at detection, +Inf now or last; in breach when > 0.05\n",
+                "onset       2026-03-01 10:00:00Z\n",
+                "detected    2026-03-01 10:01:00Z  +1m\n",
+                "pushed      2026-03-01 10:01:01Z  +600ms\n",
+                "in all      1h 1m\n",
+                "9c1e2ab000000000000000000000000000000000\n  Lower the timeout\n",
+                "By          Bob <bob@example.com>, committed 2026-03-01 09:56:40Z\n",
+                "Touches     1 in the scope, 2 outside\n",
+                "Live since  2026-03-01 09:58:00Z, 2m before the onset\n",
+                "Evidence    touches the scope; is the only such commit; of_the_future (confidence 85 %)\n",
+                "Revert\n  Commit      4413460cc2ec0a810af1932a289c8899401e0713\n",
+                "1 file changed, 1 insertion(+), 2 deletions(-)\n    apps/checkout/a.json\n",
+                "(revertctl show --diff 7f3c0d9a shows the lines)\n",
+                "2026-03-01 11:01:01Z      1h 0m  unrecovered (not_recovered), revertd: x\n",
+        };
+
+        (void)state;
+        for (size_t i = 0; i < RV_ARRAY_SIZE(wanted) - 1; i++)
+                assert_says(text, wanted[i]);
+        assert_says(text, "unrecovered (not_recovered), revertd: x\n");
+        assert_null(strstr(text, "recovered   2026"));
+        assert_null(strstr(text, "\x1B")); /* no colours but on a terminal */
+        assert_null(strstr(text, "\n-a"));
+        _cleanup_free_ char *with_diff = print(incident, transitions, NULL, true);
+        assert_says(with_diff, "\n-a\n+b\n");
+        assert_null(strstr(with_diff, "in breach when"));
+}
+
+static void says_whom_it_waits_for(void **state) {
+        _cleanup_json_ json_t *incident = json_pack(
+                "{s:s, s:s, s:s, s:s, s:I, s:I, s:i, s:{s:I}}", "id", "7f3c0d9a51e2b846", "state", "holding", "mode",
+                "approve", "repository", "fleet", "deadline_usec", (json_int_t)(AT + 2 * RV_USEC_PER_HOUR),
+                "retry_usec", (json_int_t)(AT + RV_USEC_PER_HOUR + 30 * RV_USEC_PER_SEC), "attempts", 3, "times",
+                "detected_usec", (json_int_t)AT);
+        _cleanup_free_ char *text = print(incident, NULL, NULL, false);
+
+        (void)state;
+        assert_says(text, "revertctl approve 7f3c0d9a, or revertctl reject 7f3c0d9a\n");
+        assert_says(text, "it ends in 1h\n");
+        assert_says(text, "Tries again in 30s (3 tries so far)\n");
+        assert_says(text, "in all      1h so far\n");
+}
+
+static void hostile_text_does_nothing(void **state) {
+        static const char evil[] = "\x1B]0;owned\x07\x1B[2J\nIncident x: recovered\r\xE2\x80\xAE\xC2\x9B"
+                                   "31m";
+        _cleanup_json_ json_t *commit = json_pack("{s:s, s:s, s:s, s:s, s:[s]}", "id", evil, "subject", evil,
+                                                  "author_name", evil, "author_email", evil, "paths", evil);
+        _cleanup_json_ json_t *incident =
+                json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:[s], s:s, s:s, s:s, s:{s:s}, s:[{s:O, s:[s]}, {s:O}],"
+                          " s:{s:s, s:s, s:[s]}}",
+                          "id", evil, "state", evil, "reason", evil, "detail", evil, "rule", evil, "summary", evil,
+                          "repository", evil, "scope", evil, "mode", evil, "actor", evil, "note", evil, "labels", "l",
+                          evil, "suspects", "commit", commit, "evidence", evil, "commit", commit, "plan", "commit",
+                          evil, "diff", evil, "paths", evil);
+        _cleanup_json_ json_t *transitions =
+                json_pack("[{s:s, s:s, s:s, s:s}]", "to", evil, "reason", evil, "actor", evil, "detail", evil);
+
+        (void)state;
+        assert_non_null(incident);
+        assert_non_null(transitions);
+        _cleanup_free_ char *text = print(incident, transitions, evil, true);
+        for (const unsigned char *c = (unsigned char *)text; *c; c++)
+                if ((*c < 0x20 && *c != '\n') || *c == 0x7F)
+                        fail_msg("control character %d", *c);
+        assert_null(strstr(text, "\xE2\x80\xAE"));
+        assert_null(strstr(text, "\xC2\x9B"));
+}
+
+/* What a daemon of another version, or none at all, might send. */
+static void odd_answers_do_no_harm(void **state) {
+        static const char *const odd[] = {
+                "null",
+                "{}",
+                "[]",
+                "{\"times\":[],\"suspects\":{},\"plan\":[],\"labels\":[]}",
+                "{\"suspects\":[null,1,{}],\"plan\":{},\"state\":7,\"reason\":null,\"value\":\"x\",\"scope\":[null]}",
+                "{\"suspects\":[{\"commit\":null,\"evidence\":[null,{}]}],\"plan\":{\"paths\":[null,1]}}",
+                "{\"times\":{\"onset_usec\":-9223372036854775807,\"ended_usec\":9223372036854775807},\"deadline_usec\":"
+                "9223372036854775807,\"retry_usec\":9223372036854775807}",
+        };
+
+        (void)state;
+        for (size_t i = 0; i < RV_ARRAY_SIZE(odd); i++) {
+                _cleanup_json_ json_t *incident = json_loads(odd[i], JSON_DECODE_ANY, NULL);
+                _cleanup_free_ char *text = print(incident, incident, NULL, true);
+                assert_says(text, "Incident ");
+        }
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(says_what_an_engineer_asks),
+                cmocka_unit_test(says_whom_it_waits_for),
+                cmocka_unit_test(hostile_text_does_nothing),
+                cmocka_unit_test(odd_answers_do_no_harm),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
