@@ -98,7 +98,7 @@ static int parse_scp(struct rv_remote_url *url, const char *text, struct rv_erro
         const char *bracket = first && *first == '[' ? strchr(first, ']') : NULL;
         const char *colon = strchr(bracket ? bracket : text, ':');
 
-        if (!colon)
+        if (!colon || colon[1] == ':') /* "helper::address" is something else to Git */
                 return invalid(err, "is malformed");
         int r = parse_authority(url, text, (size_t)(colon - text), err);
         if (r == 0)
