@@ -1,6 +1,11 @@
 # Warnings, and the hardening flags of the OpenSSF compiler guide, each where the compiler has it.
 include(CheckCCompilerFlag)
 
+# Assertions guard against our own mistakes, and stay in every build.
+foreach(type RELEASE RELWITHDEBINFO)
+  string(REPLACE "-DNDEBUG" "" CMAKE_C_FLAGS_${type} "${CMAKE_C_FLAGS_${type}}")
+endforeach()
+
 add_library(rv_flags INTERFACE)
 target_compile_definitions(rv_flags INTERFACE _GNU_SOURCE)
 target_include_directories(rv_flags INTERFACE ${CMAKE_SOURCE_DIR}/include ${CMAKE_BINARY_DIR}/include)
