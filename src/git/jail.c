@@ -54,9 +54,8 @@ int rv_jail_enter(struct rv_error *err) {
         return 0;
 }
 
-void rv_jail_leave_in_child(int parent) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (getppid() != parent)
+void rv_jail_leave_in_child(int parent, bool outlives) {
+        if (!outlives && (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent))
                 _exit(1);
         umask(umask_before);
         signal(SIGPIPE, SIG_DFL);

@@ -194,6 +194,11 @@ static int prove(struct rv_worker *worker, const git_oid *commit, struct rv_git_
         return 0;
 }
 
+/* The ref is where it was, but another writer held its lock: no answer of the server's, and worth another try. */
+static bool is_locked(const char *words) {
+        return words && (strstr(words, "cannot lock ref") || strstr(words, "failed to update ref"));
+}
+
 static int settle_push(struct rv_worker *worker, const struct rv_git_request *request,
                        const struct rv_push_result *pushed, const git_oid *commit, struct rv_git_reply *reply,
                        struct rv_error *err) {
@@ -209,7 +214,8 @@ static int settle_push(struct rv_worker *worker, const struct rv_git_request *re
                 r = rv_op_read_branch(worker, reply, &head, err);
                 return r < 0 ? r : settle_moved(worker, request, &head, reply, err);
         case RV_PUSH_REFUSED:
-                return rv_op_say(reply, RV_GIT_REFUSED, "%s", words ? words : "the server gave no reason");
+                return rv_op_say(reply, is_locked(words) ? RV_GIT_UNAVAILABLE : RV_GIT_REFUSED, "%s",
+                                 words ? words : "the server gave no reason");
         default:
                 return rv_op_say(reply, RV_GIT_UNAVAILABLE, "%s", words ? words : "the server's answer was lost");
         }

@@ -10,6 +10,8 @@
 
 #include <errno.h>
 #include <string.h>
+/* The default one falls through switch labels without saying so. */
+#define HASH_FUNCTION HASH_SAX
 #include <uthash.h>
 
 enum {

@@ -119,8 +119,10 @@ int rv_remote_local_open(struct rv_remote *remote, const struct rv_link_options 
                          struct rv_error *err) {
         const char *argv[] = {"git", options->service == RV_SERVICE_RECEIVE_PACK ? "receive-pack" : "upload-pack",
                               remote->url.path, NULL};
-        const struct rv_process_options process = {
-                .argv = argv, .deadline_usec = options->deadline_usec, .idle_usec = remote->idle_usec};
+        const struct rv_process_options process = {.argv = argv,
+                                                   .deadline_usec = options->deadline_usec,
+                                                   .idle_usec = remote->idle_usec,
+                                                   .outlives = options->service == RV_SERVICE_RECEIVE_PACK};
 
         return rv_process_link(ret, &process, err);
 }

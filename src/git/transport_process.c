@@ -213,7 +213,7 @@ static void run_child(const struct rv_process_options *options, char **env, pid_
         sigset_t none;
 
         setpgid(0, 0);
-        rv_jail_leave_in_child(parent);
+        rv_jail_leave_in_child(parent, options->outlives);
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         if (dup2(io, STDIN_FILENO) < 0 || dup2(io, STDOUT_FILENO) < 0 || dup2(errors, STDERR_FILENO) < 0 ||

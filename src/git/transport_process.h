@@ -7,6 +7,7 @@ struct rv_process_options {
         const char *const *argv; /* found in PATH */
         const char *const *env;  /* set besides PATH, HOME and LC_ALL; "NAME=value"; NULL-terminated */
         int64_t deadline_usec, idle_usec;
+        bool outlives; /* left to end by itself if we die; see jail.h */
 };
 
 /* The child has its own process group, which is killed when the link is freed. What it writes to standard error, and
