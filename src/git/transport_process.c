@@ -181,6 +181,17 @@ static int process_finish(struct rv_link *base, struct rv_error *err) {
         return 0;
 }
 
+static bool has_ended(struct process_link *link, int64_t wait_msec) {
+        int64_t until_usec = rv_clock_monotonic_usec() + wait_msec * RV_USEC_PER_MSEC;
+
+        while (link->pid > 0 && waitpid(link->pid, NULL, WNOHANG) == 0) {
+                if (rv_clock_monotonic_usec() > until_usec)
+                        return false;
+                poll(NULL, 0, 1);
+        }
+        return true;
+}
+
 static struct rv_link *process_free(struct rv_link *base) {
         struct process_link *link = process(base);
 
@@ -188,16 +199,13 @@ static struct rv_link *process_free(struct rv_link *base) {
                 close(link->io);
         if (link->errors >= 0)
                 close(link->errors);
-        if (link->pid > 0) {
-                /* Its input is closed: one that is done ends by itself, at once. */
-                int64_t until_usec = rv_clock_monotonic_usec() + EXIT_WAIT_MSEC * RV_USEC_PER_MSEC;
-                while (waitpid(link->pid, NULL, WNOHANG) == 0) {
-                        if (rv_clock_monotonic_usec() > until_usec) {
-                                kill(-link->pid, SIGKILL);
-                                waitpid(link->pid, NULL, 0);
-                                break;
-                        }
-                        poll(NULL, 0, 1);
+        /* Its input is closed: one that is done ends by itself, at once. A receive-pack that is asked to end takes its
+         * locks away. */
+        if (!has_ended(link, EXIT_WAIT_MSEC)) {
+                kill(-link->pid, SIGTERM);
+                if (!has_ended(link, EXIT_WAIT_MSEC)) {
+                        kill(-link->pid, SIGKILL);
+                        waitpid(link->pid, NULL, 0);
                 }
         }
         free(link->buffer);
