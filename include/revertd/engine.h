@@ -115,7 +115,9 @@ int rv_engine_load(struct rv_engine *engine, const struct rv_record *record, str
 int rv_engine_reconfigure(struct rv_engine *engine, struct rv_config *config) RV_MUST_CHECK;
 
 /* 0: done, step is filled (perhaps with nothing). Negative: a caller's mistake or out of memory; for APPROVE, REJECT,
- * RESUME and REVERT also -ENOENT, -EBUSY (not in a state for it), -EINVAL, with err; nothing has changed. */
+ * RESUME and REVERT also -ENOENT, -EBUSY (not in a state for it), -EINVAL; for ALERTS -ENOBUFS (a rule would have more
+ * firing than can be followed: the sender must come again); with err; nothing has changed. After -ENOMEM the engine is
+ * of no use any more: load a new one from the store. */
 int rv_engine_handle(struct rv_engine *engine, const struct rv_event *event, int64_t now_usec, struct rv_step *step,
                      struct rv_error *err) RV_MUST_CHECK;
 

@@ -22,7 +22,7 @@ static int check_room(struct turn *t, const struct rv_alerts *alerts) {
                         n += alerts->alert[i].firing && rv_rule_matches(&config->rules[k], alerts->alert[i].labels) &&
                              !series_find(t->engine, rule, alerts->alert[i].labels);
                 if (n > SERIES_PER_RULE_MAX)
-                        return rv_error_set(t->err, -EBUSY, "rule %s: more than %d alerts are firing", rule->name,
+                        return rv_error_set(t->err, -ENOBUFS, "rule %s: more than %d alerts are firing", rule->name,
                                             SERIES_PER_RULE_MAX);
         }
         return 0;

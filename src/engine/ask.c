@@ -78,7 +78,7 @@ int ask_query(struct turn *t, struct open *o, int prometheus, char *expr) {
 
 int retry_later(struct turn *t, struct open *o) {
         struct rv_incident *i = o->i;
-        int64_t delay = RV_USEC_PER_SEC << (i->attempts < 6 ? i->attempts : 6);
+        int64_t delay = RV_USEC_PER_SEC << (i->attempts < 10 ? i->attempts : 10);
 
         if (i->deadline_usec > 0 && t->now_usec >= i->deadline_usec)
                 return state_of(o)->expired(t, o);

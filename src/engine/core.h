@@ -149,7 +149,7 @@ int series_load(struct rv_engine *engine, const struct rv_record *record, struct
 
 /* -- evaluate.c, alerts.c: what the sources say -- */
 int evaluate(struct turn *t, const struct rv_event *event);
-int alerts(struct turn *t, const struct rv_event *event); /* also -EBUSY: too many fire; nothing has changed */
+int alerts(struct turn *t, const struct rv_event *event); /* also -ENOBUFS: too many fire */
 
 /* -- open.c -- */
 int incident_open(struct turn *t, struct series *series, int64_t onset_usec);

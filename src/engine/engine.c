@@ -316,7 +316,7 @@ int rv_engine_handle(struct rv_engine *engine, const struct rv_event *event, int
         if (r == 0)
                 r = dispatch(&t, event);
         /* A refused event changes nothing; what was due whatever the event goes out with the next one. */
-        if (r == -EINVAL || r == -ENOENT || r == -EBUSY) {
+        if (r == -EINVAL || r == -ENOENT || r == -EBUSY || r == -ENOBUFS) {
                 refused = r;
                 r = 0;
         }

@@ -293,7 +293,7 @@ static void storm_is_bounded_and_told_once(void **state) {
         rv_step_done(&step);
 
         /* More than can be followed are left to the sender, not dropped. */
-        deliver(w, 3000, 7001, w->now_usec, &step, -EBUSY);
+        deliver(w, 3000, 7001, w->now_usec, &step, -ENOBUFS);
         assert_int_equal(step.batch.n, 0);
         deliver(w, 3000, 7000, w->now_usec, &step, 0);
         rv_step_done(&step);
