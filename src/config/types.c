@@ -198,7 +198,7 @@ static int take_word(const struct rv_key *key, const char *text, unsigned *ret, 
 }
 
 TAKE(mode) {
-        unsigned i;
+        unsigned i = 0;
         (void)reader;
         int r = take_word(key, text, &i, err);
         if (r == 0)
@@ -207,7 +207,7 @@ TAKE(mode) {
 }
 
 TAKE(receiver_type) {
-        unsigned i;
+        unsigned i = 0;
         (void)reader;
         int r = take_word(key, text, &i, err);
         if (r == 0)

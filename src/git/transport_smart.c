@@ -5,6 +5,9 @@
 
 #include <errno.h>
 #include <git2/sys/transport.h>
+#if __has_include(<git2/sys/errors.h>) /* before 1.8 it is in git2/errors.h */
+#include <git2/sys/errors.h>
+#endif
 #include <stddef.h>
 #include <string.h>
 
@@ -149,6 +152,8 @@ int rv_remote_smart_read_ref(struct rv_remote *remote, const char *branch, int64
 
 struct fetching {
         struct rv_remote *remote;
+        const char *name; /* of the ref */
+        bool found;       /* in the advertisement */
         int64_t deadline_usec;
         rv_remote_progress_fn progress;
         void *userdata;
@@ -167,12 +172,71 @@ struct stream {
         git_smart_subtransport_stream parent;
         struct subtransport *subtransport;
         bool written;
+        /* The advertisement is passed on without the refs that are not ours: there may be millions. */
+        bool advertising, service_line, first_ref_seen;
+        struct rv_packet packet;
+        char head[5];
+        size_t n_pending, at; /* head and packet as one */
 };
 
 static int fail(struct fetching *fetching, int r) {
         fetching->failure = r;
         git_error_set_str(GIT_ERROR_NET, fetching->error.text);
         return -1;
+}
+
+/* "<id> <name>", the first with the server's capabilities behind a NUL: that one is always passed on. */
+static bool is_wanted(struct stream *stream) {
+        const struct rv_packet *packet = &stream->packet;
+        struct fetching *fetching = stream->subtransport->fetching;
+        size_t n = strlen(fetching->name);
+
+        if (strncmp(packet->data, "# service=", 10) == 0) {
+                stream->service_line = true;
+                return true;
+        }
+        if (packet->n >= GIT_OID_HEXSZ + 1 + n && strncmp(packet->data + GIT_OID_HEXSZ + 1, fetching->name, n) == 0 &&
+            (packet->data[GIT_OID_HEXSZ + 1 + n] == 0 || packet->data[GIT_OID_HEXSZ + 1 + n] == '\n')) {
+                fetching->found = true;
+                return true;
+        }
+        return !stream->first_ref_seen || strncmp(packet->data, "ERR ", 4) == 0;
+}
+
+static int next_wanted(struct stream *stream) {
+        struct rv_packet *packet = &stream->packet;
+        bool wanted;
+
+        do {
+                int r = rv_packet_read(stream->subtransport->link, packet, &stream->subtransport->fetching->error);
+                if (r < 0)
+                        return r;
+                if (packet->kind == RV_PACKET_DATA) {
+                        bool service_line = stream->service_line;
+                        wanted = is_wanted(stream);
+                        stream->first_ref_seen = stream->first_ref_seen || service_line == stream->service_line;
+                } else {
+                        wanted = true;
+                        stream->advertising =
+                                packet->kind == RV_PACKET_FLUSH && stream->service_line && !stream->first_ref_seen;
+                }
+        } while (!wanted);
+        if (packet->kind == RV_PACKET_EOF) {
+                stream->n_pending = 0;
+                return 0;
+        }
+        snprintf(stream->head, sizeof stream->head, "%04zx", packet->kind == RV_PACKET_DATA ? packet->n + 4 : 0);
+        stream->n_pending = 4 + packet->n;
+        stream->at = 0;
+        return 0;
+}
+
+static size_t take_pending(struct stream *stream, char *data, size_t n) {
+        size_t taken = 0;
+
+        for (; taken < n && stream->at < stream->n_pending; stream->at++)
+                data[taken++] = stream->at < 4 ? stream->head[stream->at] : stream->packet.data[stream->at - 4];
+        return taken;
 }
 
 static int stream_read(git_smart_subtransport_stream *base, char *data, size_t n, size_t *ret) {
@@ -184,6 +248,12 @@ static int stream_read(git_smart_subtransport_stream *base, char *data, size_t n
         if (stream->written)
                 r = rv_link_finish(subtransport->link, &fetching->error);
         stream->written = false;
+        if (r == 0 && stream->advertising && stream->at == stream->n_pending)
+                r = next_wanted(stream);
+        if (r == 0 && stream->at < stream->n_pending) {
+                *ret = take_pending(stream, data, n);
+                return 0;
+        }
         if (r == 0)
                 r = rv_link_read(subtransport->link, data, n, ret, &fetching->error);
         return r < 0 ? fail(fetching, r) : 0;
@@ -225,6 +295,7 @@ static int subtransport_action(git_smart_subtransport_stream **ret, git_smart_su
                 .parent = {.subtransport = base, .read = stream_read, .write = stream_write, .free = stream_free},
                 .subtransport = subtransport};
         if (action == GIT_SERVICE_UPLOADPACK_LS) {
+                stream->advertising = true;
                 subtransport->link = rv_link_free(subtransport->link);
                 int r = rv_remote_open_link(fetching->remote, &options, &subtransport->link, &fetching->error);
                 if (r < 0) {
@@ -318,22 +389,17 @@ int rv_remote_smart_fetch(struct rv_remote *remote, git_repository *mirror, cons
         struct fetching fetching = {
                 .remote = remote, .deadline_usec = deadline_usec, .progress = progress, .userdata = userdata};
         _cleanup_free_ char *name = NULL;
-        git_oid before, after;
 
         int r = rv_remote_ref_name(branch, &name, err);
         if (r < 0)
                 return r;
-        bool had = git_reference_name_to_id(&before, mirror, name) == 0;
+        fetching.name = name;
         r = run_fetch(&fetching, mirror, name, err);
         if (r < 0)
                 return r;
         /* A refspec that matches nothing is no error to libgit2. */
-        if (git_reference_name_to_id(&after, mirror, name) < 0)
+        if (!fetching.found)
                 return rv_error_set(err, -ENOENT, "the remote has no branch %s", branch);
-        if (had && git_oid_equal(&before, &after)) {
-                /* Unchanged, or gone at the remote. */
-                return rv_remote_smart_read_ref(remote, branch, deadline_usec, ret_head, err);
-        }
-        *ret_head = after;
-        return 0;
+        r = git_reference_name_to_id(ret_head, mirror, name);
+        return r < 0 ? rv_libgit2_error(err, r, "read the mirror's branch") : 0;
 }

@@ -25,7 +25,7 @@ static int get_string(const json_t *object, const char *key, const char **ret, s
 }
 
 static int copy_string(const json_t *object, const char *key, char **ret, struct rv_error *err) {
-        const char *value;
+        const char *value = NULL;
         int r;
 
         r = get_string(object, key, &value, err);
@@ -36,7 +36,7 @@ static int copy_string(const json_t *object, const char *key, char **ret, struct
 }
 
 static int get_time(const json_t *object, const char *key, int64_t *ret, struct rv_error *err) {
-        const char *text;
+        const char *text = NULL;
         int r;
 
         r = get_string(object, key, &text, err);
@@ -58,7 +58,7 @@ static int get_labels(const json_t *object, const char *key, struct rv_labels **
 }
 
 static int get_status(const json_t *object, bool *ret_firing, struct rv_error *err) {
-        const char *status;
+        const char *status = NULL;
         int r;
 
         r = get_string(object, "status", &status, err);
@@ -122,7 +122,7 @@ static int parse_alerts(const json_t *root, struct rv_alerts *alerts, struct rv_
 }
 
 static int check_version(const json_t *root, struct rv_error *err) {
-        const char *version;
+        const char *version = NULL;
         int r;
 
         r = get_string(root, "version", &version, err);

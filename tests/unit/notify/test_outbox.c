@@ -110,12 +110,15 @@ static void write_file(struct fixture *f, const char *name, const char *text) {
         fputs(text, file);
 }
 
-static void outbox_start(struct fixture *f, const char *receivers) {
+static void outbox_start(struct fixture *f, const char *receiver) {
         char text[4096], url[128];
         snprintf(url, sizeof(url), "http://127.0.0.1:%u/services/T/B/X", f->stub.port);
         write_file(f, "hook", url);
         write_file(f, "token", "xoxb-1");
-        snprintf(text, sizeof(text), receivers, f->directory, f->stub.port);
+        snprintf(text, sizeof(text),
+                 "credentials_directory = \"%s\"; receivers: ({ type = \"slack\"; timeout = \"1s\"; "
+                 "api_url = \"http://127.0.0.1:%u/api\"; %s });",
+                 f->directory, f->stub.port, receiver);
         struct rv_config *config;
         struct rv_config_errors errors = {0};
         if (rv_config_load_text(&config, "test.conf", text, strlen(text), &errors) < 0)
@@ -126,13 +129,8 @@ static void outbox_start(struct fixture *f, const char *receivers) {
         rv_config_unref(config);
 }
 
-#define BOT                                                                                                            \
-        "credentials_directory = \"%s\"; receivers: ({ name = \"deploys\"; type = \"slack\"; "                         \
-        "credential = \"token\"; channel = \"deploys\"; api_url = \"http://127.0.0.1:%u/api\"; "                       \
-        "timeout = \"1s\"; });"
-#define WEBHOOK                                                                                                        \
-        "credentials_directory = \"%s\"; receivers: ({ name = \"hook\"; type = \"slack\"; "                            \
-        "credential = \"hook\"; timeout = \"1s\"; });"
+#define BOT "name = \"deploys\"; credential = \"token\"; channel = \"deploys\";"
+#define WEBHOOK "name = \"hook\"; credential = \"hook\";"
 
 static int setup(void **state) {
         struct fixture *f = calloc(1, sizeof(*f));
@@ -166,10 +164,10 @@ static int teardown(void **state) {
         return 0;
 }
 
-static void begin(struct fixture *f, const char *receivers, const char *const *answers) {
+static void begin(struct fixture *f, const char *receiver, const char *const *answers) {
         stub_start(&f->stub, 0, answers);
         stub_watch(f);
-        outbox_start(f, receivers);
+        outbox_start(f, receiver);
 }
 
 static json_t *make_notice(const char *receiver, const char *id, unsigned number, enum rv_incident_state to) {
