@@ -4,6 +4,7 @@
 #include "revertd/cleanup.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -27,21 +28,21 @@ const char *rv_http_call_query(const struct rv_http_call *call, const char *name
 static const char *reason(int status) {
         switch (status) {
         case 400:
-                return "bad request\n";
+                return "bad request";
         case 401:
-                return "a credential is required\n";
+                return "a credential is required";
         case 403:
-                return "a client certificate is required\n";
+                return "a client certificate is required";
         case 404:
-                return "not found\n";
+                return "not found";
         case 405:
-                return "method not allowed\n";
+                return "method not allowed";
         case 413:
-                return "the body is too large\n";
+                return "the body is too large";
         case 503:
-                return "too much is under way\n";
+                return "too much is under way";
         default:
-                return "internal error\n";
+                return "internal error";
         }
 }
 
@@ -96,8 +97,11 @@ static enum MHD_Result queue_refusal(struct connection *connection, struct MHD_C
         struct rv_http_answer answer = {.status = status, .retry_after_sec = status == 503 ? 1 : 0};
         char allow[64];
 
-        answer.body = strdup(reason(status));
-        answer.body_bytes = answer.body ? strlen(answer.body) : 0;
+        int n = asprintf(&answer.body, "{\"error\":\"%s\"}\n", reason(status));
+        if (n < 0)
+                return MHD_NO;
+        answer.body_bytes = (size_t)n;
+        answer.content_type = "application/json";
         if (status == 405)
                 format_allow(connection->request.route->methods, allow, sizeof(allow));
         return queue_answer(connection, mhd, &answer, status == 405 ? allow : NULL, is_last);
