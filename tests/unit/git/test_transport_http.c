@@ -151,6 +151,30 @@ static void flood_of_refs(void **state) {
         world_serve(world, "flood", NULL);
         assert_int_equal(rv_remote_read_ref(world->remote, "main", in_seconds(60), &head, &err), -EREMOTEIO);
         assert_non_null(strstr(err.text, "more than 64 MiB of refs"));
+        err = (struct rv_error){};
+        assert_int_equal(rv_remote_fetch(world->remote, world->mirror, "main", in_seconds(60), NULL, NULL, &head, &err),
+                         -EREMOTEIO);
+        assert_non_null(strstr(err.text, "more than 64 MiB of refs"));
+}
+
+/* Other branches and tags, however many, are not looked at. */
+static void other_refs_stay_where_they_are(void **state) {
+        struct world *world = *state;
+        git_oid head;
+
+        repo_run(&world->repo, "h=$(git -C remote.git rev-parse main~1); for n in $(seq 2000); do "
+                               "echo \"$h refs/heads/b$n\"; done >remote.git/packed-refs; "
+                               "git -C remote.git tag v1 main");
+        world_serve(world, "serve", NULL);
+        world_fetch(world, &head);
+        assert_string_equal(
+                repo_ask(&world->repo, "git -C mirror.git for-each-ref --format='%%(refname)' | tr '\\n' ' '"),
+                "refs/heads/main ");
+        world_fetch(world, &head);
+        repo_change(&world->repo, 1700000009, "apps/web", "three");
+        repo_run(&world->repo, "git -C work push -q ../remote.git main");
+        world_fetch(world, &head);
+        repo_run(&world->repo, "git -C mirror.git fsck --connectivity-only main 2>/dev/null");
 }
 
 static void branch_is_missing(void **state) {
@@ -247,6 +271,7 @@ int main(void) {
                 TEST(server_error_is_shown),
                 TEST(garbage),
                 TEST(flood_of_refs),
+                TEST(other_refs_stay_where_they_are),
                 TEST(branch_is_missing),
                 TEST(answer_is_lost),
                 TEST(refused_by_a_hook),
