@@ -39,8 +39,8 @@ static bool is_new_episode(struct sim *sim, const struct observed *incident) {
         int64_t ended_usec = 0;
         for (size_t i = 0; i < sim->n_incidents; i++) {
                 const struct observed *other = &sim->incident[i];
-                if (other != incident && other->rule == incident->rule && other->set == incident->set &&
-                    other->ended_usec > ended_usec)
+                if (other != incident && !other->by_hand && other->rule == incident->rule &&
+                    other->set == incident->set && other->ended_usec > ended_usec)
                         ended_usec = other->ended_usec;
         }
         return sim->told[incident->rule][incident->set].starts_usec > ended_usec;
@@ -207,6 +207,8 @@ static struct observed *observe(struct sim *sim, const json_t *value, const char
                 .opened_usec = sim->now_usec,
         };
         snprintf(incident->id, sizeof(incident->id), "%s", id);
+        TRACE(sim, "incident %.4s: rule %d, label set %d, repository r%d%s", id, incident->rule, incident->set,
+              incident->repository, incident->by_hand ? ", by hand" : "");
         SIM_MUST(rv_mode_from_string(rv_json_string(value, "mode", ""), &incident->mode));
         return incident;
 }

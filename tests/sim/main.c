@@ -113,7 +113,7 @@ static void step(struct sim *sim) {
 }
 
 static void run(struct sim *sim) {
-        int64_t calm_usec = BEGIN_USEC + random_between(sim, 2, 14) * RV_USEC_PER_HOUR / 2;
+        int64_t calm_usec = BEGIN_USEC + random_between(sim, 2, 10) * RV_USEC_PER_HOUR / 2;
         world_start(sim);
         shell_start(sim);
         while (!sim->failure[0] && sim->now_usec < calm_usec)

@@ -311,6 +311,11 @@ static bool deliver(struct sim *sim, const struct delivery *delivery) {
         }
         struct rv_event event = {.kind = RV_EVENT_ALERTS, .alerts = &alerts};
         int r = shell_handle(sim, &event);
+        for (size_t i = 0; i < delivery->n; i++)
+                TRACE(sim, "alert %s %s %s since %lld: %s", alert_names[delivery->rule],
+                      label_value(delivery->alert[i].set), delivery->alert[i].firing ? "firing" : "resolved",
+                      (long long)(delivery->alert[i].starts_usec / RV_USEC_PER_SEC),
+                      was_taken(r) ? "taken" : "refused");
         for (int set = 0; set < LABEL_SETS; set++) {
                 if (!was_taken(r))
                         sim->told[delivery->rule][set] = before[set];
