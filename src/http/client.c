@@ -81,9 +81,7 @@ static int start(struct rv_http_client *client, struct rv_http_transfer *transfe
 static void complete(struct rv_http_client *client, struct rv_http_transfer *transfer,
                      struct rv_http_response *response);
 
-/* Give its slot back and start who waits for it. */
-static void release_slot(struct rv_http_client *client, struct rv_http_target *target, struct slot *slot) {
-        target_give_slot(target, slot);
+static void start_waiting(struct rv_http_client *client, struct rv_http_target *target) {
         while (target->waiting) {
                 struct rv_http_transfer *next = target->waiting;
                 int r = start(client, next);
@@ -107,8 +105,10 @@ static void complete(struct rv_http_client *client, struct rv_http_transfer *tra
         if (!response->body)
                 response->body = "";
         transfer->callback(response, transfer->userdata);
-        if (slot)
-                release_slot(client, transfer->target, slot);
+        if (slot) {
+                target_give_slot(transfer->target, slot);
+                start_waiting(client, transfer->target);
+        }
         transfer_free(transfer);
 }
 
@@ -291,9 +291,30 @@ void rv_http_cancel(struct rv_http_transfer *transfer) {
         struct slot *slot = transfer->slot;
 
         transfer_unlink(client, transfer);
-        if (slot)
-                release_slot(client, target, slot);
+        if (slot) {
+                target_give_slot(target, slot);
+                /* Who waits for it is started by the loop: nobody's callback is to come from in here. */
+                if (target->waiting)
+                        client_loop_kick(client);
+        }
         transfer_free(transfer);
+}
+
+static struct rv_http_target *find_startable(struct rv_http_client *client) {
+        struct rv_http_target *target;
+
+        DL_FOREACH (client->targets, target)
+                if (target->waiting && (target->free_slots || target->n_slots < RV_HTTP_PARALLEL_MAX))
+                        return target;
+        return NULL;
+}
+
+void client_start_waiting(struct rv_http_client *client) {
+        for (struct rv_http_target *target; (target = find_startable(client));) {
+                target->refs++;
+                start_waiting(client, target);
+                rv_http_target_unref(target);
+        }
 }
 
 size_t rv_http_client_active(const struct rv_http_client *client) {

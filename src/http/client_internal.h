@@ -107,5 +107,8 @@ int client_loop_init(struct rv_http_client *client);
 void client_loop_done(struct rv_http_client *client); /* after all easy handles are removed; ends the multi handle */
 void client_loop_prepare_easy(struct rv_http_client *client, CURL *easy);
 
-/* A request is done; called by the loop. */
+void client_loop_kick(struct rv_http_client *client); /* to start waiting requests, and run curl */
+
+/* Called by the loop: start who waits where there is room; a request is done. */
+void client_start_waiting(struct rv_http_client *client);
 void client_finish(struct rv_http_client *client, CURL *easy, CURLcode code);

@@ -138,9 +138,18 @@ void client_loop_prepare_easy(struct rv_http_client *client, CURL *easy) {
 /* -- time -- */
 
 static int on_kick(sd_event_source *source, void *userdata) {
+        struct rv_http_client *client = userdata;
+
         (void)source;
-        run_curl(userdata, CURL_SOCKET_TIMEOUT, 0);
+        if (client->n_waiting > 0)
+                client_start_waiting(client);
+        run_curl(client, CURL_SOCKET_TIMEOUT, 0);
         return 0;
+}
+
+/* Fails on a loop that is finished, where there is no next turn to care about. */
+void client_loop_kick(struct rv_http_client *client) {
+        (void)sd_event_source_set_enabled(client->kick, SD_EVENT_ONESHOT);
 }
 
 static int set_timer(struct rv_http_client *client, int64_t due_usec) {
@@ -168,15 +177,16 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
 
 static int on_timer_wanted(CURLM *multi, long msec, void *userdata) {
         struct rv_http_client *client = userdata;
-        int r = 0;
 
         (void)multi;
-        if (msec == 0)
-                return sd_event_source_set_enabled(client->kick, SD_EVENT_ONESHOT) < 0 ? -1 : 0;
+        if (msec == 0) {
+                client_loop_kick(client);
+                return 0;
+        }
         client->curl_due_usec = msec < 0 ? RV_USEC_INFINITY : loop_now_usec(client) + msec * RV_USEC_PER_MSEC;
         if (client->curl_due_usec < client->timer_usec)
-                r = set_timer(client, client->curl_due_usec);
-        return r < 0 ? -1 : 0;
+                (void)set_timer(client, client->curl_due_usec);
+        return 0;
 }
 
 /* -- the whole -- */

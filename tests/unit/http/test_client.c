@@ -344,6 +344,29 @@ static void cancelled_requests_stay_silent(void **state) {
                 assert_true(results[i].calls == 100 || (results[i].calls == 1 && results[i].status == 200));
 }
 
+static int on_time(sd_event_source *source, uint64_t usec, void *userdata) {
+        (void)usec;
+        (void)userdata;
+        return sd_event_exit(sd_event_source_get_event(source), 0);
+}
+
+/* As a daemon does that stops: the loop is over, and what is under way is called off one by one. */
+static void cancelling_after_the_loop_calls_nobody_back(void **state) {
+        struct rv_http_transfer *handles[40];
+
+        (void)state;
+        target = target_to((struct rv_endpoint){0});
+        for (size_t i = 0; i < 40; i++)
+                handles[i] = request((struct rv_http_request){.path = "/silent"}, &results[i]);
+        assert_true(sd_event_add_time_relative(event, NULL, CLOCK_MONOTONIC, 1000, 0, on_time, NULL) >= 0);
+        assert_int_equal(sd_event_loop(event), 0);
+        for (size_t i = 0; i < 40; i++)
+                rv_http_cancel(handles[i]);
+        assert_int_equal(rv_http_client_active(client), 0);
+        for (size_t i = 0; i < 40; i++)
+                assert_int_equal(results[i].calls, 0);
+}
+
 static void a_client_may_go_with_requests_under_way(void **state) {
         (void)state;
         target = target_to((struct rv_endpoint){0});
@@ -435,6 +458,7 @@ int main(void) {
                 T(failures_are_told, setup_plain),
                 T(retry_after, setup_plain),
                 T(cancelled_requests_stay_silent, setup_plain),
+                T(cancelling_after_the_loop_calls_nobody_back, setup_plain),
                 T(a_client_may_go_with_requests_under_way, setup_plain),
                 T(a_callback_may_send, setup_plain),
                 T(tls, setup),
