@@ -96,7 +96,8 @@ int rv_daemon_handle(struct rv_daemon *daemon, const struct rv_event *event, str
                 rv_outbox_wake(daemon->parts->outbox);
         if (daemon->engine)
                 arm_tick(daemon, 0);
-        rv_supervisor_status(daemon, NULL);
+        if (step.batch.n > 0) /* else nothing that it counts has changed, and it counts every series */
+                rv_supervisor_status(daemon, NULL);
         if (ret) {
                 *ret = (struct rv_api_outcome){.n_alerts_matched = step.n_alerts_matched};
                 __builtin_memcpy(ret->incident, step.incident, sizeof(ret->incident));
