@@ -14,13 +14,13 @@ struct rv_gitclient;
 typedef void (*rv_git_callback)(const struct rv_git_reply *reply, const struct rv_error *err, void *userdata);
 
 struct rv_gitclient_options {
-        const char *program;        /* revertd-git; NULL: beside our own executable, else from $PATH */
-        const char *config_file;    /* handed to the worker: it reads its own policy */
-        const char *config_text;    /* handed to it in place of what stands in the file; NULL: it reads the file */
-        const char *repository;     /* name */
+        const char *program;         /* revertd-git; NULL: beside our own executable, else from $PATH */
+        const char *config_file;     /* handed to the worker: it reads its own policy */
+        const char *config_text;     /* handed to it in place of what stands in the file; NULL: it reads the file */
+        const char *repository;      /* name */
         const char *state_directory; /* the mirror is at <it>/git/<name>.git */
-        const char *socket;         /* the worker's socket unit; NULL: spawn */
-        int64_t timeout_usec;       /* one attempt at the remote; our own deadline is a little later */
+        const char *socket;          /* the worker's socket unit; NULL: spawn */
+        int64_t timeout_usec;        /* one attempt at the remote; our own deadline is a little later */
 };
 enum { RV_GITCLIENT_QUEUE_MAX = 256 };
 

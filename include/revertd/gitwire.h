@@ -30,13 +30,13 @@ struct rv_commit {
         char *author_name, *author_email;
         char *subject;
         int64_t author_usec, commit_usec;
-        bool skip;                    /* trailer "Revertd: skip" */
-        char *incident;               /* trailer Revertd-Incident: it is ours; NULL: none */
-        struct rv_oid *reverts;       /* what it says it reverts: Revertd-Reverts, "This reverts commit …" */
+        bool skip;              /* trailer "Revertd: skip" */
+        char *incident;         /* trailer Revertd-Incident: it is ours; NULL: none */
+        struct rv_oid *reverts; /* what it says it reverts: Revertd-Reverts, "This reverts commit …" */
         size_t n_reverts;
-        char **paths;                 /* touched in the scope, at most RV_COMMIT_PATHS_MAX */
+        char **paths; /* touched in the scope, at most RV_COMMIT_PATHS_MAX */
         size_t n_paths;
-        size_t n_inside, n_outside;   /* how many paths it touched in and out of the scope (outside: counted up to a
+        size_t n_inside, n_outside; /* how many paths it touched in and out of the scope (outside: counted up to a
                                        * cap of the worker's; over it the cap) */
 };
 void rv_commit_done(struct rv_commit *commit);
@@ -58,10 +58,10 @@ struct rv_revert_spec {
         struct rv_oid base;     /* the head it applies to; none (PLAN only): the mirror's head */
         struct rv_oid *commits; /* to undo, newest first; on the first-parent line, or a commit merged by it */
         size_t n_commits;
-        char **scope;           /* patterns; n_scope = 0: everything. Outside paths stay as they are */
+        char **scope; /* patterns; n_scope = 0: everything. Outside paths stay as they are */
         size_t n_scope;
-        char *message;          /* whole, with trailers */
-        int64_t time_usec;      /* author and committer time */
+        char *message;     /* whole, with trailers */
+        int64_t time_usec; /* author and committer time */
 };
 void rv_revert_spec_done(struct rv_revert_spec *spec);
 int rv_revert_spec_copy(struct rv_revert_spec *ret, const struct rv_revert_spec *spec) RV_MUST_CHECK;
@@ -75,12 +75,12 @@ struct rv_git_request {
         struct rv_oid known;  /* SYNC, HISTORY: the newest head the daemon knows */
         char **scope;         /* HISTORY */
         size_t n_scope;
-        int64_t since_usec;   /* HISTORY: commits committed before are not looked at */
-        size_t max_commits;   /* HISTORY: commits looked at, at most RV_COMMITS_MAX */
+        int64_t since_usec;         /* HISTORY: commits committed before are not looked at */
+        size_t max_commits;         /* HISTORY: commits looked at, at most RV_COMMITS_MAX */
         struct rv_revert_spec spec; /* PLAN, PUSH */
-        bool want_diff;       /* PLAN */
-        struct rv_oid commit; /* CHECK; PUSH: the commit that the plan computed */
-        char *revision;       /* SHOW */
+        bool want_diff;             /* PLAN */
+        struct rv_oid commit;       /* CHECK; PUSH: the commit that the plan computed */
+        char *revision;             /* SHOW */
 };
 struct rv_git_request *rv_git_request_free(struct rv_git_request *request);
 
@@ -107,17 +107,17 @@ struct rv_git_reply {
         struct rv_oid head;        /* the branch at the remote, as last read */
         struct rv_commit *commits; /* HISTORY: touching the scope. SHOW: the one. newest first */
         size_t n_commits;
-        size_t n_scanned;          /* HISTORY: commits looked at */
-        bool truncated;            /* HISTORY: max_commits ended it */
-        struct rv_oid *fresh;      /* SYNC, HISTORY: first-parent commits after `known`, newest first, capped */
+        size_t n_scanned;     /* HISTORY: commits looked at */
+        bool truncated;       /* HISTORY: max_commits ended it */
+        struct rv_oid *fresh; /* SYNC, HISTORY: first-parent commits after `known`, newest first, capped */
         size_t n_fresh;
-        struct rv_oid commit;      /* PLAN, PUSH: the revert commit */
+        struct rv_oid commit;                      /* PLAN, PUSH: the revert commit */
         size_t n_files, n_insertions, n_deletions; /* PLAN, PUSH: of the revert */
-        char **paths;              /* PLAN: changed. CONFLICT: in conflict. Capped */
+        char **paths;                              /* PLAN: changed. CONFLICT: in conflict. Capped */
         size_t n_paths;
-        char *diff;                /* PLAN with want_diff; NULL: none */
-        bool contained;            /* CHECK */
-        bool progress;             /* not the answer yet: still at work on a long fetch; message says how far. Counts
+        char *diff;     /* PLAN with want_diff; NULL: none */
+        bool contained; /* CHECK */
+        bool progress;  /* not the answer yet: still at work on a long fetch; message says how far. Counts
                                     * anew for both deadlines */
 };
 struct rv_git_reply *rv_git_reply_free(struct rv_git_reply *reply);

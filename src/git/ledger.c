@@ -20,32 +20,46 @@ struct entries {
         size_t n;
 };
 
-/* Entries of the last day; the clock may have been set either way. */
+static int parse_line(const char *line, struct entry *ret) {
+        char *end;
+
+        errno = 0;
+        ret->at_usec = strtoll(line, &end, 10);
+        if (errno || end == line || *end != ' ' || strlen(end + 1) != GIT_OID_HEXSZ + 1 ||
+            end[GIT_OID_HEXSZ + 1] != '\n')
+                return -EINVAL;
+        return git_oid_fromstrn(&ret->commit, end + 1, GIT_OID_HEXSZ) < 0 ? -EINVAL : 0;
+}
+
+static bool is_of_the_day(const struct entry *entry, int64_t now_usec) {
+        int64_t age_usec;
+
+        /* The clock may have been set either way. */
+        return !__builtin_sub_overflow(now_usec, entry->at_usec, &age_usec) && age_usec <= RV_USEC_PER_DAY &&
+               age_usec >= -RV_USEC_PER_DAY;
+}
+
 static int read_entries(const char *path, int64_t now_usec, struct entries *ret, struct rv_error *err) {
         _cleanup_fclose_ FILE *file = fopen(path, "re");
-        char hex[GIT_OID_HEXSZ + 1];
+        _cleanup_free_ char *line = NULL;
         struct entry entry;
+        size_t size = 0;
 
         if (!file && errno == ENOENT)
                 return 0;
         if (!file)
                 return rv_error_set(err, -errno, "%s: %s", path, strerror(errno));
-        while (fscanf(file, "%" SCNd64 " %40s", &entry.at_usec, hex) == 2) {
-                int64_t age_usec = 0;
-
-                if (git_oid_fromstr(&entry.commit, hex) < 0)
+        while (getline(&line, &size, file) >= 0) {
+                if (parse_line(line, &entry) < 0)
                         return rv_error_set(err, -EINVAL, "%s: damaged; it counts pushes: remove it to start anew",
                                             path);
-                if (__builtin_sub_overflow(now_usec, entry.at_usec, &age_usec) || age_usec > RV_USEC_PER_DAY ||
-                    age_usec < -RV_USEC_PER_DAY)
+                if (!is_of_the_day(&entry, now_usec))
                         continue;
                 if (ret->n >= ENTRIES_MAX)
                         return rv_error_set(err, -E2BIG, "%s: more than %d entries", path, ENTRIES_MAX);
                 ret->entry[ret->n++] = entry;
         }
-        if (!feof(file) || ferror(file))
-                return rv_error_set(err, -EINVAL, "%s: damaged; it counts pushes: remove it to start anew", path);
-        return 0;
+        return ferror(file) ? rv_error_set(err, -EIO, "%s: cannot be read", path) : 0;
 }
 
 static int write_file(const char *path, const struct entries *entries) {

@@ -8,6 +8,7 @@
 #include "git/utf8.h"
 #include "revertd/cleanup.h"
 #include "revertd/clock.h"
+#include "revertd/log.h"
 
 #include <errno.h>
 #include <string.h>
@@ -226,7 +227,7 @@ static int push(struct rv_worker *worker, const struct rv_git_request *request, 
         struct rv_ledger ledger = {.path = worker->ledger_path, .budget = worker->config->budget};
         struct rv_push_result pushed = {};
         git_oid base;
-        int r, settled;
+        int r;
 
         if (rv_oid_to_git(&base, &request->spec.base) < 0)
                 return rv_error_set(err, -EINVAL, "\"%s\" is no object id", request->spec.base.hex);
@@ -236,11 +237,11 @@ static int push(struct rv_worker *worker, const struct rv_git_request *request, 
         r = rv_push(rv_mirror_remote(worker->mirror), rv_mirror_repository(worker->mirror), worker->config->branch,
                     &base, &result->commit, result->objects, result->n_objects, worker->deadline_usec, &pushed, err);
         if (r < 0 || pushed.outcome == RV_PUSH_MOVED || pushed.outcome == RV_PUSH_REFUSED) {
-                struct rv_error ignored;
+                struct rv_error why;
 
-                settled = rv_ledger_leave(&ledger, &result->commit, rv_clock_realtime_usec(), &ignored);
-                if (settled < 0) /* it counts one too many, which is safe */
-                        settled = 0;
+                if (rv_ledger_leave(&ledger, &result->commit, rv_clock_realtime_usec(), &why) < 0)
+                        rv_log(RV_LOG_WARN, RV_EV_NONE, "a push that did not happen stays counted", "repository",
+                               worker->config->name, "error", why.text, NULL);
         }
         if (r == 0)
                 r = settle_push(worker, request, &pushed, &result->commit, reply, err);

@@ -143,9 +143,11 @@ int wire_get_oids(const json_t *object, const char *key, size_t max, struct rv_o
         int r;
 
         r = get_array(object, key, max, &array, err);
-        if (r < 0 || json_array_size(array) == 0)
+        if (r < 0)
                 return r;
         n = json_array_size(array);
+        if (n == 0)
+                return 0;
         oids = calloc(n, sizeof(*oids));
         if (!oids)
                 return rv_error_oom(err);
@@ -165,9 +167,11 @@ int wire_get_strings(const json_t *object, const char *key, size_t max, char ***
         int r;
 
         r = get_array(object, key, max, &array, err);
-        if (r < 0 || json_array_size(array) == 0)
+        if (r < 0)
                 return r;
         n = json_array_size(array);
+        if (n == 0)
+                return 0;
         for (size_t i = 0; i < n; i++)
                 if (!json_is_string(json_array_get(array, i)))
                         return wrong(err, key, "a list of strings");

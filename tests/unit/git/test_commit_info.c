@@ -42,10 +42,11 @@ static void read_message(struct world *world, const char *message, struct rv_com
         fputs(message, file);
         assert_int_equal(fclose(file), 0);
         /* Not git commit, which cleans up. */
-        repo_run(&world->repo, "(git -C work cat-file commit HEAD | sed '/^$/,$d; /^parent/d' | "
-                               "sed 's/> [0-9]* /> 2000 /; 1a parent '$(git -C work rev-parse HEAD); echo; cat message) "
-                               "> commit; git -C work update-ref HEAD $(git -C work hash-object -t commit -w "
-                               "--literally ../commit)");
+        repo_run(&world->repo,
+                 "(git -C work cat-file commit HEAD | sed '/^$/,$d; /^parent/d' | "
+                 "sed 's/> [0-9]* /> 2000 /; 1a parent '$(git -C work rev-parse HEAD); echo; cat message) "
+                 "> commit; git -C work update-ref HEAD $(git -C work hash-object -t commit -w "
+                 "--literally ../commit)");
         repo_id(&world->repo, "HEAD", &id);
         assert_int_equal(rv_commit_info_read(world->git, &id, ret, &err), 0);
 }
