@@ -21,18 +21,18 @@ static inline void rv_fclosep(FILE **f) {
 #define _cleanup_fclose_ __attribute__((cleanup(rv_fclosep)))
 
 /* Take a pointer out of its variable: the variable is NULL afterwards and its cleanup does nothing. */
-#define RV_TAKE(p)                           \
-        ({                                   \
-                __typeof__(p) *_pp = &(p);   \
-                __typeof__(p) _taken = *_pp; \
-                *_pp = NULL;                 \
-                _taken;                      \
+#define RV_TAKE(p)                                                                                                     \
+        ({                                                                                                             \
+                __typeof__(p) *_pp = &(p);                                                                             \
+                __typeof__(p) _taken = *_pp;                                                                           \
+                *_pp = NULL;                                                                                           \
+                _taken;                                                                                                \
         })
-#define RV_TAKE_FD(fd)            \
-        ({                        \
-                int *_pfd = &(fd); \
-                int _taken = *_pfd; \
-                *_pfd = -1;       \
-                _taken;           \
+#define RV_TAKE_FD(fd)                                                                                                 \
+        ({                                                                                                             \
+                int *_pfd = &(fd);                                                                                     \
+                int _taken = *_pfd;                                                                                    \
+                *_pfd = -1;                                                                                            \
+                _taken;                                                                                                \
         })
 #define RV_ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))

@@ -31,8 +31,8 @@ struct rv_labels {
 int rv_labels_new(struct rv_labels **ret, const struct rv_label *label, size_t n, struct rv_error *err) RV_MUST_CHECK;
 
 /* From a JSON object of strings, leaving out the label named `without` (NULL: none). Same errors. */
-int rv_labels_from_json(struct rv_labels **ret, const json_t *object, const char *without, struct rv_error *err)
-        RV_MUST_CHECK;
+int rv_labels_from_json(struct rv_labels **ret, const json_t *object, const char *without,
+                        struct rv_error *err) RV_MUST_CHECK;
 json_t *rv_labels_to_json(const struct rv_labels *labels); /* new reference; NULL: out of memory */
 
 struct rv_labels *rv_labels_ref(struct rv_labels *labels);
