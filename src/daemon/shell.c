@@ -84,8 +84,10 @@ int rv_daemon_handle(struct rv_daemon *daemon, const struct rv_event *event, str
                 rv_daemon_drop_engine(daemon, "out of memory");
                 return rv_error_set(err, -EAGAIN, "out of memory");
         }
-        if (r < 0)
+        if (r < 0) { /* what was due anyway goes out with the next event: let that be soon */
+                arm_tick(daemon, 0);
                 return r;
+        }
         r = commit(daemon, &step, err);
         if (r < 0)
                 return r;
