@@ -8,16 +8,16 @@
 #include <stdint.h>
 
 /* X(NAME, name) */
-#define RV_RECORD_KINDS(X)                                                             \
-        X(INCIDENT, "incident")     /* key: incident id; sort: opened_usec */          \
-        X(TRANSITION, "transition") /* key: incident id/number; sort: its time */      \
-        X(SERIES, "series")         /* key: rule/fingerprint; sort: onset */           \
-        X(ACT, "act")               /* key: incident id; a push intended; sort: time */ \
-        X(PAUSE, "pause")           /* key: scope of the pause */                      \
-        X(SEEN, "seen")             /* key: repository/commit; sort: first seen */     \
-        X(HEAD, "head")             /* key: repository; the newest head known */       \
-        X(OUTBOX, "outbox")         /* a notice to send: see notice.h */                \
-        X(THREAD, "thread")         /* key: receiver/incident: where it was posted */   \
+#define RV_RECORD_KINDS(X)                                                                                             \
+        X(INCIDENT, "incident")           /* key: incident id; sort: opened_usec */                                    \
+        X(TRANSITION, "transition")       /* key: incident id/number; sort: its time */                                \
+        X(SERIES, "series")               /* key: rule/fingerprint; sort: onset */                                     \
+        X(ACT, "act")                     /* key: incident id; a push intended; sort: time */                          \
+        X(PAUSE, "pause")                 /* key: scope of the pause */                                                \
+        X(SEEN, "seen")                   /* key: repository/commit; sort: first seen */                               \
+        X(HEAD, "head")                   /* key: repository; the newest head known */                                 \
+        X(OUTBOX, "outbox")               /* a notice to send: see notice.h */                                         \
+        X(THREAD, "thread")               /* key: receiver/incident: where it was posted */                            \
         X(UNDELIVERABLE, "undeliverable") /* a notice given up: as OUTBOX, with "error" and "given_up_usec" */
 
 enum rv_record_kind {
@@ -76,8 +76,8 @@ int rv_store_get(struct rv_store *store, enum rv_record_kind kind, const char *k
 /* fn gets each record of the kind whose key begins with prefix ("" all), by sort then key, newest first if
  * `descending`, at most limit (0: all). fn returning non-zero stops and is returned. The record is lent. */
 int rv_store_list(struct rv_store *store, enum rv_record_kind kind, const char *prefix, bool descending, size_t limit,
-                  int (*fn)(const struct rv_record *record, void *userdata), void *userdata, struct rv_error *err)
-        RV_MUST_CHECK;
+                  int (*fn)(const struct rv_record *record, void *userdata), void *userdata,
+                  struct rv_error *err) RV_MUST_CHECK;
 
 /* How many records of the kind have a key that begins with prefix. */
 int rv_store_count(struct rv_store *store, enum rv_record_kind kind, const char *prefix, size_t *ret,

@@ -11,7 +11,7 @@
 #define ELLIPSIS "\xe2\x80\xa6"
 #define ZERO_WIDTH_SPACE "\xe2\x80\x8b"
 
-enum { ELLIPSIS_BYTES = sizeof(ELLIPSIS) - 1, TOKEN_BYTES_MAX = 8 };
+enum { ELLIPSIS_BYTES = sizeof(ELLIPSIS) - 1 };
 
 void mrkdwn_init(struct mrkdwn *m, size_t max) {
         m->n = 0;
@@ -55,32 +55,33 @@ static bool is_broadcast(const char *after_at) {
         return false;
 }
 
-/* The next character of s as it is shown; returns how many bytes of s it took. */
-static size_t escape(const char *s, char token[static TOKEN_BYTES_MAX]) {
+/* The next character of s as it is shown; returns how many bytes of s it took. Lent. */
+static size_t escape(const char *s, const char **ret, size_t *ret_n) {
+        const char *shown = NULL;
         switch (*s) {
         case '&':
-                strcpy(token, "&amp;");
-                return 1;
+                shown = "&amp;";
+                break;
         case '<':
-                strcpy(token, "&lt;");
-                return 1;
+                shown = "&lt;";
+                break;
         case '>':
-                strcpy(token, "&gt;");
-                return 1;
+                shown = "&gt;";
+                break;
         case '`':
-                strcpy(token, "'");
-                return 1;
+                shown = "'";
+                break;
         case '@':
-                strcpy(token, is_broadcast(s + 1) ? "@" ZERO_WIDTH_SPACE : "@");
-                return 1;
+                shown = is_broadcast(s + 1) ? "@" ZERO_WIDTH_SPACE : "@";
+                break;
         default:
                 break;
         }
         size_t n = 1;
-        while ((s[n] & 0xc0) == 0x80 && n < 4)
+        while ((s[n] & 0xc0) == 0x80)
                 n++;
-        memcpy(token, s, n);
-        token[n] = '\0';
+        *ret = shown ? shown : s;
+        *ret_n = shown ? strlen(shown) : n;
         return n;
 }
 
@@ -88,9 +89,9 @@ static void append_escaped(struct mrkdwn *m, const char *line, size_t max) {
         size_t end = m->max - m->n < max ? m->max : m->n + max;
         size_t cut = m->n; /* the last place where an ellipsis would still fit */
         while (*line) {
-                char token[TOKEN_BYTES_MAX];
-                line += escape(line, token);
-                size_t n = strlen(token);
+                const char *shown;
+                size_t n;
+                line += escape(line, &shown, &n);
                 if (m->n + ELLIPSIS_BYTES <= end)
                         cut = m->n;
                 if (m->n + n > end) {
@@ -100,7 +101,7 @@ static void append_escaped(struct mrkdwn *m, const char *line, size_t max) {
                         m->text[m->n] = '\0';
                         return;
                 }
-                append(m, token, n);
+                append(m, shown, n);
         }
 }
 
