@@ -1,6 +1,7 @@
 #include "git/mirror.h"
 
 #include "git/mirror_files.h"
+#include "git/mirror_packs.h"
 #include "revertd/cleanup.h"
 #include "revertd/clock.h"
 #include "revertd/credential.h"
@@ -35,7 +36,8 @@ struct rv_mirror {
         ino_t inode; /* of path when it was opened */
         int lock_fd; /* −1: not acquired */
         size_t seen_bytes, seen_deltas;
-        bool moved; /* the last fetch made progress */
+        bool moved;   /* the last fetch made progress */
+        bool fetched; /* something came since the mirror was acquired */
 };
 
 static int make_paths(struct rv_mirror *mirror) {
@@ -210,7 +212,23 @@ int rv_mirror_acquire(struct rv_mirror *mirror, int64_t deadline_usec, struct rv
         return r;
 }
 
+/* An opened repository does not expect packs to go. */
+static void join_packs(struct rv_mirror *mirror) {
+        struct rv_error err;
+        int r;
+
+        r = rv_mirror_packs_join(mirror->repo, &err);
+        if (r < 0)
+                rv_log(RV_LOG_WARN, RV_EV_NONE, "the mirror's packs could not be joined", "repository",
+                       mirror->options.config->name, "error", err.text, NULL);
+        else if (r > 0)
+                git_repository_free(RV_TAKE(mirror->repo));
+}
+
 void rv_mirror_release(struct rv_mirror *mirror) {
+        if (mirror->fetched && mirror->repo)
+                join_packs(mirror);
+        mirror->fetched = false;
         if (mirror->lock_fd >= 0)
                 close(RV_TAKE_FD(mirror->lock_fd));
 }
@@ -264,15 +282,18 @@ static int fetch(struct rv_mirror *mirror, int64_t deadline_usec, git_oid *ret_h
 
 int rv_mirror_sync(struct rv_mirror *mirror, int64_t deadline_usec, git_oid *ret_head, struct rv_error *err) {
         int64_t clone_deadline_usec = rv_clock_monotonic_usec() + RV_MIRROR_CLONE_SEC_MAX * RV_USEC_PER_SEC;
-        git_oid before;
+        git_oid before = {};
+        bool first = rv_mirror_head(mirror, &before) == -ENOENT;
         int r;
 
         /* Whoever called holds a watchdog against silence and moves it as progress is reported. */
-        if (mirror->options.progress && rv_mirror_head(mirror, &before) == -ENOENT)
-                return fetch(mirror, clone_deadline_usec, ret_head, err);
+        if (first && mirror->options.progress)
+                deadline_usec = clone_deadline_usec;
         r = fetch(mirror, deadline_usec, ret_head, err);
         if (r == -ETIMEDOUT && mirror->moved && mirror->options.progress)
                 r = fetch(mirror, clone_deadline_usec, ret_head, err);
+        if (r == 0 && !git_oid_equal(&before, ret_head))
+                mirror->fetched = true;
         return r;
 }
 

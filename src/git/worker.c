@@ -16,6 +16,7 @@ enum { LOCK_WAIT_SEC = 5 };
 #define TIMEOUT_MAX_USEC (10 * RV_USEC_PER_MINUTE)
 /* Calls with a deadline of their own end this much before the watchdog, and can still be answered. */
 #define MARGIN_USEC (500 * RV_USEC_PER_MSEC)
+#define PROGRESS_EVERY_USEC RV_USEC_PER_SEC
 /* A mirror that is damaged again at once is not helped by fetching it again. */
 #define REBUILD_EVERY_USEC (10 * RV_USEC_PER_MINUTE)
 
@@ -55,10 +56,15 @@ static void note_progress(const char *text, void *userdata) {
         struct rv_git_reply progress = {.progress = true, .message = (char *)text};
         struct rv_error err = {};
 
+        int64_t now_usec = rv_clock_monotonic_usec();
+
         if (!worker->request)
                 return;
         progress.id = worker->request->id;
         rv_deadline_set(timeout_of(worker->request));
+        if (now_usec < worker->told_usec + PROGRESS_EVERY_USEC)
+                return;
+        worker->told_usec = now_usec;
         rv_log(RV_LOG_INFO, RV_EV_NONE, text, "repository", worker->config->name, NULL);
         if (send_reply(worker, &progress, &err) < 0)
                 rv_log(RV_LOG_WARN, RV_EV_NONE, "progress could not be told", "error", err.text, NULL);

@@ -13,6 +13,7 @@ struct rv_worker {
         char *ledger_path;
         struct rv_line line;
         int64_t rebuilt_usec; /* monotonic; 0: never */
+        int64_t told_usec;    /* the same: when progress was told last */
 
         /* Of the request under way. */
         const struct rv_git_request *request;
