@@ -112,6 +112,7 @@ static void resume(struct rv_daemon *daemon) {
         daemon->not_ready[0] = '\0';
         rv_daemon_publish(daemon);
         rv_daemon_feed(daemon, &event);
+        rv_outbox_wake(daemon->parts->outbox); /* what was queued before may be all there is to tell */
 }
 
 static int start(struct rv_daemon *daemon, struct rv_error *err) {
