@@ -82,8 +82,9 @@ static bool check_basic(const struct auth *auth, const char *encoded) {
 
         if (gnutls_base64_decode2(&in, &out) < 0)
                 return false;
+        bool is_text = memchr(out.data, '\0', out.size) == NULL;
         char *pair = strndup((const char *)out.data, out.size);
-        char *colon = pair ? strchr(pair, ':') : NULL;
+        char *colon = pair && is_text ? strchr(pair, ':') : NULL;
         if (colon) {
                 *colon = '\0';
                 /* Both, always: which of them was wrong stays unsaid by time, too. */
