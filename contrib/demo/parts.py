@@ -242,15 +242,15 @@ class Revertd:
         path.write_text(value)
         path.chmod(0o600)
 
-    def write_config(self, text):
+    def write_config(self, text, listen='credential = "api-token";'):
         """text: all but where to listen and where the credentials are."""
         self.config.write_text(
             f'credentials_directory = "{self.credentials}";\n'
-            f'listen: {{ address = "127.0.0.1:{self.port}"; socket = "{self.socket}";'
-            ' credential = "api-token"; };\n' + text)
+            f'listen: {{ address = "127.0.0.1:{self.port}"; socket = "{self.socket}"; {listen} }};\n' + text)
 
-    def start(self, *extra, wait=True, env=None):
-        self.part = Part("revertd", [self.programs / "revertd", f"--config.file={self.config}",
+    def start(self, *extra, wait=True, env=None, wrap=()):
+        """wrap: a command that is given the daemon's as arguments."""
+        self.part = Part("revertd", [*wrap, self.programs / "revertd", f"--config.file={self.config}",
                                      f"--storage.path={self.state}",
                                      f"--git.program={self.programs / 'revertd-git'}", *extra], self.directory, env=env)
         if wait:

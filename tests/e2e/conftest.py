@@ -55,7 +55,7 @@ class Slack:
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
 
     def texts(self):
         return [json.dumps(r["message"], ensure_ascii=False) for r in self.requests]
@@ -87,16 +87,17 @@ class World:
         self.configure(rules, prometheus_url, receivers, **repository)
         return self.revertd.start(wait=wait)
 
-    def configure(self, rules, prometheus_url=None, receivers=True, poll="1s", **repository):
+    def configure(self, rules, prometheus_url=None, receivers=True, poll="1s", listen='credential = "api-token";',
+                  prometheus_extra="", **repository):
         extra = " ".join(f"{k} = {json.dumps(v)};" for k, v in repository.items())
         text = (f'repositories: ( {{ name = "fleet"; url = "{self.url}"; branch = "main"; poll = "{poll}";'
                 f" {extra} {self.repository_extra} }} );\n")
         if prometheus_url:
-            text += f'prometheus: ( {{ name = "prod"; url = "{prometheus_url}"; }} );\n'
+            text += f'prometheus: ( {{ name = "prod"; url = "{prometheus_url}"; {prometheus_extra} }} );\n'
         if receivers:
             text += ('receivers: ( { name = "deploys"; type = "slack"; credential = "slack-token"; channel = "C1";'
                      f' api_url = "{self.slack.url}"; }} );\n')
-        self.revertd.write_config(text + f"rules: ( {rules} );\n")
+        self.revertd.write_config(text + f"rules: ( {rules} );\n", listen)
 
     def alert(self, firing=True, starts=None, **labels):
         """Deliver one alert as Alertmanager would; the answer's status and body."""

@@ -90,10 +90,11 @@ def make_certificate(directory):
 class GitSsh:
     """sshd with one authorised key, for this user."""
 
-    def __init__(self, directory, key_type="ed25519"):
+    def __init__(self, directory, key_type="ed25519", address="127.0.0.1", port=None):
         self.directory = pathlib.Path(directory) / "ssh"
         self.directory.mkdir(mode=0o700)
-        self.port = parts.free_port()
+        self.address = address
+        self.port = port or parts.free_port()
         self.user = getpass.getuser()
         for name in ("host", "user"):
             subprocess.run(["ssh-keygen", "-q", "-t", key_type, "-N", "", "-C", name, "-f", self.directory / name],
@@ -102,27 +103,31 @@ class GitSsh:
         shutil.copy(self.directory / "user.pub", self.directory / "authorized_keys")
         host_key = " ".join((self.directory / "host.pub").read_text().split()[:2])
         self.known_hosts = self.directory / "known_hosts"
-        self.known_hosts.write_text(f"[127.0.0.1]:{self.port} {host_key}\n")
+        host = address if self.port == 22 else f"[{address}]:{self.port}"
+        self.known_hosts.write_text(f"{host} {host_key}\n")
         if os.getuid() == 0:
             os.makedirs("/run/sshd", exist_ok=True)
         (self.directory / "sshd_config").write_text(
-            f"ListenAddress 127.0.0.1:{self.port}\nHostKey {self.directory}/host\n"
+            f"ListenAddress {address}:{self.port}\nHostKey {self.directory}/host\n"
             f"AuthorizedKeysFile {self.directory}/authorized_keys\nPidFile none\nStrictModes no\nUsePAM no\n"
             "PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\n"
             "AcceptEnv GIT_PROTOCOL\nLogLevel VERBOSE\n")
         self.sshd = parts.Part("sshd", [find("sshd", "/usr/sbin/sshd"), "-D", "-e", "-f",
                                         self.directory / "sshd_config"], self.directory)
-        parts.wait_until(lambda: connects(self.port), 10, "sshd")
+        parts.wait_until(lambda: connects(self.port, address), 10, "sshd")
 
     def url(self, repository):
-        return f"ssh://{self.user}@127.0.0.1:{self.port}{repository.path}"
+        return f"ssh://{self.user}@{self.address}:{self.port}{repository.path}"
+
+    def scp_form(self, repository):
+        return f"{self.user}@{self.address}:{repository.path}"
 
     def stop(self):
         self.sshd.stop()
 
 
-def connects(port):
-    with socket.create_connection(("127.0.0.1", port), 1):
+def connects(port, address="127.0.0.1"):
+    with socket.create_connection((address, port), 1):
         return True
 
 

@@ -30,7 +30,7 @@ def deep(levels):
     (b'{"version":"4","alerts":[{"status":"firing","labels":{"a":"1"},"startsAt":"yesterday"}]}', 400),
     (b'{"version":"4","alerts":[],"alerts":[]}', 400), (b"\xff\xfe", 400), (b" " * 600000, 413),
     (b'{"version":"4","alerts":[]}', 200),
-])
+], ids=lambda v: (v.decode(errors="replace")[:40] if v.strip() else f"{len(v)} blanks") if isinstance(v, bytes) else None)
 def test_bodies(running, body, wanted):
     status, text = running.revertd.post("/webhooks/alertmanager", body)
     assert status == wanted
@@ -95,7 +95,7 @@ def test_huge_headers(running):
 
 
 @pytest.mark.parametrize("app", ["../../etc", "..", "a/b", "*", "checkout/**", "", "x\x1b[31m", "\u202e", "-rf", ".git",
-                                 "x" * 5000])
+                                 "x" * 5000], ids=lambda v: repr(v[:20]))
 def test_labels_do_not_leave_their_folder(running, app):
     """Such a label gives no path: declined with a reason, or matched by no rule; nothing is pushed."""
     status, answer = running.alert(alertname="Errors", app=app)

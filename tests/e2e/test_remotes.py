@@ -1,5 +1,7 @@
 """One alert, one revert, over every kind of remote; and remotes that refuse, stay silent or show a wrong key."""
+import os
 import pathlib
+import random
 import subprocess
 
 import pytest
@@ -73,6 +75,16 @@ def test_https_with_an_unknown_certificate_is_refused(broken):
 def test_ssh(broken, key_type):
     server = broken.add(GitSsh(broken.directory, key_type))
     broken.url = server.url(broken.repository)
+    broken.revertd.credential("deploy", server.key)
+    broken.start(PAGE, credential="deploy", known_hosts=str(server.known_hosts))
+    expect_revert(broken)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="the scp form has no port, and port 22 is root's")
+def test_ssh_in_scp_form(broken):
+    own = f"127.{os.getpid() % 250 + 2}.{random.randrange(2, 250)}.{random.randrange(2, 250)}"
+    server = broken.add(GitSsh(broken.directory, address=own, port=22))
+    broken.url = server.scp_form(broken.repository)
     broken.revertd.credential("deploy", server.key)
     broken.start(PAGE, credential="deploy", known_hosts=str(server.known_hosts))
     expect_revert(broken)

@@ -3,6 +3,7 @@ import json
 
 import parts
 from conftest import PAGE
+from servers import Silent
 
 
 def test_one_message_updated_in_place_with_a_thread(broken):
@@ -40,6 +41,22 @@ def test_limits_and_failures_are_retried_and_nothing_is_lost(broken):
     assert len({r["message"].get("ts") for r in broken.slack.requests if r["method"] == "chat.update"}) == 1
 
 
+def test_a_slack_that_hangs_holds_nothing_up(broken):
+    """It takes the connection and says nothing; the revert goes on, and the notice is sent again when it answers."""
+    silent = broken.add(Silent())
+    url, broken.slack.url = broken.slack.url, f"http://127.0.0.1:{silent.port}"
+    broken.configure(PAGE)
+    text = broken.revertd.config.read_text().replace('channel = "C1";', 'channel = "C1"; timeout = "1s";')
+    broken.revertd.config.write_text(text)
+    broken.revertd.start()
+    broken.alert(alertname="Errors", app="checkout")
+    broken.until("verifying", timeout=10)
+    parts.wait_until(lambda: "no whole answer within 1s" in broken.revertd.part.log(), 20, "an attempt to end")
+    broken.revertd.config.write_text(text.replace(broken.slack.url, url))
+    assert broken.revertd.post("/-/reload", b"")[0] == 200
+    broken.told("Lower checkout's timeout", timeout=60)
+
+
 def test_a_channel_that_is_gone_is_shown_as_undeliverable(broken):
     broken.slack.script = [(200, json.dumps({"ok": False, "error": "channel_not_found"}), {})] * 50
     broken.start(PAGE)
@@ -63,7 +80,8 @@ def test_a_slack_that_is_down_is_told_after_a_restart(broken):
     broken.configure(PAGE)
     assert url != broken.slack.url
     broken.revertd.start()
-    broken.told("Lower checkout's timeout", timeout=60)
+    broken.told("Lower checkout's timeout", timeout=20)
+    assert broken.incident()["state"] == "verifying", "only what was queued before may have been told"
 
 
 def test_hostile_text_pings_nobody(broken):
