@@ -10,11 +10,11 @@
 #include "revertd/store.h"
 
 /* X(NAME, name): what the time between onset and recovery is made of. */
-#define RV_PHASES(X)                                                                  \
-        X(DETECT, "detect")   /* from the onset to the opening of the incident */     \
-        X(DECIDE, "decide")   /* to the complete plan that the guards let pass */     \
-        X(PUSH, "push")       /* to the push, with the wait for a person or for hold */ \
-        X(APPLY, "apply")     /* to the remote ref that was read again */             \
+#define RV_PHASES(X)                                                                                                   \
+        X(DETECT, "detect")   /* from the onset to the opening of the incident */                                      \
+        X(DECIDE, "decide")   /* to the complete plan that the guards let pass */                                      \
+        X(PUSH, "push")       /* to the push, with the wait for a person or for hold */                                \
+        X(APPLY, "apply")     /* to the remote ref that was read again */                                              \
         X(RECOVER, "recover") /* to the first good value of the run that proved it */
 
 enum rv_phase {

@@ -10,25 +10,24 @@
 #include <sys/resource.h>
 #include <time.h>
 
-/* Of /proc/self/stat, see proc(5). Read so that the service may hide the rest of /proc (ProcSubset=pid). */
-struct stat_fields {
-        unsigned long long user_ticks, system_ticks, start_ticks, virtual_bytes;
-        long long resident_pages;
-};
+/* Of /proc/self/stat, by their numbers in proc(5). Read so that the service may hide the rest of /proc
+ * (ProcSubset=pid). */
+enum { USER_TICKS = 14, SYSTEM_TICKS = 15, START_TICKS = 22, VIRTUAL_BYTES = 23, RESIDENT_PAGES = 24, FIELDS = 25 };
 
-static bool read_stat(struct stat_fields *ret) {
+static bool read_stat(double field[static FIELDS]) {
         char line[2048];
         _cleanup_fclose_ FILE *f = fopen("/proc/self/stat", "re");
 
         if (!f || !fgets(line, sizeof(line), f))
                 return false;
-        /* The name of the program comes before and may hold anything, so begin behind its bracket. */
-        const char *rest = strrchr(line, ')');
-        return rest &&
-               sscanf(rest + 1,
-                      " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %*d %*d %llu %llu %lld",
-                      &ret->user_ticks, &ret->system_ticks, &ret->start_ticks, &ret->virtual_bytes,
-                      &ret->resident_pages) == 5;
+        /* The second, the program's name, may hold anything: begin behind its bracket. */
+        char *rest = strrchr(line, ')'), *next = NULL;
+        if (!rest)
+                return false;
+        int n = 3;
+        for (char *word = strtok_r(rest + 1, " ", &next); word && n < FIELDS; word = strtok_r(NULL, " ", &next))
+                field[n++] = strtod(word, NULL);
+        return n == FIELDS;
 }
 
 static size_t count_fds(void) {
@@ -50,22 +49,20 @@ static double seconds_of(clockid_t clock) {
 }
 
 void rv_metrics_process(FILE *f) {
-        struct stat_fields stat = {};
+        double field[FIELDS] = {}, ticks = (double)sysconf(_SC_CLK_TCK);
         struct rlimit limit = {};
-        double ticks = (double)sysconf(_SC_CLK_TCK);
 
-        if (read_stat(&stat)) {
+        if (read_stat(field)) {
                 rv_metric_single(f, "process_cpu_seconds_total", RV_METRIC_COUNTER,
                                  "Total user and system CPU time spent in seconds.",
-                                 (double)(stat.user_ticks + stat.system_ticks) / ticks);
+                                 (field[USER_TICKS] + field[SYSTEM_TICKS]) / ticks);
                 rv_metric_single(f, "process_resident_memory_bytes", RV_METRIC_GAUGE, "Resident memory size in bytes.",
-                                 (double)stat.resident_pages * (double)sysconf(_SC_PAGESIZE));
+                                 field[RESIDENT_PAGES] * (double)sysconf(_SC_PAGESIZE));
                 rv_metric_single(f, "process_virtual_memory_bytes", RV_METRIC_GAUGE, "Virtual memory size in bytes.",
-                                 (double)stat.virtual_bytes);
+                                 field[VIRTUAL_BYTES]);
                 rv_metric_single(f, "process_start_time_seconds", RV_METRIC_GAUGE,
                                  "Start time of the process since the Unix epoch in seconds.",
-                                 seconds_of(CLOCK_REALTIME) - seconds_of(CLOCK_BOOTTIME) +
-                                         (double)stat.start_ticks / ticks);
+                                 seconds_of(CLOCK_REALTIME) - seconds_of(CLOCK_BOOTTIME) + field[START_TICKS] / ticks);
         }
         rv_metric_single(f, "process_open_fds", RV_METRIC_GAUGE, "Number of open file descriptors.",
                          (double)count_fds());
