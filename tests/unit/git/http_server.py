@@ -95,6 +95,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.wfile.write(bytes([byte]))
                 self.wfile.flush()
                 time.sleep(0.05)
+        if mode == "liar" and self.command == "POST" and self.path.endswith("receive-pack"):
+            report = packet(b"ok refs/heads/main\n") + b"0000"
+            return self.answer(200, "application/x-git-receive-pack-result", packet(b"\1" + report) + b"0000")
         if mode == "flood":
             self.advertise_headers()
             service = self.path.split("=")[-1].encode()

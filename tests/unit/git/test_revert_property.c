@@ -106,6 +106,18 @@ static void rename_file(struct model *model) {
         model->files[model->n++] = file;
 }
 
+/* As people start a new service: from a copy of another's. */
+static void copy_file(struct model *model) {
+        struct file file = model->files[pick((unsigned)model->n)];
+
+        random_path(file.path);
+        make_room(model, file.path);
+        if (model->n == FILES_MAX)
+                return;
+        edit_file(&file, pick(3));
+        model->files[model->n++] = file;
+}
+
 static void rename_folder(struct model *model) {
         const char *from = folders[1 + pick(5)], *to = folders[1 + pick(5)];
         size_t n = strlen(from);
@@ -132,19 +144,22 @@ static void mutate(struct model *model) {
         unsigned n = 1 + pick(2);
 
         for (unsigned i = 0; i < n; i++) {
-                unsigned what = pick(20);
+                unsigned what = pick(24);
+                struct file *file = model->n ? &model->files[pick((unsigned)model->n)] : NULL;
                 if (model->n < 3 || what < 4)
                         add_file(model);
-                else if (what < 13)
-                        edit_file(&model->files[pick((unsigned)model->n)], 1 + pick(2));
+                else if (what < 6)
+                        copy_file(model);
                 else if (what < 15)
-                        drop(model, &model->files[pick((unsigned)model->n)]);
-                else if (what < 18)
+                        edit_file(file, 1 + pick(2));
+                else if (what < 17)
+                        drop(model, file);
+                else if (what < 20)
                         rename_file(model);
-                else if (what < 19)
+                else if (what < 21)
                         rename_folder(model);
                 else
-                        strcpy(model->files[pick((unsigned)model->n)].mode, pick(2) ? "100755" : "100644");
+                        strcpy(file->mode, strcmp(file->mode, "100644") == 0 ? "100755" : "100644");
         }
 }
 

@@ -209,6 +209,22 @@ static void answer_is_lost(void **state) {
         rv_revert_result_done(&revert);
 }
 
+/* A report that does not say that the objects arrived is no success. */
+static void report_is_incomplete(void **state) {
+        struct world *world = *state;
+        struct rv_revert_result revert = {};
+        struct rv_push_result push = {};
+        git_oid head;
+
+        world_serve(world, "liar", NULL);
+        world_fetch(world, &head);
+        world_revert(world, &head, &revert);
+        world_push(world, &head, &revert, in_seconds(20), &push);
+        assert_int_equal(push.outcome, RV_PUSH_LOST);
+        rv_push_result_done(&push);
+        rv_revert_result_done(&revert);
+}
+
 static void refused_by_a_hook(void **state) {
         struct world *world = *state;
         struct rv_revert_result revert = {};
@@ -274,6 +290,7 @@ int main(void) {
                 TEST(other_refs_stay_where_they_are),
                 TEST(branch_is_missing),
                 TEST(answer_is_lost),
+                TEST(report_is_incomplete),
                 TEST(refused_by_a_hook),
                 TEST(tls),
                 TEST(tls_of_a_stranger),
