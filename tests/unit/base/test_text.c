@@ -39,8 +39,7 @@ static void knows_utf8(void **state) {
                 "\xC0\x80",
                 "\xC1\xBF",
                 "\xC2",
-                "\xC2"
-                "a",
+                "\xC2x",
                 "\xE0\x80\x80",
                 "\xE0\x9F\xBF",
                 "\xED\xA0\x80",

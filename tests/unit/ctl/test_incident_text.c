@@ -143,8 +143,8 @@ static void odd_answers_do_no_harm(void **state) {
                 "{\"times\":[],\"suspects\":{},\"plan\":[],\"labels\":[]}",
                 "{\"suspects\":[null,1,{}],\"plan\":{},\"state\":7,\"reason\":null,\"value\":\"x\",\"scope\":[null]}",
                 "{\"suspects\":[{\"commit\":null,\"evidence\":[null,{}]}],\"plan\":{\"paths\":[null,1]}}",
-                "{\"times\":{\"onset_usec\":-9223372036854775807,\"ended_usec\":9223372036854775807},\"deadline_usec\":"
-                "9223372036854775807,\"retry_usec\":9223372036854775807}",
+                "{\"times\":{\"onset_usec\":-9223372036854775807,\"ended_usec\":9223372036854775807}}",
+                "{\"deadline_usec\":9223372036854775807,\"retry_usec\":9223372036854775807}",
         };
 
         (void)state;
