@@ -105,12 +105,25 @@ static void check_recovered(struct sim *sim, const struct observed *incident, co
 
 /* -- The intent: budget, pause, mode (3, 5) -- */
 
-static int count_pushed(const struct sim *sim, int repository, int64_t since_usec, const char *but) {
+/* Those that arrived, and were intended in the 24 hours before this one was. */
+static int count_before(const struct sim *sim, const struct observed *incident, int repository) {
         int n = 0;
-        for (size_t i = 0; i < sim->n_pushed; i++)
-                n += (repository < 0 || sim->pushed[i].repository == repository) &&
-                     sim->pushed[i].intent_usec > since_usec && strcmp(sim->pushed[i].incident, but) != 0;
+        for (size_t i = 0; i < sim->n_pushed; i++) {
+                const struct pushed *pushed = &sim->pushed[i];
+                n += (repository < 0 || pushed->repository == repository) &&
+                     pushed->intent_usec > incident->intent_usec - RV_USEC_PER_DAY &&
+                     pushed->intent_usec <= incident->intent_usec && strcmp(pushed->incident, incident->id) != 0;
+        }
         return n;
+}
+
+/* A person's --force goes over the budget. */
+static void check_budget(struct sim *sim, const struct observed *incident) {
+        if (incident->pushed == 0 || (incident->by_hand && incident->force))
+                return;
+        if (count_before(sim, incident, incident->repository) >= incident->budget ||
+            count_before(sim, incident, -1) >= incident->budget_all)
+                sim_fail(sim, "5: incident %s goes over the budget", incident->id);
 }
 
 static void check_intent(struct sim *sim, struct observed *incident, const struct rv_batch *batch) {
@@ -319,11 +332,7 @@ void check_pushed(struct sim *sim, int repository, const struct rv_git_request *
                 sim_fail(sim, "7: incident %s changes more than its scope", incident->id);
         if (made->apps & ~scope_apps(request->spec.scope, request->spec.n_scope))
                 sim_fail(sim, "7: incident %s changes more than its plan", incident->id);
-        int64_t since_usec = incident->intent_usec - RV_USEC_PER_DAY;
-        bool is_forced = incident->by_hand && incident->force;
-        if (!is_forced && (count_pushed(sim, repository, since_usec, incident->id) >= incident->budget ||
-                           count_pushed(sim, -1, since_usec, incident->id) >= incident->budget_all))
-                sim_fail(sim, "5: incident %s goes over the budget", incident->id);
+        check_budget(sim, incident);
         if (sim->n_pushed < PUSHES_MAX) {
                 struct pushed *pushed = &sim->pushed[sim->n_pushed++];
                 *pushed = (struct pushed){.repository = repository, .intent_usec = incident->intent_usec};
@@ -364,10 +373,12 @@ static int check_record(const struct rv_record *record, void *userdata) {
 }
 
 void check_end(struct sim *sim) {
-        for (size_t i = 0; i < sim->n_incidents; i++)
+        for (size_t i = 0; i < sim->n_incidents; i++) {
+                check_budget(sim, &sim->incident[i]);
                 if (!rv_incident_state_is_end(sim->incident[i].state))
                         sim_fail(sim, "8: incident %s never ended: %s", sim->incident[i].id,
                                  rv_incident_state_to_string(sim->incident[i].state));
+        }
         if (rv_store_list(sim->store, RV_RECORD_INCIDENT, "", false, 0, check_record, sim, NULL) < 0)
                 sim_fail(sim, "the store cannot be read");
 }
