@@ -1,5 +1,6 @@
 """The real parts around revertd, each started on loopback on a port that was free: what the demo and the end-to-end
 tests are made of. Standard library only."""
+import ctypes
 import http.client
 import json
 import os
@@ -43,6 +44,11 @@ def http_get(url, token=None, timeout=10):
         return answer.read().decode()
 
 
+def end_with_parent():
+    """In the child: SIGTERM when the process that started it is gone, however that ended."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+
+
 class Part:
     """A child process with its log; in a process group of its own, ended with everything that it started."""
 
@@ -50,16 +56,15 @@ class Part:
         self.name = name
         self.command = [str(c) for c in command]
         self.log_path = pathlib.Path(directory) / f"{name}.log"
-        self.first_line = None
+        self.first_line = self.on_line = None
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE if first_line else log, stderr=log,
-                env={**os.environ, **(env or {})}, start_new_session=True)
+                env={**os.environ, **(env or {})}, start_new_session=True, preexec_fn=end_with_parent)
         if first_line:
             self.first_line = self.process.stdout.readline().decode().strip()
             if not self.first_line:
                 raise RuntimeError(f"{name} did not start:\n{self.log()}")
-            self.on_line = None
             threading.Thread(target=self._drain, daemon=True).start()
 
     def _drain(self):
@@ -164,8 +169,9 @@ def demo_service(directory, app, deployed):
 
 
 def operator(directory, repository, deployed, interval=0.5):
+    """part.on_line gets "applied <commit>"; the first is applied when this returns."""
     return Part("operator", [HERE / "operator", "--repository", repository.path, "--branch", repository.branch,
-                             "--deployed", deployed, "--interval", interval], directory)
+                             "--deployed", deployed, "--interval", interval], directory, first_line=True)
 
 
 def prometheus(directory, targets, alertmanager_port=None, rules="", interval="1s"):

@@ -57,62 +57,92 @@ ALERTS = """groups:
 
 
 class Story:
-    """Prints lines with the time since the start."""
+    """Prints lines with their times, in the order in which things happened."""
 
     def __init__(self):
-        self.start = time.time()
         self.lock = threading.Lock()
+        self.heard = []  # (time, lines) of what the parts said of themselves, until told
+        self.message = None
 
     def tell(self, text, at=None):
         at = at or time.time()
         stamp = time.strftime("%H:%M:%S", time.localtime(at)) + f".{int(at * 1000) % 1000:03d}"
-        with self.lock:
-            for line in text.splitlines():
-                print(f"{stamp}  {line}", flush=True)
+        first, *more = text.splitlines()
+        print("\n".join([f"{stamp}  {first}"] + [(INDENT + line).rstrip() for line in more]), flush=True)
 
     def chapter(self, text):
-        with self.lock:
-            print(f"\n── {text}", flush=True)
+        print(f"\n── {text}\n", flush=True)
 
-    def show(self, text):
+    def hear(self, text):
         with self.lock:
-            for line in text.splitlines():
-                print(f"              {line}", flush=True)
+            self.heard.append((time.time(), text))
 
+    def hear_operator(self, line):
+        self.hear("operator: " + line[:18])
+
+    def hear_slack(self, line):
+        """Messages in full, what follows in their threads as one line; updates repeat what the thread says."""
+        if line.startswith("┌"):
+            self.message = [line]
+        elif line != "└" or not self.message:
+            self.message = (self.message or []) + [line]
+        elif self.message[0].endswith(": message"):
+            self.hear("\n".join(self.message + [line]))
+        elif self.message[0].endswith("thread"):
+            self.hear("Slack, in the thread: " + self.message[1].lstrip("│ "))
+
+    def tell_with(self, told):
+        """What was heard up to now and what the caller has, by time. told: (time, text)."""
+        with self.lock:
+            heard, self.heard = self.heard, []
+        for at, text in sorted(heard + told, key=lambda item: item[0]):
+            self.tell(text, at)
+
+
+INDENT = " " * 14
 
 TOLD = {
-    "confirming": "breach seen by revertd; incident {id}",
     "attributing": "looking for the commit that did it",
-    "holding": "the plan is complete, and waits",
-    "reverting": "culprit {culprit}; the revert is on its way",
-    "converging": "pushed {revert}",
+    "holding": "the plan is complete, and waits for a person",
+    "reverting": "culprit: {culprit}; the revert is being pushed",
+    "converging": "pushed: {revert}",
     "verifying": "the remote branch holds the revert; now the metric must recover",
-    "recovered": "recovered",
+    "recovered": "recovered: it has been well for as long as the rule wants",
 }
 
 
-def follow(story, revertd, rule, approve=None):
-    """Tell of the rule's newest incident until it ends; the incident."""
+def tell_of(transition, incident):
+    suspects, plan = incident.get("suspects") or [], incident.get("plan") or {}
+    culprit = suspects[0]["commit"] if suspects else {"id": "", "subject": ""}
+    otherwise = transition["to"] + ": " + (transition.get("detail") or transition.get("reason", ""))
+    return TOLD.get(transition["to"], otherwise).format(
+        culprit=f"{culprit['id'][:10]} “{culprit['subject']}”", revert=(plan.get("commit") or "")[:10])
+
+
+def follow(story, revertd, rule, onset, approve=None):
+    """Tell of the rule's incident until it ends; the incident."""
     told, approved = 0, False
     while True:
-        found = wait_until(lambda: revertd.incidents(f"?rule={rule}&limit=1"), 60, f"an incident of {rule}")
+        found = revertd.incidents(f"?rule={rule}&limit=1")
+        if not found:
+            story.tell_with([])
+            time.sleep(0.05)
+            continue
         full = revertd.get("/api/v1/incidents/" + found[0]["id"])
         incident, transitions = full["incident"], full["transitions"]
-        for transition in transitions[told:]:
-            plan = incident.get("plan") or {}
-            suspects = incident.get("suspects") or []
-            culprit = suspects[0]["commit"] if suspects else {}
-            line = TOLD.get(transition["to"], transition["to"] + ": " + (transition.get("detail") or
-                                                                       transition.get("reason", "")))
-            story.tell(line.format(id=incident["id"], culprit=f"{culprit.get('id', '')[:10]} “{culprit.get('subject', '')}”",
-                                   revert=(plan.get("commit") or "")[:10]), transition["at_usec"] / 1e6)
+        news = [(t["at_usec"] / 1e6, tell_of(t, incident)) for t in transitions[told:]]
+        if told == 0:
+            times = incident["times"]
+            news.insert(0, (times["onset_usec"] / 1e6, onset))
+            news.insert(1, (times["detected_usec"] / 1e6, f"breach seen: {incident['summary']}; incident {incident['id']}"))
+        story.tell_with(news)
         told = len(transitions)
         if incident["state"] == "holding" and approve and not approved:
             approve(incident["id"])
             approved = True
-        if incident["times"].get("ended_usec"):
+        if incident["times"]["ended_usec"]:
             return incident
-        time.sleep(0.1)
+        time.sleep(0.05)
 
 
 def seconds(times, start, end):
@@ -126,30 +156,37 @@ def main():
     options = parser.parse_args()
     programs = options.programs.resolve()
     directory = pathlib.Path(tempfile.mkdtemp(prefix="revertd-demo-"))
-    story, parts, failed = Story(), [], True
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    story, parts, status = Story(), [], 1
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
     try:
         run(story, parts, directory, programs)
-        failed = False
+        status = 0
         if options.keep:
             keep(story, parts, directory, programs)
     except (TimeoutError, RuntimeError, OSError) as error:
-        story.chapter("FAILED")
-        print(error)
-        for part in parts:
-            process = getattr(part, "part", part)
-            if process:
-                print(f"\n{process.name}: the end of its log\n" + "\n".join(process.log().splitlines()[-15:]))
+        status = 1
+        tell_failure(story, parts, error, directory)
     except KeyboardInterrupt:
         print()
+        status = status and 130
     finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         for part in reversed(parts):
             part.stop()
-        if not failed:
+        if status != 1:
             shutil.rmtree(directory, ignore_errors=True)
-        else:
-            print(f"Its files are in {directory}")
-    return 1 if failed else 0
+    return status
+
+
+def tell_failure(story, parts, error, directory):
+    story.tell_with([])
+    story.chapter("How the logs end")
+    for part in parts:
+        process = getattr(part, "part", part)
+        if process and process.log():
+            print(f"{process.name}:\n  " + "\n  ".join(process.log().splitlines()[-8:]) + "\n")
+    print(f"All logs and files are in {directory}\nFAILED: {error}", flush=True)
 
 
 def run(story, parts, directory, programs):
@@ -158,7 +195,8 @@ def run(story, parts, directory, programs):
     repository.commit({"apps/checkout/settings.json": settings(500), "apps/search/settings.json": settings(500),
                        "README.md": "What runs in production.\n"}, "Start the fleet")
     deployed = directory / "deployed"
-    parts.append(operator(directory, repository, deployed))
+    deployer = operator(directory, repository, deployed)
+    parts.append(deployer)
     services = [demo_service(directory, app, deployed) for app in ("checkout", "search")]
     parts += services
     slack = slack_receiver(directory)
@@ -173,35 +211,37 @@ def run(story, parts, directory, programs):
     parts.append(revertd)
     revertd.start()
     parts.append(alertmanager(directory, revertd.url + "/webhooks/alertmanager", Revertd.TOKEN, alertmanager_port))
-    story.tell(f"repository {repository.path}\nPrometheus {server.url}   revertd {revertd.url}   "
-               f"Alertmanager http://127.0.0.1:{alertmanager_port}")
+    story.tell(f"config repository  {repository.path}\noperator           applies it to two services, every 0.5 s\n"
+               f"Prometheus         {server.url}\nAlertmanager       http://127.0.0.1:{alertmanager_port}\n"
+               f"revertd            {revertd.url}")
 
     def healthy():
         rules = {r["name"]: r for r in revertd.get("/api/v1/rules")["rules"]}
         return any(s["verdict"] == "ok" for s in rules["http-error-ratio"]["series"])
     wait_until(healthy, 60, "the rule to see a healthy service")
-    story.tell("revertd has seen checkout healthy")
-    slack.on_line = story.show
+    story.tell("revertd sees checkout healthy")
+    slack.on_line = story.hear_slack
+    deployer.on_line = story.hear_operator
 
     story.chapter("First path: revertd polls Prometheus, and reverts by itself (mode enforce)")
     bad = repository.commit({"apps/checkout/settings.json": settings(5)}, "Lower checkout's timeout to save memory",
                             "Bob Example <bob@example.com>")
-    story.tell(f"bad commit {bad[:10]} “Lower checkout's timeout to save memory”: 500 ms becomes 5 ms")
+    story.hear(f"bad commit {bad[:10]} “Lower checkout's timeout to save memory”: 500 ms becomes 5 ms")
     other = repository.commit({"apps/search/settings.json": settings(500, "tuned")}, "Note that search is tuned",
                               "Cleo Example <cleo@example.com>")
-    story.tell(f"and a harmless one after it, {other[:10]}, so that the culprit is not the newest commit")
-    incident = follow(story, revertd, "http-error-ratio")
+    story.hear(f"a harmless commit after it, {other[:10]}: the culprit is not the newest one")
+    incident = follow(story, revertd, "http-error-ratio", "the breach begins")
     conclude(story, repository, incident, bad)
 
     story.chapter("Second path: Alertmanager's webhook, and a person approves (mode approve)")
     bad = repository.commit({"apps/search/settings.json": settings(30, "tuned")}, "Tighten search's timeout",
                             "Bob Example <bob@example.com>")
-    story.tell(f"bad commit {bad[:10]} “Tighten search's timeout”: 500 ms becomes 30 ms")
+    story.hear(f"bad commit {bad[:10]} “Tighten search's timeout”: 500 ms becomes 30 ms")
 
     def approve(incident):
         story.tell(f"$ revertctl approve {incident[:8]} --reason 'seen in the demo'")
         revertd.ctl("approve", incident[:8], "--reason", "seen in the demo", "--no-wait")
-    incident = follow(story, revertd, "page", approve)
+    incident = follow(story, revertd, "page", "the alert fires", approve)
     conclude(story, repository, incident, bad)
 
     story.chapter("$ revertctl incidents")
@@ -213,14 +253,14 @@ def conclude(story, repository, incident, bad):
     if incident["state"] != "recovered":
         raise RuntimeError(f"the incident ended as {incident['state']} ({incident.get('reason')}): {incident.get('detail')}")
     revert = incident["plan"]["commit"]
-    if incident["suspects"][0]["commit"]["id"] != bad or repository.git("-C", repository.path, "rev-parse",
-                                                                       revert + "^{tree}") == "":
+    if incident["suspects"][0]["commit"]["id"] != bad or revert not in repository.reverts():
         raise RuntimeError("the wrong commit was reverted")
     times = incident["times"]
-    story.tell(f"onset to detected {seconds(times, 'onset_usec', 'detected_usec')}, detected to pushed "
-               f"{seconds(times, 'detected_usec', 'pushed_usec')}, pushed to recovered "
-               f"{seconds(times, 'pushed_usec', 'recovered_usec')}")
-    story.show(repository.git("-C", repository.path, "show", "--stat", "--patch", "--format=medium", revert))
+    story.tell(f"seen {seconds(times, 'onset_usec', 'detected_usec')} after it began, pushed "
+               f"{seconds(times, 'detected_usec', 'pushed_usec')} later, well again "
+               f"{seconds(times, 'pushed_usec', 'recovered_usec')} after that. The revert:\n\n" +
+               repository.git("-C", repository.path, "show", "--patch", "--format=medium",
+                              "--color=" + ("always" if sys.stdout.isatty() else "never"), revert))
 
 
 def keep(story, parts, directory, programs):
