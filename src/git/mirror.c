@@ -286,9 +286,14 @@ int rv_mirror_sync(struct rv_mirror *mirror, int64_t deadline_usec, git_oid *ret
         bool first = rv_mirror_head(mirror, &before) == -ENOENT;
         int r;
 
-        /* Whoever called holds a watchdog against silence and moves it as progress is reported. */
-        if (first && mirror->options.progress)
+        /* A first fetch may take long: whoever called holds a watchdog against silence and moves it as progress is
+         * reported. That the remote answers at all is asked before, within the deadline. */
+        if (first && mirror->options.progress) {
+                r = rv_remote_read_ref(mirror->remote, mirror->options.config->branch, deadline_usec, ret_head, err);
+                if (r < 0)
+                        return r;
                 deadline_usec = clone_deadline_usec;
+        }
         r = fetch(mirror, deadline_usec, ret_head, err);
         if (r == -ETIMEDOUT && mirror->moved && mirror->options.progress)
                 r = fetch(mirror, clone_deadline_usec, ret_head, err);
