@@ -3,7 +3,7 @@
 #include "repo.h"
 #include "revertd/clock.h"
 
-enum { FILES_MAX = 40, COMMITS_MAX = 10, LINES_MAX = 48, PATH_MAX_BYTES = 96, HISTORIES_DEFAULT = 60 };
+enum { FILES_MAX = 40, COMMITS_MAX = 10, LINES_MAX = 48, PATH_MAX_BYTES = 96, HISTORIES_DEFAULT = 40 };
 
 struct file {
         char path[PATH_MAX_BYTES];
