@@ -14,8 +14,9 @@ enum { LOCK_WAIT_SEC = 5 };
 
 #define TIMEOUT_DEFAULT_USEC (60 * RV_USEC_PER_SEC)
 #define TIMEOUT_MAX_USEC (10 * RV_USEC_PER_MINUTE)
-/* Calls with a deadline of their own end this much before the watchdog, and can still be answered. */
-#define MARGIN_USEC (500 * RV_USEC_PER_MSEC)
+/* Calls with a deadline of their own end this much before the watchdog (or a third of the time), so that what was
+ * started for them can be ended, and they be answered. */
+#define MARGIN_MAX_USEC (2 * RV_USEC_PER_SEC)
 #define PROGRESS_EVERY_USEC RV_USEC_PER_SEC
 /* A mirror that is damaged again at once is not helped by fetching it again. */
 #define REBUILD_EVERY_USEC (10 * RV_USEC_PER_MINUTE)
@@ -136,6 +137,7 @@ static int perform(struct rv_worker *worker, struct rv_git_reply **reply) {
 
 static int serve(struct rv_worker *worker, const struct rv_git_request *request, struct rv_error *err) {
         int64_t timeout_usec = timeout_of(request);
+        int64_t margin_usec = timeout_usec / 3 < MARGIN_MAX_USEC ? timeout_usec / 3 : MARGIN_MAX_USEC;
         struct rv_git_reply *reply;
         int r;
 
@@ -143,7 +145,7 @@ static int serve(struct rv_worker *worker, const struct rv_git_request *request,
         if (!reply)
                 return rv_error_oom(err);
         worker->request = request;
-        worker->deadline_usec = rv_clock_monotonic_usec() + timeout_usec - MARGIN_USEC;
+        worker->deadline_usec = rv_clock_monotonic_usec() + timeout_usec - margin_usec;
         rv_deadline_set(timeout_usec);
         r = perform(worker, &reply);
         if (r == 0)
