@@ -8,7 +8,8 @@ struct rv_template;
 
 /* err names the column. -EINVAL: not a template. */
 int rv_template_compile(struct rv_template **ret, const char *text, struct rv_error *err) RV_MUST_CHECK;
-struct rv_template *rv_template_free(struct rv_template *t);
+struct rv_template *rv_template_ref(struct rv_template *t);
+struct rv_template *rv_template_free(struct rv_template *t); /* gives one reference back */
 const char *rv_template_source(const struct rv_template *t);
 
 /* How values are let in.

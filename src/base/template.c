@@ -28,6 +28,7 @@ struct part {
 };
 
 struct rv_template {
+        unsigned refs;
         char *source;
         struct part *part;
         size_t n_parts;
@@ -197,6 +198,7 @@ int rv_template_compile(struct rv_template **ret, const char *text, struct rv_er
         struct rv_template *t = calloc(1, sizeof(*t));
         if (!t)
                 return rv_error_oom(err);
+        t->refs = 1;
         t->source = strdup(text);
         int r = t->source ? compile(t, err) : rv_error_oom(err);
         if (r < 0) {
@@ -207,8 +209,13 @@ int rv_template_compile(struct rv_template **ret, const char *text, struct rv_er
         return 0;
 }
 
+struct rv_template *rv_template_ref(struct rv_template *t) {
+        t->refs++;
+        return t;
+}
+
 struct rv_template *rv_template_free(struct rv_template *t) {
-        if (t) {
+        if (t && --t->refs == 0) {
                 free(t->part);
                 free(t->source);
                 free(t);

@@ -10,12 +10,29 @@
 #include <errno.h>
 #include <string.h>
 
+/* The rule before this one, which often says the same, most of all where both take a default: thousands of rules then
+ * share a template. NULL: there is none. */
+static struct rv_rule_config *rule_before(const struct rv_reader *reader, void *base) {
+        struct rv_rule_config *rules = reader->config->rules, *rule = base;
+        bool is_second = rules && rule > rules && rule < rules + reader->config->n_rules;
+        return reader->section == RV_SECTION_RULE && is_second ? rule - 1 : NULL;
+}
+
+static bool says(const struct rv_template *template, const char *text) {
+        return template && strcmp(rv_template_source(template), text) == 0;
+}
+
 TAKE(template) {
-        struct rv_template *template;
-        (void)reader;
-        int r = rv_value_check_expression(text, err);
-        if (r == 0)
-                r = rv_template_compile(&template, text, err);
+        struct rv_rule_config *before = rule_before(reader, base);
+        struct rv_template *template = before ? *FIELD(struct rv_template *, before, key) : NULL;
+        int r = 0;
+        if (says(template, text))
+                rv_template_ref(template);
+        else {
+                r = rv_value_check_expression(text, err);
+                if (r == 0)
+                        r = rv_template_compile(&template, text, err);
+        }
         if (r < 0)
                 return r;
         rv_template_free(*FIELD(struct rv_template *, base, key));
@@ -116,19 +133,36 @@ static int check_path_template(const struct rv_template *template, struct rv_err
         return r;
 }
 
-TAKE(paths) {
+static int compile_path(struct rv_template **ret, const char *text, struct rv_error *err) {
         struct rv_template *template;
-        (void)reader;
         int r = rv_value_check_text(text, err);
         if (r == 0)
                 r = rv_template_compile(&template, text, err);
         if (r < 0)
                 return r;
         r = check_path_template(template, err);
-        struct rv_template **slot = r == 0 ? rv_take_grow(key, base, sizeof(struct rv_template *), err) : NULL;
+        if (r < 0)
+                rv_template_free(template);
+        else
+                *ret = template;
+        return r;
+}
+
+TAKE(paths) {
+        struct rv_rule_config *before = rule_before(reader, base);
+        size_t i = *COUNT(base, key);
+        struct rv_template *template = before && i < before->n_paths ? before->paths[i] : NULL;
+        int r = 0;
+        if (says(template, text))
+                rv_template_ref(template);
+        else
+                r = compile_path(&template, text, err);
+        if (r < 0)
+                return r;
+        struct rv_template **slot = rv_take_grow(key, base, sizeof(struct rv_template *), err);
         if (!slot) {
                 rv_template_free(template);
-                return r < 0 ? r : -ENOMEM;
+                return -ENOMEM;
         }
         *slot = template;
         ++*COUNT(base, key);
