@@ -368,12 +368,30 @@ static void test_only_regular_files_of_a_sane_size(void **state) {
         assert_one_error(room, "revertd.conf", ":1: holds a NUL byte: this is no text file");
 }
 
+static void test_rules_that_say_the_same_share_a_template(void **state) {
+        struct rv_config *config = must_load_text(
+                BASE "defaults: { paths = [ \"a/{{ $labels.x }}\", \"b\" ]; summary = \"s\"; };\n"
+                     "rules: ( { name = \"1\"; expr = \"up\"; breach = \"< 1\"; },\n"
+                     "         { name = \"2\"; expr = \"up\"; breach = \"< 1\"; },\n"
+                     "         { name = \"3\"; expr = \"up\"; breach = \"< 1\"; paths = \"b\"; summary = \"t\"; } );");
+        const struct rv_rule_config *rule = config->rules;
+        (void)state;
+        assert_int_equal(rule[1].n_paths, 2);
+        assert_ptr_equal(rule[0].paths[0], rule[1].paths[0]);
+        assert_ptr_equal(rule[0].paths[1], rule[1].paths[1]);
+        assert_ptr_equal(rule[0].summary, rule[1].summary);
+        assert_string_equal(rv_template_source(rule[2].paths[0]), "b");
+        assert_string_equal(rv_template_source(rule[2].summary), "t");
+        rv_config_unref(config);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_an_empty_file_has_the_defaults),
                 cmocka_unit_test(test_rules_have_the_defaults),
                 cmocka_unit_test(test_every_key_reaches_its_field),
                 cmocka_unit_test(test_defaults_of_rules),
+                cmocka_unit_test(test_rules_that_say_the_same_share_a_template),
                 cmocka_unit_test(test_many_rules_are_found_by_name),
                 cmocka_unit_test(test_strings_go_on_and_comments_need_no_end_of_line),
                 cmocka_unit_test_setup_teardown(test_rule_files, setup, teardown),
