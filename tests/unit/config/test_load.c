@@ -370,7 +370,7 @@ static void test_only_regular_files_of_a_sane_size(void **state) {
 
 static void test_rules_that_say_the_same_share_a_template(void **state) {
         struct rv_config *config = must_load_text(
-                BASE "defaults: { paths = [ \"a/{{ $labels.x }}\", \"b\" ]; summary = \"s\"; };\n"
+                BASE "defaults: { paths = [ \"a/{{ $labels.x }}\", \"b\" ]; };\n"
                      "rules: ( { name = \"1\"; expr = \"up\"; breach = \"< 1\"; },\n"
                      "         { name = \"2\"; expr = \"up\"; breach = \"< 1\"; },\n"
                      "         { name = \"3\"; expr = \"up\"; breach = \"< 1\"; paths = \"b\"; summary = \"t\"; } );");
