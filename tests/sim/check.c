@@ -91,10 +91,6 @@ static void check_recovered(struct sim *sim, const struct observed *incident, co
         else if (!is_polled(config) && first_usec > 0 && incident->ok_first_usec > 0 &&
                  incident->ok_first_usec < first_usec) /* a reload took `confirm` away, which had said ok before */
                 first_usec = incident->ok_first_usec;
-        /* By hand, where no alert ever fired: that it still does not is all that can be known. */
-        bool never_fired = !is_polled(config) && !config->confirm && incident->by_hand && told->starts_usec == 0;
-        if (never_fired)
-                return;
         if (first_usec == 0 || sim->now_usec - first_usec < config->recover_usec)
                 sim_fail(sim, "6: incident %s recovered without proof", incident->id);
         if (rv_json_int(times, "recovered_usec", 0) < rv_json_int(times, "applied_usec", 0))

@@ -317,7 +317,7 @@ static bool deliver(struct sim *sim, const struct delivery *delivery) {
                       (long long)(delivery->alert[i].starts_usec / RV_USEC_PER_SEC),
                       was_taken(r) ? "taken" : "refused");
         for (int set = 0; set < LABEL_SETS; set++) {
-                if (!was_taken(r))
+                if (!was_taken(r) || !rule_present(sim, delivery->rule))
                         sim->told[delivery->rule][set] = before[set];
                 sim->told[delivery->rule][set].is_breach = false;
         }
