@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -255,10 +256,23 @@ int rv_remote_ssh_open(struct rv_remote *remote, const struct rv_link_options *o
         return r;
 }
 
+static uint64_t hash(uint64_t sum, const char *s) {
+        do
+                sum = (sum ^ (unsigned char)*s) * UINT64_C(0x100000001b3);
+        while (*s++);
+        return sum;
+}
+
+/* The shared connection's name tells what it was made with, so that a worker finds that of the one before it, and
+ * never one to somewhere else. */
 int rv_remote_ssh_init(struct rv_remote *remote, struct rv_error *err) {
+        const struct rv_repository_config *config = remote->config;
+        uint64_t sum = hash(UINT64_C(0xcbf29ce484222325), config->url);
         _cleanup_free_ char *path = NULL;
 
-        if (asprintf(&path, "%s/ssh-%d", remote->state_directory, (int)getpid()) < 0) {
+        sum = hash(sum, config->credential ? config->credential : "");
+        sum = hash(sum, config->known_hosts ? config->known_hosts : "");
+        if (asprintf(&path, "%s/ssh-%016" PRIx64, remote->state_directory, sum) < 0) {
                 path = NULL;
                 return rv_error_oom(err);
         }
