@@ -1,41 +1,31 @@
-"""The daemon as a service: what it tells its manager, its log, its metrics, its end."""
-import json
+"""revertd as a service: what the service manager is told, and the sockets it hands over."""
 import os
-import pathlib
-import re
 import signal
 import socket
-import subprocess
-import threading
-
-import pytest
+import time
 
 import parts
 from conftest import PAGE, PROGRAMS
 
 
 class Manager:
-    """Listens on a NOTIFY_SOCKET as systemd does. .messages are what it was told, each a dict."""
+    """The service manager's end of the notification socket."""
 
     def __init__(self, directory):
-        self.path = pathlib.Path(directory) / "notify.sock"
+        self.path = str(directory / "notify.sock")
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.bind(str(self.path))
+        self.socket.bind(self.path)
         self.messages = []
-        threading.Thread(target=self.listen, daemon=True).start()
 
-    def listen(self):
+    def until(self, *lines, timeout=30):
+        """The first message from now on that has each of the lines, or a line that begins so."""
+        deadline = time.monotonic() + timeout
         while True:
-            try:
-                raw = self.socket.recv(65536)
-            except OSError:
-                return
-            self.messages.append(dict(line.split("=", 1) for line in raw.decode().splitlines()))
-
-    def told(self, key, count=1, timeout=20):
-        """Wait for the count-th message with the key; that message."""
-        return parts.wait_until(lambda: (lambda m: len(m) >= count and m)([m for m in self.messages if key in m]),
-                                timeout, f"{key} to be told {count} times")[count - 1]
+            self.socket.settimeout(max(0.01, deadline - time.monotonic()))
+            message = self.socket.recv(65536).decode().split("\n")
+            self.messages.append(message)
+            if all(any(have.startswith(want) for have in message) for want in lines):
+                return message
 
     def stop(self):
         self.socket.close()
@@ -43,102 +33,65 @@ class Manager:
 
 def test_the_service_manager_is_told(broken):
     manager = broken.add(Manager(broken.directory))
-    broken.configure(PAGE)
-    broken.revertd.start(env={"NOTIFY_SOCKET": str(manager.path), "WATCHDOG_USEC": "400000"})
-    manager.told("READY")
-    assert "1 rule" in manager.told("STATUS")["STATUS"]
-    manager.told("WATCHDOG", 3)
+    broken.configure(PAGE.replace("enforce", "approve"))
+    broken.revertd.start(wait=False, env={"NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "400000"})
+    assert manager.until("READY=1")
+    manager.until("STATUS=1 rule, 1 repository, no open incident")
+    manager.until("WATCHDOG=1")
     broken.alert(alertname="Errors", app="checkout")
-    parts.wait_until(lambda: any("1 open incident" in m.get("STATUS", "") for m in manager.messages), 20,
-                     "the status to speak of the incident")
-    os.kill(broken.revertd.part.process.pid, signal.SIGHUP)
-    assert int(manager.told("RELOADING")["MONOTONIC_USEC"]) > 0
-    manager.told("READY", 2)
-    broken.revertd.config.write_text("rules: (")
-    os.kill(broken.revertd.part.process.pid, signal.SIGHUP)
-    manager.told("RELOADING", 2)
-    manager.told("READY", 3)
-    parts.wait_until(lambda: "not valid" in [m for m in manager.messages if "STATUS" in m][-1]["STATUS"], 20,
-                     "the status to speak of the bad configuration")
-    assert broken.revertd.stop() == 0
-    manager.told("STOPPING")
+    manager.until("STATUS=1 rule, 1 repository, 1 open incident")
+    broken.revertd.ctl("pause")
+    while not manager.until("STATUS=")[0].endswith(", paused"):
+        pass
+
+    process = broken.revertd.part.process
+    os.kill(process.pid, signal.SIGHUP)
+    message = manager.until("RELOADING=1", "MONOTONIC_USEC=")
+    assert len(message) == 2, "both in one message"
+    manager.until("READY=1")
+
+    broken.configure(PAGE.replace('window = "30m"', 'window = "thirty"'))
+    os.kill(process.pid, signal.SIGHUP)
+    manager.until("RELOADING=1")
+    manager.until("READY=1")
+    assert "not valid" in "".join(manager.until("STATUS="))
+    manager.until("WATCHDOG=1")
+
+    process.terminate()
+    manager.until("STOPPING=1")
+    assert process.wait(10) == 0
 
 
-def test_a_loop_that_hangs_feeds_no_watchdog(broken):
+def test_a_bad_start_is_never_ready(broken):
     manager = broken.add(Manager(broken.directory))
+    broken.configure(PAGE.replace('window = "30m"', 'window = "thirty"') + ', { nmae = "x"; }')
+    broken.revertd.start(wait=False, env={"NOTIFY_SOCKET": manager.path})
+    assert broken.revertd.part.process.wait(20) == 1
+    log = broken.revertd.part.log()
+    assert "thirty" in log and "nmae" in log and "revertd.conf:" in log
+    manager.socket.settimeout(0.1)
+    try:
+        assert b"READY" not in manager.socket.recv(65536)
+    except TimeoutError:
+        pass
+
+
+def test_sockets_that_were_handed_over(broken):
     broken.configure(PAGE)
-    broken.revertd.start(env={"NOTIFY_SOCKET": str(manager.path), "WATCHDOG_USEC": "200000"})
-    manager.told("WATCHDOG", 2)
-    os.kill(broken.revertd.part.process.pid, signal.SIGSTOP)
-    before = sum("WATCHDOG" in m for m in manager.messages)
-    with pytest.raises(TimeoutError):
-        manager.told("WATCHDOG", before + 2, timeout=1)
-    os.kill(broken.revertd.part.process.pid, signal.SIGCONT)
-    manager.told("WATCHDOG", before + 2)
-
-
-LOGFMT = re.compile(r'ts=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z level=(error|warn|info|debug) msg=("([^"\\]|\\.)*"|[^ "]+)'
-                    r'( [a-z_]+=("([^"\\]|\\.)*"|[^ "]*))*')
-
-
-@pytest.mark.parametrize("form", ["logfmt", "json"])
-def test_every_line_of_the_log_is_of_its_form(broken, form):
-    hostile = "x\"}\n\x1b[31m\\ =\u202e"
-    broken.repository.commit({"apps/checkout/settings.json": parts.settings(1)}, hostile.replace("\n", " "))
-    broken.configure(PAGE)
-    broken.revertd.start(f"--log.format={form}", "--log.level=debug")
-    broken.alert(alertname="Errors", app="checkout", evil=hostile)
-    broken.until("verifying")
-    assert broken.revertd.stop() == 0
-    lines = broken.revertd.part.log().splitlines()
-    assert len(lines) > 4
-    for line in lines:
-        if form == "json":
-            said = json.loads(line)
-            assert said["ts"] and said["level"] in ("error", "warn", "info", "debug") and said["msg"]
-        else:
-            assert LOGFMT.fullmatch(line), line
-        assert "\x1b" not in line and "\u202e" not in line
-    assert any("verifying" in line and "checkout" in line for line in lines)
-
-
-def test_metrics_that_promtool_accepts(broken):
-    broken.start(PAGE)
-    broken.alert(alertname="Errors", app="checkout")
-    broken.until("verifying")
-    broken.alert(firing=False, alertname="Errors", app="checkout")
-    broken.until("recovered")
-    scrape = parts.http_get(broken.revertd.url + "/metrics", parts.Revertd.TOKEN)
-    checked = subprocess.run(["promtool", "check", "metrics"], input=scrape, capture_output=True, text=True)
-    assert checked.returncode == 0 and not checked.stdout + checked.stderr, checked.stdout + checked.stderr
-    families = set(re.findall(r"^# TYPE (\S+)", scrape, re.M))
-    for wanted in ("revertd_build_info", "revertd_config_last_reload_successful", "process_resident_memory_bytes",
-                   "process_open_fds", "process_cpu_seconds_total"):
-        assert wanted in families, wanted
-    assert re.search(r'^revertd_incidents_ended_total\{[^}]*state="recovered"[^}]*\} 1$', scrape, re.M), scrape
-
-
-def test_healthy_and_ready_need_no_credential(broken):
-    broken.start(PAGE)
-    assert parts.http_get(broken.revertd.url + "/-/healthy")
-    assert parts.http_get(broken.revertd.url + "/-/ready")
-
-
-@pytest.mark.parametrize("program", ["revertd", "revertd-git", "revertctl"])
-def test_help_version_and_usage(program):
-    def run(*arguments):
-        return subprocess.run([PROGRAMS / program, *arguments], capture_output=True, text=True, timeout=10)
-    assert run("--help").returncode == 0 and "--help" in run("--help").stdout
-    assert run("--version").returncode == 0 and re.search(r"\d+\.\d+\.\d+", run("--version").stdout)
-    wrong = run("--no-such-option")
-    assert wrong.returncode == 2 and "no-such-option" in wrong.stderr
-
-
-def test_two_daemons_do_not_share_a_store(broken):
-    broken.start(PAGE)
-    other = parts.Part("other", [PROGRAMS / "revertd", f"--config.file={broken.revertd.config}",
-                                 f"--storage.path={broken.revertd.state}",
-                                 f"--web.listen-address=127.0.0.1:{parts.free_port()}"], broken.directory)
-    broken.add(other)
-    assert other.process.wait(20) == 1
-    assert broken.revertd.ready()
+    port, path = parts.free_port(), broken.directory / "activated.sock"
+    part = broken.add(parts.Part("activated", [
+        "systemd-socket-activate", "-l", f"127.0.0.1:{port}", "-l", path, PROGRAMS / "revertd",
+        f"--config.file={broken.revertd.config}", f"--storage.path={broken.revertd.state}",
+        f"--git.program={PROGRAMS / 'revertd-git'}"], broken.directory))
+    url = f"http://127.0.0.1:{port}"
+    parts.wait_until(lambda: parts.http_get(url + "/-/ready"), 30, "revertd to be activated")
+    assert part.alive()
+    with socket.socket(socket.AF_UNIX) as caller:
+        caller.connect(str(path))
+        caller.sendall(b"GET /api/v1/status HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert caller.recv(65536).startswith(b"HTTP/1.1 200"), "the peer's credentials are enough"
+    with socket.socket() as caller:
+        assert caller.connect_ex(("127.0.0.1", broken.revertd.port)) != 0, "the configured address is not opened"
+    part.process.terminate()
+    part.process.wait(10)
+    assert path.exists(), "the socket is the service manager's"
