@@ -122,6 +122,8 @@ int rv_daemon_reload(struct rv_daemon *daemon, char **ret_errors);
 /* -- retention.c: ended incidents are forgotten after a while -- */
 
 int rv_retention_start(struct rv_daemon *daemon) RV_MUST_CHECK;
+/* Forget what ended before. *ret_more: there may be more than was forgotten now. */
+int rv_retention_sweep(struct rv_store *store, int64_t before_usec, bool *ret_more, struct rv_error *err) RV_MUST_CHECK;
 
 /* -- supervisor.c: the service manager, and signals -- */
 

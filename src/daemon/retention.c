@@ -57,24 +57,19 @@ static int forget_if_old(const struct rv_record *record, void *userdata) {
         return ++sweep->n >= FORGOTTEN_MAX ? STOP : 0;
 }
 
-/* *ret_more: there may be more. */
-static int sweep_once(struct rv_daemon *daemon, bool *ret_more, struct rv_error *err) {
-        struct sweep sweep = {
-                .store = daemon->store,
-                .before_usec = rv_clock_realtime_usec() - daemon->parts->config->retention_usec,
-                .err = err,
-        };
+int rv_retention_sweep(struct rv_store *store, int64_t before_usec, bool *ret_more, struct rv_error *err) {
+        struct sweep sweep = {.store = store, .before_usec = before_usec, .err = err};
 
-        int r = rv_store_list(daemon->store, RV_RECORD_INCIDENT, "", false, 0, forget_incident, &sweep, err);
+        int r = rv_store_list(store, RV_RECORD_INCIDENT, "", false, 0, forget_incident, &sweep, err);
         if (r >= 0)
-                r = rv_store_list(daemon->store, RV_RECORD_UNDELIVERABLE, "", false, 0, forget_if_old, &sweep, err);
+                r = rv_store_list(store, RV_RECORD_UNDELIVERABLE, "", false, 0, forget_if_old, &sweep, err);
         if (r >= 0)
-                r = rv_store_list(daemon->store, RV_RECORD_THREAD, "", false, 0, forget_if_old, &sweep, err);
+                r = rv_store_list(store, RV_RECORD_THREAD, "", false, 0, forget_if_old, &sweep, err);
         if (r >= 0 && sweep.batch.n > 0)
-                r = rv_store_commit(daemon->store, &sweep.batch, err);
+                r = rv_store_commit(store, &sweep.batch, err);
         rv_batch_done(&sweep.batch);
         *ret_more = sweep.n >= FORGOTTEN_MAX;
-        return r;
+        return r < 0 ? r : 0;
 }
 
 static int on_retention(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -83,7 +78,8 @@ static int on_retention(sd_event_source *source, uint64_t usec, void *userdata) 
         bool more = false;
         (void)usec;
 
-        if (daemon->engine && sweep_once(daemon, &more, &err) < 0) {
+        int64_t before_usec = rv_clock_realtime_usec() - daemon->parts->config->retention_usec;
+        if (daemon->engine && rv_retention_sweep(daemon->store, before_usec, &more, &err) < 0) {
                 rv_log(RV_LOG_WARN, RV_EV_NONE, "old incidents could not be forgotten", "error", err.text, NULL);
                 more = false;
         }

@@ -1,0 +1,107 @@
+/* When a reload may keep a repository's worker: never after a change of what the worker goes by. */
+#include "daemon/daemon.h"
+
+#include "revertd/cleanup.h"
+
+#include "config/schema.h"
+
+#include <string.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+/* after the above */
+#include <cmocka.h>
+
+static struct rv_config *load(const char *root, const char *section) {
+        char path[] = "/tmp/revertd-config-XXXXXX";
+        struct rv_config_errors errors = {};
+        struct rv_config *config = NULL;
+        int fd = mkstemp(path);
+
+        dprintf(fd, "%s repositories: ( { name = \"other\"; url = \"/srv/other.git\"; }, { name = \"fleet\"; %s } );\n",
+                root, section);
+        close(fd);
+        int r = rv_config_load(&config, path, &errors);
+        unlink(path);
+        if (r < 0)
+                fail_msg("%s", errors.text[0]);
+        return config;
+}
+
+struct change {
+        const char *key, *before, *after;
+};
+static const struct change changes[] = {
+        {"url", "", "url = \"https://git.example.com/b.git\";"},
+        {"branch", "", "branch = \"live\";"},
+        {"credential", "credential = \"a\";", "credential = \"b\";"},
+        {"username", "", "username = \"bot\";"},
+        {"known_hosts", "", "known_hosts = \"/etc/x\";"},
+        {"ca_file", "", "ca_file = \"/etc/ca.pem\";"},
+        {"allow_paths", "allow_paths = [ \"a/**\" ];", "allow_paths = [ \"a/**\", \"b/**\" ];"},
+        {"poll", "", "poll = \"1m\";"},
+        {"timeout", "", "timeout = \"5s\";"},
+        {"budget", "", "budget = 3;"},
+        {"committer_name", "", "committer_name = \"bot\";"},
+        {"committer_email", "", "committer_email = \"bot@example.com\";"},
+        {"socket", "", "socket = \"/run/x.sock\";"},
+};
+
+#define USUAL "url = \"https://git.example.com/a.git\";"
+
+static void test_changes(void **state) {
+        (void)state;
+        for (size_t i = 0; i < RV_ARRAY_SIZE(changes); i++) {
+                const struct change *c = &changes[i];
+                _cleanup_free_ char *before = NULL, *after = NULL;
+                const char *url = strcmp(c->key, "url") == 0 ? "" : USUAL;
+
+                assert_true(asprintf(&before, "%s%s", USUAL, c->before) > 0);
+                assert_true(asprintf(&after, "%s%s", url, c->after) > 0);
+                struct rv_config *a = load("", before), *b = load("", after), *again = load("", before);
+                if (rv_repository_is_unchanged(a, 1, b, 1))
+                        fail_msg("a change of %s goes unseen", c->key);
+                assert_true(rv_repository_is_unchanged(a, 1, again, 1));
+                rv_config_unref(a);
+                rv_config_unref(b);
+                rv_config_unref(again);
+        }
+}
+
+/* A key that comes later must be thought of here. */
+static void test_no_key_is_forgotten(void **state) {
+        (void)state;
+        for (size_t i = 0; i < rv_schema_n; i++) {
+                const struct rv_key *key = &rv_schema[i];
+                bool known = strcmp(key->name, "name") == 0 || strcmp(key->name, "web_commit_url") == 0;
+
+                for (size_t k = 0; k < RV_ARRAY_SIZE(changes); k++)
+                        known |= strcmp(key->name, changes[k].key) == 0;
+                if (key->section == RV_SECTION_REPOSITORY && !known)
+                        fail_msg("nothing says whether a worker goes by %s", key->name);
+        }
+}
+
+static void test_around_it(void **state) {
+        struct rv_config *a = load("", USUAL),
+                         *link = load("", USUAL "web_commit_url = \"https://git.example.com/{}\";");
+        struct rv_config *moved = load("credentials_directory = \"/etc/other\";", USUAL);
+        (void)state;
+
+        assert_true(rv_repository_is_unchanged(a, 1, link, 1));
+        assert_false(rv_repository_is_unchanged(a, 1, moved, 1));
+        assert_false(rv_repository_is_unchanged(a, 1, a, 0));
+        rv_config_unref(a);
+        rv_config_unref(link);
+        rv_config_unref(moved);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_changes),
+                cmocka_unit_test(test_no_key_is_forgotten),
+                cmocka_unit_test(test_around_it),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
