@@ -1,5 +1,7 @@
 /* HTTP requests on the event loop: curl's multi-socket interface on sd-event, connections kept and reused. No
- * redirects, no cookies, no proxies from the environment unless curl's own variables say so. */
+ * redirects, no cookies, no proxies from the environment unless curl's own variables say so. A few requests to a target
+ * are under way at once, the others wait their turn; each ends by the endpoint's timeout, waiting included. The program
+ * ignores SIGPIPE. */
 #pragma once
 
 #include "revertd/config.h"
@@ -38,11 +40,12 @@ struct rv_http_request {
         size_t response_bytes_max;
 };
 
-/* The callback is called exactly once from the loop, never from within this call. -EBUSY: too many under way.
- * *ret_handle (if not NULL) cancels it. */
+/* The callback is called exactly once from the loop, never from within this call. -EBUSY: too many are waiting.
+ * *ret_handle (if not NULL) cancels it, until the callback is called. A target belongs to the first client that it is
+ * used with. */
 struct rv_http_transfer;
 int rv_http_send(struct rv_http_client *client, struct rv_http_target *target, const struct rv_http_request *request,
                  rv_http_callback callback, void *userdata, struct rv_http_transfer **ret_handle,
                  struct rv_error *err) RV_MUST_CHECK;
-void rv_http_cancel(struct rv_http_transfer *transfer);
+void rv_http_cancel(struct rv_http_transfer *transfer); /* no callback, of this or another, comes from within */
 size_t rv_http_client_active(const struct rv_http_client *client);

@@ -30,11 +30,13 @@ struct rv_prometheus_metrics {
 const struct rv_prometheus_metrics *rv_prometheus_get_metrics(const struct rv_prometheus *prometheus, size_t index);
 
 /* -- The schedule of polled rules: each at times aligned to its interval plus an offset that is a hash of its name,
- *    so that load is spread and replicas agree. An evaluation that is still running when the next is due skips it. -- */
+ *    so that load is spread and replicas agree. An evaluation that is still running when the next is due skips it. After
+ *    a stall of an interval or more, or a jump of the clock, a rule waits for its next time: nothing is made up for. -- */
 
 struct rv_schedule;
 
-/* samples NULL: it failed. Both lent. */
+/* samples NULL: it failed. Both lent. at_usec is the time that was asked about: the scheduled one less the server's
+ * delay. A schedule is freed before its rv_prometheus, and not from within the callback. */
 typedef void (*rv_evaluated_callback)(size_t rule, int64_t at_usec, const struct rv_samples *samples,
                                       const struct rv_samples *require, const struct rv_error *err, void *userdata);
 int rv_schedule_new(struct rv_schedule **ret, const struct rv_config *config, sd_event *event,

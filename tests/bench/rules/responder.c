@@ -1,11 +1,10 @@
-/* Answers /api/v1/query at once, so that what is measured is who asks: one series, or none where the expression has a
- * comparison. GET /count says how many queries there were. Prints its port, then serves until it is killed. */
+/* Answers /api/v1/query at once, so that what is measured is who asks: with one series, or with none where its argument
+ * is "none". GET /count says how many queries there were. Prints its port, then serves until it is killed. */
 
 #include "revertd/cleanup.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <strings.h>
@@ -20,18 +19,19 @@ struct connection {
 };
 static struct connection *connections[CONNECTIONS_MAX];
 static uint64_t queries;
-static const char *mode;
 
 static const char one_series[] =
         "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[{\"metric\":"
         "{\"app\":\"checkout\",\"namespace\":\"shop\"},\"value\":[1772359200.000,\"0.0125\"]}]}}";
 static const char no_series[] = "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[]}}";
 
-static int answer(int fd, const char *body) {
+static const char *body; /* of each answer */
+
+static int answer(int fd, const char *json) {
         char text[1024];
         int n = snprintf(text, sizeof(text),
                          "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-                         strlen(body), body);
+                         strlen(json), json);
 
         return send(fd, text, (size_t)n, MSG_NOSIGNAL) == n ? 0 : -EPIPE;
 }
@@ -41,8 +41,7 @@ static int serve(int fd, const char *request) {
 
         if (strstr(request, "/api/v1/query")) {
                 queries++;
-                bool has_series = strcmp(mode, "one") == 0 || (strcmp(mode, "own") == 0 && !strstr(request, "%3E"));
-                return answer(fd, has_series ? one_series : no_series);
+                return answer(fd, body);
         }
         snprintf(count, sizeof(count), "%llu\n", (unsigned long long)queries);
         return answer(fd, strncmp(request, "GET /count ", 11) == 0 ? count : "{}");
@@ -55,8 +54,8 @@ static int take(int fd, struct connection *connection) {
         if (!end)
                 return connection->n == REQUEST_BYTES_MAX ? -E2BIG : 0;
         const char *length = strcasestr(connection->bytes, "\r\nContent-Length:");
-        size_t body = length && length < end ? strtoul(length + strlen("\r\nContent-Length:"), NULL, 10) : 0;
-        size_t total = (size_t)(end + 4 - connection->bytes) + body;
+        size_t body_bytes = length && length < end ? strtoul(length + strlen("\r\nContent-Length:"), NULL, 10) : 0;
+        size_t total = (size_t)(end + 4 - connection->bytes) + body_bytes;
         if (total > REQUEST_BYTES_MAX)
                 return -E2BIG;
         if (connection->n < total)
@@ -101,7 +100,7 @@ int main(int argc, char **argv) {
         _cleanup_close_ int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         _cleanup_close_ int epoll = epoll_create1(EPOLL_CLOEXEC);
 
-        mode = argc > 1 ? argv[1] : "one";
+        body = argc > 1 && strcmp(argv[1], "none") == 0 ? no_series : one_series;
         if (listener < 0 || epoll < 0 || bind(listener, (struct sockaddr *)&address, size) < 0 ||
             listen(listener, SOMAXCONN) < 0 || getsockname(listener, (struct sockaddr *)&address, &size) < 0 ||
             epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &(struct epoll_event){.events = EPOLLIN, .data.fd = listener}) <

@@ -2,11 +2,12 @@
 """What an evaluation of a polled rule costs: revertd against vmalert (Debian's victoria-metrics).
 
 Both evaluate the same number of rules at the same interval against the same local responder, one after the other, in
-the same run. The responder gives revertd a series for each rule, as the threshold is in the rule; it gives vmalert
-none, as the comparison is in the expression and nothing fires: the smaller work. CPU is utime + stime of the process
-over a window after a warm-up, per query that the responder saw; memory is resident at the window's end.
+the same run, and get the same answers: one series for each rule, or (--series none) an empty vector, which is what
+vmalert sees while nothing fires. CPU is utime + stime of the process over a window after a warm-up, for each query that
+the responder saw; memory is resident at the window's end.
 
 usage: rules.py --programs DIR [--poller] [--rules N] [--interval SECONDS] [--window SECONDS]
+                [--series one|none]
 """
 import argparse
 import json
@@ -105,8 +106,8 @@ def main():
     parser.add_argument("--rules", type=int, default=10000)
     parser.add_argument("--interval", type=int, default=10)
     parser.add_argument("--window", type=int, default=30)
-    parser.add_argument("--without-vmalert", action="store_true")
-    parser.add_argument("--series", choices=["one", "none", "own"], default="own")
+    parser.add_argument("--without-vmalert", action="store_true", help="measure revertd alone")
+    parser.add_argument("--series", choices=["one", "none"], default="one", help="in each answer")
     arguments = parser.parse_args()
     programs = arguments.programs.resolve()
     directory = pathlib.Path(tempfile.mkdtemp(prefix="revertd-bench-"))
