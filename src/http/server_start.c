@@ -83,6 +83,10 @@ static int read_file(const char *path, char **ret, struct rv_error *err) {
 static int start_daemon(struct rv_http_server *server, bool is_local, const struct MHD_OptionItem *tls,
                         struct rv_error *err) {
         unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | (tls ? MHD_USE_TLS : 0);
+#if MHD_VERSION >= 0x00097707
+        /* Else a connection that is added is only noted, and told of at some later run. */
+        flags |= MHD_USE_NO_THREAD_SAFETY;
+#endif
         static const struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
         size_t limit = server->limits.connections_max[0] + server->limits.connections_max[1];
 
