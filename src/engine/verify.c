@@ -132,25 +132,26 @@ static int follow_alert(struct turn *t, struct open *o) {
         return 0;
 }
 
+/* By hand, and the rule's alert is not known to fire: its silence would prove nothing. */
+static bool has_no_witness(const struct open *o, const struct rv_rule_config *rule) {
+        return o->i->by_hand && !rule->expr && !rule->confirm && o->i->ok_usec == 0 &&
+               !(o->series && o->series->s.latched);
+}
+
 static int verify_ask(struct turn *t, struct open *o) {
         const struct rv_rule_config *rule = rule_config(t->engine, o->rule);
 
         if (rule->expr)
                 return 0;
+        if (has_no_witness(o, rule))
+                return incident_move(t, o, RV_INCIDENT_REVERTED, RV_REASON_NONE, NULL);
         return rule->confirm ? confirm_query(t, o) : follow_alert(t, o);
-}
-
-/* By hand, and the rule's alert is not known to fire: its silence would prove nothing. */
-static bool has_no_witness(const struct open *o, const struct rv_rule_config *rule) {
-        return o->i->by_hand && !rule->expr && !rule->confirm && !(o->series && o->series->s.latched);
 }
 
 int verify_enter(struct turn *t, struct open *o) {
         const struct rv_rule_config *rule = rule_config(t->engine, o->rule);
         int r;
 
-        if (rule && has_no_witness(o, rule))
-                return incident_move(t, o, RV_INCIDENT_REVERTED, RV_REASON_NONE, NULL);
         if (!rule)
                 return incident_move(t, o, RV_INCIDENT_REVERTED, o->i->rule ? RV_REASON_RULE_GONE : RV_REASON_NONE,
                                      NULL);

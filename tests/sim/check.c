@@ -88,9 +88,9 @@ static void check_recovered(struct sim *sim, const struct observed *incident, co
         int64_t first_usec = told->ok_first_usec;
         if (!is_polled(config) && config->confirm)
                 first_usec = incident->ok_first_usec;
-        else if (!is_polled(config) && first_usec > 0 && incident->ok_first_usec > 0 &&
-                 incident->ok_first_usec < first_usec) /* a reload took `confirm` away, which had said ok before */
-                first_usec = incident->ok_first_usec;
+        else if (!is_polled(config) && incident->ok_first_usec > 0 &&
+                 (first_usec == 0 || incident->ok_first_usec < first_usec))
+                first_usec = incident->ok_first_usec; /* a reload took `confirm` away, which had said ok before */
         if (first_usec == 0 || sim->now_usec - first_usec < config->recover_usec)
                 sim_fail(sim, "6: incident %s recovered without proof", incident->id);
         if (rv_json_int(times, "recovered_usec", 0) < rv_json_int(times, "applied_usec", 0))
