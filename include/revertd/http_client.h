@@ -21,13 +21,13 @@ int rv_http_target_new(struct rv_http_target **ret, const struct rv_endpoint *en
 struct rv_http_target *rv_http_target_unref(struct rv_http_target *target); /* requests under way keep it */
 
 struct rv_http_response {
-        int result;         /* 0: there is an answer; -ETIMEDOUT, -E2BIG, -EIO …: there is none */
-        const char *error;  /* for people, when result is not 0 */
+        int result;        /* 0: there is an answer; -ETIMEDOUT, -E2BIG, -EIO …: there is none */
+        const char *error; /* for people, when result is not 0 */
         int status;
-        const char *body;   /* NUL-terminated; lent for the callback */
+        const char *body; /* NUL-terminated; lent for the callback */
         size_t body_bytes;
-        const char *content_type;    /* NULL: none */
-        int64_t retry_after_usec;    /* 0: none */
+        const char *content_type; /* NULL: none */
+        int64_t retry_after_usec; /* 0: none */
         int64_t duration_usec;
 };
 typedef void (*rv_http_callback)(const struct rv_http_response *response, void *userdata);

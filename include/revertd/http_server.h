@@ -10,12 +10,12 @@ struct rv_http_server;
 
 struct rv_http_call {
         const char *method;
-        const char *path;        /* decoded, without the query */
-        const char *body;        /* NUL-terminated */
+        const char *path; /* decoded, without the query */
+        const char *body; /* NUL-terminated */
         size_t body_bytes;
-        bool is_local;           /* by the Unix socket */
-        char actor[128];         /* "uid 1000 (ana)" by the socket; "token", "user ops" or "loopback" else */
-        void *connection;        /* for rv_http_call_header() and rv_http_call_query() */
+        bool is_local;    /* by the Unix socket */
+        char actor[128];  /* "uid 1000 (ana)" by the socket; "token", "user ops" or "loopback" else */
+        void *connection; /* for rv_http_call_header() and rv_http_call_query() */
 };
 const char *rv_http_call_header(const struct rv_http_call *call, const char *name); /* NULL: none */
 const char *rv_http_call_query(const struct rv_http_call *call, const char *name);  /* NULL: none */
@@ -25,8 +25,8 @@ struct rv_http_answer {
         const char *content_type; /* static; NULL: text/plain; charset=utf-8 */
         char *body;               /* malloc'ed, taken; NULL: empty */
         size_t body_bytes;
-        const char *allow;        /* static; with 405 */
-        int retry_after_sec;      /* 0: none; with 503 */
+        const char *allow;   /* static; with 405 */
+        int retry_after_sec; /* 0: none; with 503 */
 };
 
 enum rv_http_auth { RV_HTTP_AUTH_NONE, RV_HTTP_AUTH_REQUIRED };

@@ -9,8 +9,8 @@
 
 /* The answer of /api/v1/query. result: of the transport. -EAGAIN: transient (timeout, 5xx, starting); -EINVAL: the
  * query is wrong (4xx), or the answer is not understood; err says which. */
-int rv_prometheus_parse(const struct rv_http_response *response, struct rv_samples *ret, struct rv_error *err)
-        RV_MUST_CHECK;
+int rv_prometheus_parse(const struct rv_http_response *response, struct rv_samples *ret,
+                        struct rv_error *err) RV_MUST_CHECK;
 
 struct rv_prometheus; /* the configured servers, with their connections and counters */
 

@@ -19,7 +19,7 @@ void auth_name_peer(int fd, char actor[static 128]) {
         char buf[1024];
 
         if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) < 0) {
-                strcpy(actor, "unknown");
+                snprintf(actor, 128, "unknown");
                 return;
         }
         snprintf(actor, 128, "uid %u", peer.uid);
@@ -60,7 +60,7 @@ static bool check_certificate(struct MHD_Connection *mhd, char actor[static 128]
         if (gnutls_certificate_verify_peers(info->tls_session, &purpose, 1, &status) < 0 || status != 0)
                 return false;
         if (read_common_name(info->tls_session, name, sizeof(name)) < 0)
-                strcpy(name, "client certificate");
+                snprintf(name, sizeof(name), "client certificate");
         _cleanup_free_ char *safe = rv_text_line(name, 120);
         snprintf(actor, 128, "%s", safe ? safe : "client certificate");
         return true;
@@ -110,7 +110,7 @@ static bool check_credential(const struct auth *auth, struct MHD_Connection *mhd
                 snprintf(actor, 128, "user %.100s", auth->username);
                 return check_basic(auth, value);
         }
-        strcpy(actor, "token");
+        snprintf(actor, 128, "token");
         return rv_text_equal_secret(value, auth->secret);
 }
 
@@ -122,7 +122,7 @@ enum auth_result auth_check(const struct auth *auth, struct MHD_Connection *mhd,
                 return check_certificate(mhd, actor) ? AUTH_OK : AUTH_NEEDS_CERTIFICATE;
         if (auth->secret)
                 return check_credential(auth, mhd, actor) ? AUTH_OK : AUTH_NEEDS_CREDENTIAL;
-        strcpy(actor, "loopback");
+        snprintf(actor, 128, "loopback");
         return AUTH_OK;
 }
 

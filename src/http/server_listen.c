@@ -41,7 +41,7 @@ static int split_address(const char *address, char **ret_host, const char **ret_
         size_t n;
 
         if (!colon || !colon[1] || strspn(colon + 1, "0123456789") != strlen(colon + 1) || strlen(colon + 1) > 5 ||
-            atoi(colon + 1) > UINT16_MAX)
+            strtoul(colon + 1, NULL, 10) > UINT16_MAX)
                 return rv_error_set(err, -EINVAL, "not an address of the form \"host:port\"");
         n = (size_t)(colon - address);
         if (n >= 2 && address[0] == '[' && colon[-1] == ']') {
@@ -88,7 +88,8 @@ int listen_tcp(const char *address, struct listener *listener, size_t max, size_
         for (const struct addrinfo *a = list; a && n < max; a = a->ai_next) {
                 int opened = open_tcp(a, is_any, &listener[n].fd);
                 if (opened == -EAFNOSUPPORT && is_any) { /* a machine without IPv6 */
-                        struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
+                        struct sockaddr_in v4 = {.sin_family = AF_INET,
+                                                 .sin_port = htons((uint16_t)strtoul(port, NULL, 10))};
                         struct addrinfo any = {
                                 .ai_family = AF_INET, .ai_addr = (struct sockaddr *)&v4, .ai_addrlen = sizeof(v4)};
                         opened = open_tcp(&any, false, &listener[n].fd);
@@ -129,7 +130,7 @@ static int open_unix(const char *path, struct listener *listener, struct rv_erro
 
         if (strlen(path) >= sizeof(address.sun_path))
                 return rv_error_set(err, -ENAMETOOLONG, "the path is over %zu bytes", sizeof(address.sun_path) - 1);
-        strcpy(address.sun_path, path);
+        memcpy(address.sun_path, path, strlen(path) + 1);
         r = remove_stale(&address, err);
         if (r < 0)
                 return r;

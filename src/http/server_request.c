@@ -218,7 +218,7 @@ static int refuse_unauthorized(struct connection *connection, struct MHD_Connect
                 auth_name_peer(connection->fd, request->actor);
         if (request->route->auth == RV_HTTP_AUTH_NONE) {
                 if (!connection->is_local)
-                        strcpy(request->actor, "anonymous");
+                        snprintf(request->actor, sizeof(request->actor), "anonymous");
                 return 0;
         }
         switch (auth_check(&server->auth, mhd, connection->is_local, request->actor)) {
@@ -326,7 +326,7 @@ static enum MHD_Result on_whole(struct connection *connection, struct MHD_Connec
                 call.body = request->body;
                 call.body_bytes = request->body_bytes;
         }
-        strcpy(call.actor, request->actor);
+        memcpy(call.actor, request->actor, sizeof(call.actor));
         request->route->handler(&call, &answer, server->userdata);
         drop_body(connection);
         return queue_answer(connection, mhd, &answer, answer.allow, false);
