@@ -4,6 +4,7 @@ import http.server
 import json
 import os
 import pathlib
+import shutil
 import sys
 import threading
 import time
@@ -157,14 +158,23 @@ PAGE = """{ name = "page"; match = [ "alertname=Errors", "app=~.+" ]; summary = 
   cooldown = "1s"; mode = "enforce"; receivers = [ "deploys" ]; }"""
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    outcome = yield
+    item.failed = getattr(item, "failed", False) or outcome.get_result().failed
+
+
 @pytest.fixture
 def world(tmp_path, request):
+    """Its folder stays where the test failed."""
     made = World(tmp_path)
     yield made
-    log = made.revertd.part.log() if made.revertd.part else ""
     made.stop()
+    log = made.revertd.part.log() if made.revertd.part else ""
     if "Sanitizer" in log or "runtime error:" in log:
         pytest.fail("a sanitizer spoke up in revertd's log:\n" + log)
+    if not request.node.failed:
+        shutil.rmtree(tmp_path, ignore_errors=True)
 
 
 @pytest.fixture

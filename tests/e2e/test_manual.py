@@ -21,10 +21,12 @@ def test_revert_by_commit(broken):
 
 
 def test_revert_by_rule(broken):
+    """No alert fires for it, so none can resolve: it ends as reverted, and no recovery is claimed."""
     broken.start(PAGE)
     broken.revertd.ctl("revert", "--rule", "page", "app=checkout", "alertname=Errors", "--yes", "--no-wait")
-    incident = broken.until("verifying")
+    incident = broken.until("reverted")
     assert incident["suspects"][0]["commit"]["id"] == broken.bad and incident["by_hand"]
+    assert broken.repository.reverts() == [incident["plan"]["commit"]]
     assert "uid" in incident["actor"]
 
 

@@ -26,7 +26,10 @@ def ctl(*arguments, env=None):
 
 def at_terminal(arguments, answer, env):
     """Exit status and all that a terminal showed; the question is answered when it is asked."""
-    pid, terminal = pty.fork()
+    try:
+        pid, terminal = pty.fork()
+    except OSError as error:
+        pytest.skip(f"there are no terminals here: {error}")
     if pid == 0:
         os.execve(CTL, [CTL, *map(str, arguments)], env)
     shown, asked = b"", False
