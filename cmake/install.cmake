@@ -20,8 +20,8 @@ foreach(unit revertd.service revertd.socket revertd-git@.service revertd-git@.so
 endforeach()
 install(FILES ${contrib}/systemd/revertd.sysusers DESTINATION lib/sysusers.d RENAME revertd.conf)
 install(FILES ${contrib}/systemd/revertd.catalog DESTINATION lib/systemd/catalog)
-install(FILES ${contrib}/systemd/revertd.service.d/split-worker.conf
-  DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples/revertd.service.d)
+install(DIRECTORY ${contrib}/systemd/revertd.service.d
+  DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 
 file(GLOB pages ${CMAKE_SOURCE_DIR}/docs/man/*.[158])
 foreach(page IN LISTS pages)

@@ -166,12 +166,31 @@ static char *journal_field(const struct pair *pair) {
         return field;
 }
 
+/* With the pairs behind it: whoever reads the journal without -o verbose sees the message alone. */
+static char *journal_message(const struct entry *entry) {
+        char *text = NULL;
+        size_t n;
+        FILE *f = open_memstream(&text, &n);
+
+        if (!f)
+                return NULL;
+        fprintf(f, "MESSAGE=%s", entry->message);
+        if (entry->n > 0)
+                fputc(':', f);
+        for (size_t i = 0; i < entry->n; i++)
+                write_logfmt_pair(f, entry->pair[i].key, entry->pair[i].value);
+        if (fclose(f) == 0)
+                return text;
+        free(text);
+        return NULL;
+}
+
 static int log_journal(const struct entry *entry) {
         char *field[OWN_FIELDS + PAIRS_MAX] = {0};
         struct iovec iov[OWN_FIELDS + PAIRS_MAX];
         int n = 0, count = 0;
 
-        n += asprintf(&field[n], "MESSAGE=%s", entry->message) > 0;
+        n += (field[n] = journal_message(entry)) != NULL;
         n += asprintf(&field[n], "PRIORITY=%d", priorities[entry->level]) > 0;
         n += asprintf(&field[n], "SYSLOG_IDENTIFIER=%s", program_invocation_short_name) > 0;
         if (entry->event != RV_EV_NONE)

@@ -155,7 +155,8 @@ static int log_to_a_journal(void) {
         rv_log(RV_LOG_WARN, RV_EV_REVERTED, "reverted", "incident", "7f3c", "odd-key", "x\nPRIORITY=0", NULL);
         if (recv(fd, datagram, sizeof(datagram) - 1, 0) <= 0)
                 return 1;
-        static const char *const fields[] = {"MESSAGE=reverted\n", "PRIORITY=4\n", "REVERTD_INCIDENT=7f3c\n",
+        static const char *const fields[] = {"MESSAGE=reverted: incident=7f3c odd-key=\"x PRIORITY=0\"\n",
+                                             "PRIORITY=4\n", "REVERTD_INCIDENT=7f3c\n",
                                              "REVERTD_ODD_KEY=x PRIORITY=0\n", "MESSAGE_ID="};
         for (size_t i = 0; i < RV_ARRAY_SIZE(fields); i++)
                 if (!strstr(datagram, fields[i]))
