@@ -173,6 +173,17 @@ static int open_with_way_out(struct rv_store *store, const char *path, struct rv
         return r;
 }
 
+/* SQLite's NOFOLLOW means every component; the directory may well be reached by a symbolic link, as a DynamicUser's
+ * /var/lib/revertd is. */
+static int open_in(struct rv_store *store, const char *directory, struct rv_error *err) {
+        _cleanup_free_ char *real = realpath(directory, NULL), *path = NULL;
+        if (!real)
+                return rv_error_set(err, -errno, "%s", strerror(errno));
+        if (asprintf(&path, "%s/revertd.db", real) < 0)
+                return rv_error_oom(err);
+        return open_with_way_out(store, path, err);
+}
+
 int rv_store_open(struct rv_store **ret, const char *directory, struct rv_error *err) {
         struct rv_store *store = calloc(1, sizeof(*store));
         if (!store)
@@ -184,7 +195,7 @@ int rv_store_open(struct rv_store **ret, const char *directory, struct rv_error 
         if (r == 0) {
                 r = open_directory(store, directory, err);
                 if (r == 0)
-                        r = open_with_way_out(store, path, err);
+                        r = open_in(store, directory, err);
                 if (r < 0)
                         explain_open(r, path, err);
         }

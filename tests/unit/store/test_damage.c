@@ -305,8 +305,32 @@ static void test_file_limit(void **state) {
         rv_store_close(store);
 }
 
+/* A DynamicUser's state directory is a symbolic link; the file itself must be none. */
+static void test_links(void **state) {
+        struct fixture *f = *state;
+        struct rv_store *store = NULL;
+        struct rv_error err = {0};
+        char link[96];
+
+        snprintf(link, sizeof(link), "%s.link", f->directory);
+        assert_int_equal(symlink(f->directory, link), 0);
+        int r = rv_store_open(&store, link, &err);
+        unlink(link);
+        if (r < 0)
+                fail_msg("%s", err.text);
+        assert_int_equal(put(store, RV_RECORD_PAUSE, "", 0, 10), 0);
+        rv_store_close(store);
+
+        char moved[128];
+        snprintf(moved, sizeof(moved), "%s.moved", f->file);
+        assert_int_equal(rename(f->file, moved), 0);
+        assert_int_equal(symlink(moved, f->file), 0);
+        assert_true(rv_store_open(&store, f->directory, &err) < 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(test_links, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_corrupt, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_truncated, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_foreign, setup, teardown),
