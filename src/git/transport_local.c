@@ -8,11 +8,29 @@
 #include <string.h>
 #include <sys/stat.h>
 
+/* Its hooks would run as us, so libgit2 and git leave a repository of another user alone; libgit2 says so in words that
+ * nobody understands. */
+static bool is_of_another_user(const char *path, uid_t *ret_owner) {
+        struct stat st;
+
+        *ret_owner = geteuid();
+        if (stat(path, &st) == 0)
+                *ret_owner = st.st_uid;
+        return *ret_owner != geteuid();
+}
+
 int rv_remote_local_repository(struct rv_remote *remote, git_repository **ret, struct rv_error *err) {
         int r = git_repository_open_ext(ret, remote->url.path, GIT_REPOSITORY_OPEN_NO_SEARCH, NULL);
+        uid_t owner;
 
         if (r == 0)
                 return 0;
+        if (is_of_another_user(remote->url.path, &owner))
+                return rv_error_set(
+                        err, -EREMOTEIO,
+                        "%s belongs to uid %u, and this is uid %u, which may not run its hooks: reach it by "
+                        "ssh, or let it belong to uid %u",
+                        remote->url.path, owner, geteuid(), geteuid());
         r = rv_libgit2_error(err, r, "%s", remote->url.path);
         return r == -ENOMEM ? r : -EREMOTEIO;
 }
