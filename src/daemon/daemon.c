@@ -9,7 +9,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 static int submit(const struct rv_event *event, struct rv_api_outcome *ret, struct rv_error *err, void *userdata) {
@@ -69,6 +71,13 @@ static bool can_have_socket(const char *path) {
         return false;
 }
 
+static bool has_local(const int *fds, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                if (sd_is_socket(fds[i], AF_UNIX, SOCK_STREAM, 1) > 0)
+                        return true;
+        return false;
+}
+
 static int listen_on(struct rv_daemon *daemon, struct rv_error *err) {
         struct rv_listen_config listen = daemon->parts->config->listen;
         _cleanup_free_ int *fds = NULL;
@@ -79,7 +88,7 @@ static int listen_on(struct rv_daemon *daemon, struct rv_error *err) {
                 return r;
         if (daemon->options.listen_addresses)
                 listen.addresses = daemon->options.listen_addresses;
-        if (!can_have_socket(listen.socket))
+        if (!has_local(fds, n_fds) && !can_have_socket(listen.socket))
                 listen.socket = NULL;
         r = rv_http_server_new(&daemon->server, daemon->event, &listen, daemon->parts->config->credentials_directory,
                                fds, n_fds, rv_api_routes, rv_api_n_routes, &daemon->api, err);
