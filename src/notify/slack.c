@@ -322,7 +322,7 @@ static void render_times(struct mrkdwn *m, const struct notice *notice) {
         mrkdwn_time(m, times->detected_usec);
         append_phase(m, "decided", times->decided_usec, times->detected_usec);
         append_phase(m, "pushed", times->pushed_usec, times->detected_usec);
-        append_phase(m, "applied", times->applied_usec, times->detected_usec);
+        append_phase(m, "on the branch", times->applied_usec, times->detected_usec);
         append_phase(m, "recovered", times->recovered_usec, times->detected_usec);
 }
 
