@@ -30,7 +30,7 @@ static void add_incident(struct table *table, const json_t *incident, int64_t no
         table_addf(table, BOLD, "%.8s", rv_json_string(incident, "id", "?"));
         table_add(table, PLAIN,
                   paint_ago(rv_json_int(json_object_get(incident, "times"), "detected_usec", 0), now_usec, ago));
-        if (strcmp(reason, "none") == 0)
+        if (strcmp(reason, "none") == 0 || strcmp(reason, state) == 0)
                 table_add(table, paint_state(state), state);
         else
                 table_addf(table, paint_state(state), "%s: %s", state, reason);

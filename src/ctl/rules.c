@@ -61,7 +61,7 @@ static void add_verdicts(struct table *table, const json_t *verdicts) {
 }
 
 static int print_rules(const json_t *rules, int64_t now_usec) {
-        static const char *const titles[] = {"RULE", "MODE", "REPOSITORY", "BREACH", "VERDICTS", "EVALUATED", "STATE"};
+        static const char *const titles[] = {"RULE", "MODE", "REPOSITORY", "BREACH", "VERDICTS", "EVALUATED", "HEALTH"};
         struct table *table = table_new(titles, RV_ARRAY_SIZE(titles));
         const json_t *rule;
         size_t i;
