@@ -19,6 +19,10 @@
 enum {
         ACCEPT_MAX = 32, /* connections taken in one turn of the loop */
         DEADLINE_ACCURACY_MSEC = 100,
+        /* How often libmicrohttpd may ask to be run again at once. A deferred source that is always armed would keep the
+         * loop from all others, and 0.9.75 asks for ever where a chunk's size line does not fit its buffer. */
+        KICK_INTERVAL_MSEC = 10,
+        KICK_BURST = 100,
 };
 
 static int set_deadlines(struct rv_http_server *server, int64_t usec) {
@@ -247,6 +251,8 @@ int server_start_loop(struct rv_http_server *server, struct rv_error *err) {
         r = sd_event_add_defer(server->event, &server->kick, on_kick, server);
         if (r >= 0)
                 r = sd_event_source_set_enabled(server->kick, SD_EVENT_OFF);
+        if (r >= 0)
+                r = sd_event_source_set_ratelimit(server->kick, KICK_INTERVAL_MSEC * RV_USEC_PER_MSEC, KICK_BURST);
         if (r >= 0)
                 r = sd_event_add_time(server->event, &server->timer, CLOCK_MONOTONIC, UINT64_MAX, RV_USEC_PER_MSEC,
                                       on_timer, server);
