@@ -142,7 +142,7 @@ static void print_timeline(FILE *f, const json_t *times, int64_t now_usec, bool 
                 const char *key, *name;
         } steps[] = {
                 {"onset_usec", "onset"},   {"detected_usec", "detected"}, {"decided_usec", "decided"},
-                {"pushed_usec", "pushed"}, {"applied_usec", "on branch"},   {"recovered_usec", "recovered"},
+                {"pushed_usec", "pushed"}, {"applied_usec", "on branch"}, {"recovered_usec", "recovered"},
                 {"ended_usec", "ended"},
         };
         char buf[PAINT_TIME_MAX];
