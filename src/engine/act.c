@@ -54,8 +54,19 @@ static int on_pushed(struct turn *t, struct open *o, const struct rv_git_reply *
         return converge_enter(t, o);
 }
 
+static bool is_our_revert(const struct rv_engine *engine, const struct rv_oid *id) {
+        struct open *o, *next;
+
+        HASH_ITER (hh, engine->open, o, next)
+                if (o->i->plan && strcmp(o->i->plan->commit.hex, id->hex) == 0)
+                        return true;
+        return false;
+}
+
+/* Only others count as a race that may be lost for good: of many incidents at once each makes one push, so that they
+ * come to an end by themselves. */
 static int on_moved(struct turn *t, struct open *o, const struct rv_git_reply *reply) {
-        if (o->i->moves++ >= MOVES_MAX)
+        if (!is_our_revert(t->engine, &reply->head) && o->i->moves++ >= MOVES_MAX)
                 return incident_move(t, o, RV_INCIDENT_FAILED, RV_REASON_MOVED, reply->message);
         return attribute_enter(t, o);
 }

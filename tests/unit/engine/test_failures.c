@@ -195,6 +195,30 @@ static void branch_that_keeps_moving_is_given_up(void **state) {
         world_free(w);
 }
 
+/* Each push moves the branch under all the others that wait for theirs. */
+static void many_at_once_do_not_lose_to_each_other(void **state) {
+        struct world *w = world_new(ENFORCE);
+
+        (void)state;
+        w->config->budget = w->config->repositories[0].budget = 100;
+        world_bad_commit(w);
+        for (char app[] = "a"; *app <= 'l'; ++*app) {
+                struct commit *bad = world_commit(w);
+
+                bad->commit_usec -= MINUTE;
+                assert_true(asprintf(&bad->scope, "apps/%s/**", app) > 0);
+        }
+        for (char app[] = "a"; *app <= 'l'; ++*app)
+                world_evaluate_at(w, 0, app, 0.4, w->now_usec);
+        for (int i = 0; w->n_asked > 0; i++) {
+                assert_true(i < 2000);
+                world_answer(w);
+                assert_false(w->reason == RV_REASON_MOVED);
+        }
+        assert_int_equal(w->n_pushes, 12);
+        world_free(w);
+}
+
 static void revert_that_vanished_is_lost(void **state) {
         struct world *w = breached();
 
@@ -262,6 +286,7 @@ int main(void) {
                 cmocka_unit_test(moved_branch_is_looked_at_afresh),
                 cmocka_unit_test(moved_branch_may_bring_a_revert),
                 cmocka_unit_test(branch_that_keeps_moving_is_given_up),
+                cmocka_unit_test(many_at_once_do_not_lose_to_each_other),
                 cmocka_unit_test(revert_that_vanished_is_lost),
                 cmocka_unit_test(hostile_words_of_a_server_are_made_safe),
                 cmocka_unit_test(stale_answers_are_ignored),
