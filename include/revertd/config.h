@@ -26,6 +26,8 @@ enum rv_breach_op {
 };
 const char *rv_breach_op_to_string(enum rv_breach_op op); /* ">", ">=", … */
 
+enum { RV_BREACHES_OF_MAX = 60 }; /* evaluations that `breaches` looks back on */
+
 enum rv_match_op { RV_MATCH_EQ, RV_MATCH_NE, RV_MATCH_RE, RV_MATCH_NRE, RV_MATCH_OP_MAX };
 
 /* One matcher of `match`, as in amtool: name=value, name!=value, name=~regex, name!~regex; regexes are anchored at
@@ -106,9 +108,16 @@ struct rv_rule_config {
         char *expr;     /* NULL: alerts */
         enum rv_breach_op breach_op;
         double breach_value;
+        bool has_clear; /* polled: a value that is neither in breach nor clear decides nothing once it fired */
+        enum rv_breach_op clear_op;
+        double clear_value;
         char *require; /* NULL: none */
         int64_t interval_usec;
-        int64_t for_usec; /* alerts: 0, they have waited already */
+        int64_t for_usec; /* 0 for alerts, and where `breaches` is given */
+        struct rv_breaches {
+                unsigned needed, of;
+        } breaches;               /* polled: of the newest evaluations; 0 of 0: by `for` */
+        int64_t keep_firing_usec; /* polled: over only when that long not in breach */
         struct rv_matcher *match;
         size_t n_match;
         struct rv_template *confirm; /* alerts: expression that must be in breach (breach_op is set); NULL: none */

@@ -24,6 +24,10 @@ enum rv_verdict rv_rule_judge(const struct rv_rule_config *rule, double value);
 void rv_rule_judge_all(const struct rv_rule_config *rule, const struct rv_samples *samples,
                        const struct rv_samples *require, enum rv_verdict *verdict);
 
+/* The edge of `clear`: once a label set fires, a value that is neither in breach nor clear is inconclusive. */
+enum rv_verdict rv_rule_settle(const struct rv_rule_config *rule, enum rv_verdict verdict, double value,
+                               bool is_firing);
+
 /* All matchers match. */
 bool rv_rule_matches(const struct rv_rule_config *rule, const struct rv_labels *labels);
 
@@ -37,18 +41,23 @@ struct rv_series {
         int64_t onset_usec;      /* the first breach of this run; 0: not in breach */
         int64_t breach_usec;     /* the newest breach of this run */
         int64_t ok_usec;         /* the first ok of the present run of ok; 0: not ok */
-        bool latched;            /* an incident was opened; none more until an ok */
+        bool latched;            /* an incident was opened; none more until it is over */
+        uint64_t recent;         /* `breaches`: the newest evaluations that were ok (0) or breach (1), newest lowest */
+        int64_t left_usec;       /* latched: since when it does not fire any more; 0: it does */
 };
 
 /* What a new verdict did to its series. */
 enum rv_series_change {
         RV_SERIES_SAME,
         RV_SERIES_PENDING, /* a run of breaches began: store it */
-        RV_SERIES_FIRED,   /* it has lasted for `for`: open an incident, latch, store it */
+        RV_SERIES_FIRED,   /* it has lasted for `for`, or is one breach too many: open an incident, latch, store it */
+        RV_SERIES_LEAVING, /* latched, and from now on without what it fired for: store it */
         RV_SERIES_OVER,    /* ok after a breach: unlatched; forget the stored state */
 };
 
-/* Breaches further apart than the larger of 4 intervals and 5 minutes are two runs, not one. no_data, error and
- * inconclusive neither lengthen a run nor end it. */
+/* A rule fires by `for` (breaches without an ok between them for that long) or by `breaches` (so many of the newest
+ * evaluations that were ok or breach). Breaches further apart than 5 minutes, 4 intervals or twice
+ * what `breaches` looks back on, whichever is most, are two runs, not one. no_data, error and inconclusive neither lengthen a run nor end it, and count in neither way. It is
+ * over at an ok, when what it fired for has not been so for keep_firing_for. */
 enum rv_series_change rv_series_advance(struct rv_series *series, const struct rv_rule_config *rule,
                                         enum rv_verdict verdict, double value, int64_t at_usec);

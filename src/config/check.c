@@ -60,6 +60,35 @@ static void choose_only_one(struct rv_reader *reader, const char *key, size_t n,
                                   n == 0 ? "is missing, and there is none" : "is missing, and there are several");
 }
 
+/* A value is never both; and an edge makes sense only where bad and good lie on two sides. */
+static void check_clear(struct rv_reader *reader, struct rv_rule_config *rule) {
+        bool up = rule->breach_op == RV_BREACH_GT || rule->breach_op == RV_BREACH_GE;
+        bool down = rule->breach_op == RV_BREACH_LT || rule->breach_op == RV_BREACH_LE;
+        bool faces = up     ? rule->clear_op == RV_BREACH_LT || rule->clear_op == RV_BREACH_LE
+                     : down ? rule->clear_op == RV_BREACH_GT || rule->clear_op == RV_BREACH_GE
+                            : false;
+        bool both_at_edge = (rule->breach_op == RV_BREACH_GE || rule->breach_op == RV_BREACH_LE) &&
+                            (rule->clear_op == RV_BREACH_GE || rule->clear_op == RV_BREACH_LE);
+        double apart = up ? rule->breach_value - rule->clear_value : rule->clear_value - rule->breach_value;
+
+        rule->has_clear = rv_reader_given(reader, "clear");
+        if (!rule->has_clear)
+                return;
+        if (!faces)
+                rv_reader_problem(reader, "clear", "does not face breach: < or <= where that has > or >=, and so on");
+        else if (apart < 0 || (!(apart > 0) && both_at_edge))
+                rv_reader_problem(reader, "clear", "has values in common with breach");
+}
+
+static void check_firing(struct rv_reader *reader, struct rv_rule_config *rule) {
+        if (rv_reader_given(reader, "breaches")) {
+                if (rv_reader_given(reader, "for"))
+                        rv_reader_problem(reader, "breaches", "a rule has for or breaches, not both");
+                rule->for_usec = 0;
+        }
+        check_clear(reader, rule);
+}
+
 static void check_signal(struct rv_reader *reader, struct rv_rule_config *rule) {
         bool polled = rv_reader_given(reader, "expr"), alerts = rv_reader_given(reader, "match");
         bool confirm = rv_reader_given(reader, "confirm");
@@ -71,12 +100,14 @@ static void check_signal(struct rv_reader *reader, struct rv_rule_config *rule) 
         else if (polled && confirm)
                 rv_reader_problem(reader, "confirm", "is for rules with match");
         if (alerts && !polled) {
-                static const char *const polled_only[] = {"require", "for"};
+                static const char *const polled_only[] = {"require", "for", "breaches", "keep_firing_for", "clear"};
                 for (size_t i = 0; i < RV_ARRAY_SIZE(polled_only); i++)
                         if (rv_reader_given(reader, polled_only[i]))
                                 rv_reader_problem(reader, polled_only[i], "is for rules with expr");
-                rule->for_usec = 0;
+                rule->for_usec = rule->keep_firing_usec = 0;
         }
+        if (polled)
+                check_firing(reader, rule);
         bool asks = polled || confirm;
         if (asks && !rv_reader_given(reader, "breach"))
                 rv_reader_problem(reader, "breach", "is missing: %s needs it", polled ? "expr" : "confirm");

@@ -151,11 +151,10 @@ TAKE(integer) {
         return r;
 }
 
+/* The number stands beside its operator: its offset takes the place of a count's. */
 TAKE(threshold) {
-        struct rv_rule_config *rule = base;
         const char *s = text + strspn(text, " ");
         (void)reader;
-        (void)key;
 
         /* The longer ones are ">=" and "<=", which must not be taken for ">" and "<". */
         enum rv_breach_op op = RV_BREACH_OP_MAX;
@@ -172,8 +171,37 @@ TAKE(threshold) {
         double value;
         if (rv_number_parse(s, &value) < 0 || !isfinite(value))
                 return rv_error_set(err, -EINVAL, "'%s': '%s' is not a number", text, s);
-        rule->breach_op = op;
-        rule->breach_value = value;
+        *FIELD(enum rv_breach_op, base, key) = op;
+        *(double *)((char *)base + key->offset_n) = value;
+        return 0;
+}
+
+/* A number of one or two digits. Returns what follows it; NULL: there is none. */
+static const char *read_count(const char *s, unsigned *ret) {
+        size_t n = strspn(s, "0123456789");
+        if (n < 1 || n > 2)
+                return NULL;
+        *ret = (unsigned)strtoul(s, NULL, 10);
+        return s + n;
+}
+
+/* "3 of 5", or "3": of three that follow one another. */
+TAKE(breaches) {
+        static const char of[] = " of ";
+        struct rv_breaches count = {0};
+        (void)reader;
+
+        const char *s = read_count(text, &count.needed);
+        count.of = count.needed;
+        if (s && strncmp(s, of, strlen(of)) == 0)
+                s = read_count(s + strlen(of), &count.of);
+        if (!s || *s)
+                return rv_error_set(err, -EINVAL, "'%s' is no count: \"3 of 5\", or \"3\" that follow one another",
+                                    text);
+        if (count.needed < 1 || count.needed > count.of || count.of > RV_BREACHES_OF_MAX)
+                return rv_error_set(err, -EINVAL, "%s is out of range: 1 to all of at most %d", text,
+                                    RV_BREACHES_OF_MAX);
+        *FIELD(struct rv_breaches, base, key) = count;
         return 0;
 }
 
@@ -287,6 +315,7 @@ STRINGS(globs, "list of file patterns")
 const struct rv_type rv_type_duration = {"duration", .take = take_duration};
 const struct rv_type rv_type_integer = {"integer", .integer = true, .take = take_integer};
 const struct rv_type rv_type_threshold = {"threshold", .take = take_threshold};
+const struct rv_type rv_type_breaches = {"count", .take = take_breaches};
 const struct rv_type rv_type_mode = {"word", .words = mode_word, .take = take_mode};
 const struct rv_type rv_type_receiver_type = {"word", .words = receiver_type_word, .take = take_receiver_type};
 const struct rv_type rv_type_prometheus = {"name of a prometheus", .take = take_prometheus};

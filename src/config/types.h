@@ -34,6 +34,7 @@ struct rv_type {
         X(mode)                                                                                                        \
         X(receiver_type)                                                                                               \
         X(threshold)                                                                                                   \
+        X(breaches)                                                                                                    \
         X(template)                                                                                                    \
         X(query_template)                                                                                              \
         X(prometheus)                                                                                                  \

@@ -57,6 +57,8 @@ enum rv_verdict confirm_verdict(const struct rv_rule_config *rule, const struct 
 
 int clear_on_ok(struct turn *t, struct open *o, enum rv_verdict verdict, int64_t at_usec) {
         (void)at_usec;
+        if (o->series && o->series->s.latched) /* one ok is not the end: keep_firing_for, or breaches enough */
+                return 0;
         if (verdict != RV_VERDICT_OK || o->i->by_hand)
                 return 0;
         return incident_move(t, o, RV_INCIDENT_CLEARED, RV_REASON_NONE, NULL);

@@ -18,6 +18,7 @@ static int advance(struct turn *t, struct series *series, const struct rv_rule_c
 
         switch (change) {
         case RV_SERIES_PENDING:
+        case RV_SERIES_LEAVING:
                 r = series_store(t, series);
                 break;
         case RV_SERIES_FIRED:
@@ -51,7 +52,8 @@ static int tell_incident(struct turn *t, struct series *series, int64_t at_usec)
 
 static int note(struct turn *t, struct series *series, const struct rv_rule_config *rule, enum rv_verdict verdict,
                 double value, int64_t at_usec) {
-        int r = advance(t, series, rule, verdict, value, at_usec);
+        bool is_firing = series->s.latched || series->open;
+        int r = advance(t, series, rule, rv_rule_settle(rule, verdict, value, is_firing), value, at_usec);
 
         return r < 0 ? r : tell_incident(t, series, at_usec);
 }

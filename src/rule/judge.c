@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-static bool is_breach(enum rv_breach_op op, double value, double threshold) {
+static bool compares(enum rv_breach_op op, double value, double threshold) {
         switch (op) {
         case RV_BREACH_GT:
                 return value > threshold;
@@ -28,7 +28,15 @@ static bool is_breach(enum rv_breach_op op, double value, double threshold) {
 enum rv_verdict rv_rule_judge(const struct rv_rule_config *rule, double value) {
         if (isnan(value))
                 return RV_VERDICT_NO_DATA;
-        return is_breach(rule->breach_op, value, rule->breach_value) ? RV_VERDICT_BREACH : RV_VERDICT_OK;
+        return compares(rule->breach_op, value, rule->breach_value) ? RV_VERDICT_BREACH : RV_VERDICT_OK;
+}
+
+enum rv_verdict rv_rule_settle(const struct rv_rule_config *rule, enum rv_verdict verdict, double value,
+                               bool is_firing) {
+        if (verdict != RV_VERDICT_OK || !is_firing || !rule->has_clear ||
+            compares(rule->clear_op, value, rule->clear_value))
+                return verdict;
+        return RV_VERDICT_INCONCLUSIVE;
 }
 
 static bool is_met(const struct rv_sample *sample) {

@@ -56,8 +56,13 @@ static void write_rule(struct sim *sim, FILE *f, int rule) {
         const char *name = rule_names[rule];
         fprintf(f, "{ name = \"%s\"; ", name);
         if (rule < POLLED) {
-                fprintf(f, "expr = \"%s\"; breach = \"> 0.05\"; interval = \"%s\"; for = \"%s\"; ", name,
-                        PICK(sim, "15s", "30s", "1m"), PICK(sim, "0", "30s", "2m"));
+                fprintf(f, "expr = \"%s\"; breach = \"> 0.05\"; interval = \"%s\"; %s; keep_firing_for = \"%s\"; ",
+                        name, PICK(sim, "15s", "30s", "1m"),
+                        PICK(sim, "for = \"0\"", "for = \"30s\"", "for = \"2m\"", "breaches = \"2\"",
+                             "breaches = \"2 of 3\"", "breaches = \"3 of 5\""),
+                        PICK(sim, "0", "0", "1m", "3m"));
+                if (random_chance(sim, 30))
+                        fprintf(f, "clear = \"< 0.03\"; ");
                 if (random_chance(sim, 50))
                         fprintf(f, "require = \"traffic > 1\"; ");
         } else {

@@ -192,6 +192,25 @@ static void test_rules_that_cannot_be(void **state) {
                  "f:1: rule r: breach: '> NaN': 'NaN' is not a number"},
                 {BASE "rules: ( { name = \"r\"; expr = \"up\"; breach = \">\"; paths = \"x\"; } );",
                  "f:1: rule r: breach: '>': '' is not a number"},
+                {BASE
+                 "rules: ( { name = \"r\"; expr = \"up\"; breach = \"> 5\"; paths = \"x\"; breaches = \"4 of 3\"; } );",
+                 "f:1: rule r: breaches: 4 of 3 is out of range: 1 to all of at most 60"},
+                {BASE "rules: ( { name = \"r\"; expr = \"up\"; breach = \"> 5\"; paths = \"x\"; breaches = \"0\"; } );",
+                 "f:1: rule r: breaches: 0 is out of range: 1 to all of at most 60"},
+                {BASE
+                 "rules: ( { name = \"r\"; expr = \"up\"; breach = \"> 5\"; paths = \"x\"; breaches = \"3 of\"; } );",
+                 "f:1: rule r: breaches: '3 of' is no count: \"3 of 5\", or \"3\" that follow one another"},
+                {BASE
+                 "rules: ( { name = \"r\"; expr = \"up\"; breach = \"> 5\"; paths = \"x\"; breaches = \"-1\"; } );",
+                 "f:1: rule r: breaches: '-1' is no count: \"3 of 5\", or \"3\" that follow one another"},
+                {BASE "rules: ( { name = \"r\"; expr = \"up\"; breach = \"> 5\"; paths = \"x\"; breaches = \"2\"; for "
+                      "= \"1m\"; } );",
+                 "f:1: rule r: breaches: a rule has for or breaches, not both"},
+                {BASE "rules: ( { name = \"r\"; expr = \"up\"; breach = \"> 5\"; paths = \"x\"; clear = \"> 2\"; } );",
+                 "f:1: rule r: clear: does not face breach: < or <= where that has > or >=, and so on"},
+                {BASE "rules: ( { name = \"r\"; expr = \"up\"; breach = \"> 5\"; paths = \"x\"; clear = \"< 6\"; } );",
+                 "f:1: rule r: clear: has values in common with breach"},
+                {BASE ALERTS "keep_firing_for = \"1m\"; } );", "f:1: rule r: keep_firing_for: is for rules with expr"},
                 {BASE "rules: ( { name = \"r\"; expr = \"up\"; breach = \"< 1\"; } );",
                  "f:1: rule r: paths: is missing"},
                 {BASE "rules: ( { name = \"r\"; expr = \"up\"; breach = \"< 1\"; paths = [ ]; } );",

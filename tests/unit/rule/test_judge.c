@@ -122,13 +122,25 @@ static void names_go_both_ways(void **state) {
         assert_true(rv_verdict_from_string("well", &verdict) < 0);
 }
 
+static void between_bad_and_clear_decides_nothing(void **state) {
+        const struct rv_rule_config rule = {.breach_op = RV_BREACH_GT,
+                                            .breach_value = 0.05,
+                                            .has_clear = true,
+                                            .clear_op = RV_BREACH_LT,
+                                            .clear_value = 0.02};
+
+        (void)state;
+        assert_int_equal(rv_rule_settle(&rule, RV_VERDICT_OK, 0.03, true), RV_VERDICT_INCONCLUSIVE);
+        assert_int_equal(rv_rule_settle(&rule, RV_VERDICT_OK, 0.03, false), RV_VERDICT_OK);
+        assert_int_equal(rv_rule_settle(&rule, RV_VERDICT_OK, 0.01, true), RV_VERDICT_OK);
+        assert_int_equal(rv_rule_settle(&rule, RV_VERDICT_BREACH, 0.06, true), RV_VERDICT_BREACH);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(thresholds),
-                cmocka_unit_test(too_little_traffic_decides_nothing),
-                cmocka_unit_test(scalar_require_is_for_all),
-                cmocka_unit_test(parts_and_histograms_are_errors),
-                cmocka_unit_test(names_go_both_ways),
+                cmocka_unit_test(between_bad_and_clear_decides_nothing), cmocka_unit_test(thresholds),
+                cmocka_unit_test(too_little_traffic_decides_nothing),    cmocka_unit_test(scalar_require_is_for_all),
+                cmocka_unit_test(parts_and_histograms_are_errors),       cmocka_unit_test(names_go_both_ways),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -96,11 +96,81 @@ static void clock_set_back_does_not_lengthen(void **state) {
         assert_int_equal(at(&s, RV_VERDICT_BREACH, 60), RV_SERIES_FIRED);
 }
 
+/* b: breach, o: ok, n: no data; each 15 s after the one before. Gives what the last one did. */
+static enum rv_series_change play(struct rv_series *s, const struct rv_rule_config *config, const char *verdicts,
+                                  int64_t *at_usec) {
+        enum rv_series_change change = RV_SERIES_SAME;
+
+        for (const char *v = verdicts; *v; v++, *at_usec += 15 * SEC)
+                change = rv_series_advance(s, config,
+                                           *v == 'b'   ? RV_VERDICT_BREACH
+                                           : *v == 'o' ? RV_VERDICT_OK
+                                                       : RV_VERDICT_NO_DATA,
+                                           0.5, *at_usec);
+        return change;
+}
+
+static void fires_by_count(void **state) {
+        static const struct rv_rule_config config = {.interval_usec = 15 * SEC, .breaches = {3, 5}};
+        static const struct {
+                const char *verdicts;
+                enum rv_series_change last;
+        } cases[] = {
+                {"b", RV_SERIES_PENDING},   {"bb", RV_SERIES_PENDING},     {"bbb", RV_SERIES_FIRED},
+                {"bobob", RV_SERIES_FIRED}, {"bnbnnnb", RV_SERIES_FIRED},  {"boobob", RV_SERIES_PENDING},
+                {"booooo", RV_SERIES_OVER}, {"bbbo", RV_SERIES_SAME},      {"bbboo", RV_SERIES_SAME},
+                {"bbbooo", RV_SERIES_OVER}, {"bbbnnnnnn", RV_SERIES_SAME}, {"oooo", RV_SERIES_SAME},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                struct rv_series s = {0};
+                int64_t at_usec = START_USEC;
+                enum rv_series_change last = play(&s, &config, cases[i].verdicts, &at_usec);
+
+                if (last != cases[i].last)
+                        fail_msg("%s: %d instead of %d", cases[i].verdicts, last, cases[i].last);
+        }
+}
+
+static void counts_anew_after_the_end(void **state) {
+        static const struct rv_rule_config config = {.interval_usec = 15 * SEC, .breaches = {2, 3}};
+        struct rv_series s = {0};
+        int64_t at_usec = START_USEC;
+
+        (void)state;
+        assert_int_equal(play(&s, &config, "bboo", &at_usec), RV_SERIES_OVER);
+        assert_int_equal(play(&s, &config, "b", &at_usec), RV_SERIES_PENDING);
+        assert_int_equal(play(&s, &config, "b", &at_usec), RV_SERIES_FIRED);
+}
+
+static void stays_latched_while_kept_firing(void **state) {
+        static const struct rv_rule_config config = {.interval_usec = 15 * SEC, .keep_firing_usec = 60 * SEC};
+        struct rv_series s = {0};
+        int64_t at_usec = START_USEC;
+
+        (void)state;
+        assert_int_equal(play(&s, &config, "b", &at_usec), RV_SERIES_FIRED);
+        assert_int_equal(play(&s, &config, "o", &at_usec), RV_SERIES_LEAVING);
+        assert_int_equal(play(&s, &config, "ooo", &at_usec), RV_SERIES_SAME);
+        assert_int_equal(play(&s, &config, "b", &at_usec), RV_SERIES_SAME); /* and all over again */
+        assert_int_equal(play(&s, &config, "oooo", &at_usec), RV_SERIES_SAME);
+        assert_true(s.latched);
+        assert_int_equal(play(&s, &config, "o", &at_usec), RV_SERIES_OVER);
+        assert_false(s.latched);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(fires_when_it_lasted),   cmocka_unit_test(fires_at_once_without_for),
-                cmocka_unit_test(ok_starts_again),        cmocka_unit_test(other_verdicts_change_nothing),
-                cmocka_unit_test(far_apart_are_two_runs), cmocka_unit_test(clock_set_back_does_not_lengthen),
+                cmocka_unit_test(fires_when_it_lasted),
+                cmocka_unit_test(fires_at_once_without_for),
+                cmocka_unit_test(ok_starts_again),
+                cmocka_unit_test(fires_by_count),
+                cmocka_unit_test(counts_anew_after_the_end),
+                cmocka_unit_test(stays_latched_while_kept_firing),
+                cmocka_unit_test(other_verdicts_change_nothing),
+                cmocka_unit_test(far_apart_are_two_runs),
+                cmocka_unit_test(clock_set_back_does_not_lengthen),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
