@@ -32,7 +32,7 @@ install(FILES ${contrib}/completions/revertctl.bash DESTINATION ${CMAKE_INSTALL_
   RENAME revertctl)
 
 # Rule files and examples to start from; nothing is put into /etc, which is the operator's.
-install(DIRECTORY ${CMAKE_SOURCE_DIR}/rules DESTINATION ${CMAKE_INSTALL_DATADIR}/revertd FILES_MATCHING PATTERN "*.conf")
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/rules DESTINATION ${CMAKE_INSTALL_DATADIR}/revertd FILES_MATCHING PATTERN "*.conf" PATTERN "*.test")
 install(DIRECTORY ${contrib}/prometheus ${contrib}/alertmanager ${contrib}/examples
   DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(FILES ${CMAKE_SOURCE_DIR}/README.md ${CMAKE_SOURCE_DIR}/CHANGELOG.md ${CMAKE_SOURCE_DIR}/LICENSE

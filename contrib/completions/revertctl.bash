@@ -83,7 +83,7 @@ _revertctl() {
         approve | reject)
                 mapfile -t COMPREPLY < <(compgen -W "$(_revertctl_names incidents --state=open --limit=100)" -- "$current")
                 ;;
-        check-config) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
+        check-config | test) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
         esac
 }
 

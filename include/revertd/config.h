@@ -181,6 +181,10 @@ void rv_config_errors_done(struct rv_config_errors *errors);
 /* Read the file and the rule files that it names. -EINVAL: errors has at least one line. */
 int rv_config_load(struct rv_config **ret, const char *path, struct rv_config_errors *errors) RV_MUST_CHECK;
 
+/* The same for a file in which another key stands at the top level beside the configuration's, which is left alone. */
+int rv_config_load_beside(struct rv_config **ret, const char *path, const char *other,
+                          struct rv_config_errors *errors) RV_MUST_CHECK;
+
 /* The file's text from a descriptor, as if it stood at path, and without the rule files: what a worker is handed, so
  * that it serves what the daemon accepted and not what has come to stand in the file since. */
 int rv_config_load_fd(struct rv_config **ret, const char *path, int fd, struct rv_config_errors *errors) RV_MUST_CHECK;

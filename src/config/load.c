@@ -203,8 +203,8 @@ static int find_directory(const char *path, char **ret) {
 }
 
 /* The main file, opened by its path or (fd >= 0) as it was handed over. */
-static int load(struct rv_config **ret, const char *path, int fd, struct rv_config_errors *errors) {
-        struct loading loading = {0};
+static int load(struct rv_config **ret, const char *path, int fd, const char *other, struct rv_config_errors *errors) {
+        struct loading loading = {.reader.other = other};
         struct rv_file file = {0};
         struct rv_error err = {0};
 
@@ -229,11 +229,16 @@ static int load(struct rv_config **ret, const char *path, int fd, struct rv_conf
 }
 
 int rv_config_load(struct rv_config **ret, const char *path, struct rv_config_errors *errors) {
-        return load(ret, path, -1, errors);
+        return load(ret, path, -1, NULL, errors);
+}
+
+int rv_config_load_beside(struct rv_config **ret, const char *path, const char *other,
+                          struct rv_config_errors *errors) {
+        return load(ret, path, -1, other, errors);
 }
 
 int rv_config_load_fd(struct rv_config **ret, const char *path, int fd, struct rv_config_errors *errors) {
-        return load(ret, path, fd, errors);
+        return load(ret, path, fd, NULL, errors);
 }
 
 int rv_config_load_text(struct rv_config **ret, const char *name, const char *text, size_t n,

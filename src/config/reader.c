@@ -150,7 +150,8 @@ static void check_known(struct rv_reader *reader) {
                 if (key && (!reader->in_defaults || (key->flags & RV_KEY_IN_DEFAULTS)))
                         continue;
                 if (reader->section == RV_SECTION_ROOT) {
-                        bool known = strcmp(setting->name, "defaults") == 0;
+                        bool known = strcmp(setting->name, "defaults") == 0 ||
+                                     (reader->other && strcmp(setting->name, reader->other) == 0);
                         for (enum rv_section s = RV_SECTION_LISTEN; s < RV_SECTION_MAX && !known; s++)
                                 known = strcmp(setting->name, rv_section_info(s)->name) == 0;
                         if (known)

@@ -11,6 +11,7 @@ struct rv_reader {
         struct rv_problems *problems;
         const char *directory; /* of the main file, absolute: what relative files are relative to */
         const char *main_file;
+        const char *other;          /* a key of the main file that is not ours; NULL: none */
         config_setting_t *defaults; /* the group of that name in the main file; NULL: none */
 
         /* Where it is now. */

@@ -97,6 +97,16 @@ const struct verb verbs[] = {
                             "  revertctl check-config ./revertd.conf\n",
         },
         {
+                .name = "test", .operands = "FILE…", .takes = "", .min_operands = 1, .max_operands = -1, .is_local = true,
+                .run = verb_test,
+                .summary = "try rules in a made-up world",
+                .text = "Run the tests of rules that stand in files: results of queries over time, commits, alerts, and what\n"
+                        "revertd is expected to do about them. The daemon's own engine decides, under a clock of its own, and\n"
+                        "neither server nor repository is needed.",
+                .examples = "  revertctl test rules/http-error-ratio.test\n"
+                            "  revertctl test -o json rules/*.test\n",
+        },
+        {
                 .name = "version", .operands = "", .takes = "", .run = verb_version,
                 .summary = "the version of revertctl, and of the daemon",
                 .text = "Show both versions; the daemon's where one answers.",

@@ -16,6 +16,7 @@ int verb_reject(const struct args *args);
 int verb_pause(const struct args *args);
 int verb_resume(const struct args *args);
 int verb_check_config(const struct args *args);
+int verb_test(const struct args *args);
 int verb_version(const struct args *args);
 
 /* {app="checkout"}; caller frees; NULL: out of memory. */

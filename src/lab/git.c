@@ -1,0 +1,373 @@
+/* The branches of a test, and a worker that answers as revertd-git would. There are no files: a commit has paths, and
+ * words for the lines that it changes; a later commit to the same lines of the same path stands in a revert's way. */
+#include "lab/lab.h"
+
+#include "revertd/cleanup.h"
+#include "revertd/pathspec.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int length(const config_setting_t *list) {
+        return list ? config_setting_length(list) : 0;
+}
+
+static const char *item(const config_setting_t *list, int i) {
+        return config_setting_get_string_elem(list, i);
+}
+
+static ssize_t find(const struct lab_branch *branch, const char *hex) {
+        for (size_t i = branch->n; *hex && i-- > 0;)
+                if (strncmp(branch->change[i].id.hex, hex, strlen(hex)) == 0)
+                        return (ssize_t)i;
+        return -1;
+}
+
+static ssize_t find_name(const struct lab_branch *branch, const char *name) {
+        for (size_t i = branch->n; i-- > 0;)
+                if (branch->change[i].commit && strcmp(branch->change[i].commit->name, name) == 0)
+                        return (ssize_t)i;
+        return -1;
+}
+
+static struct rv_oid head(const struct lab_branch *branch) {
+        return branch->n > 0 ? branch->change[branch->n - 1].id : (struct rv_oid){{0}};
+}
+
+/* -- what is in force -- */
+
+static void set_force(struct lab_branch *branch, size_t i, bool on);
+
+static void each_undone(struct lab_branch *branch, const struct lab_change *change, bool on) {
+        for (size_t k = 0; !change->commit && k < change->spec.n_commits; k++) {
+                ssize_t at = find(branch, change->spec.commits[k].hex);
+                if (at >= 0)
+                        set_force(branch, (size_t)at, on);
+        }
+        for (int k = 0; change->commit && k < length(change->commit->reverts); k++) {
+                ssize_t at = find_name(branch, item(change->commit->reverts, k));
+                if (at >= 0)
+                        set_force(branch, (size_t)at, on);
+        }
+}
+
+static void set_force(struct lab_branch *branch, size_t i, bool on) {
+        if (branch->change[i].in_force == on)
+                return;
+        branch->change[i].in_force = on;
+        each_undone(branch, &branch->change[i], !on);
+}
+
+int lab_branch_append(struct lab_branch *branch, const struct lab_change *change) {
+        struct lab_change *grown = reallocarray(branch->change, branch->n + 1, sizeof(*grown));
+
+        if (!grown)
+                return -ENOMEM;
+        branch->change = grown;
+        grown[branch->n] = *change;
+        grown[branch->n].in_force = false;
+        set_force(branch, branch->n++, true);
+        return 0;
+}
+
+void lab_branch_lose_pushes(struct lab_branch *branch) {
+        while (branch->n > 0 && !branch->change[branch->n - 1].commit) {
+                set_force(branch, branch->n - 1, false);
+                rv_revert_spec_done(&branch->change[--branch->n].spec);
+        }
+}
+
+void lab_branch_done(struct lab_branch *branch) {
+        for (size_t i = 0; i < branch->n; i++)
+                rv_revert_spec_done(&branch->change[i].spec);
+        free(branch->change);
+        *branch = (struct lab_branch){0};
+}
+
+/* -- paths -- */
+
+/* A revert changes what it undoes. */
+static bool each_path(const struct lab_branch *branch, const struct lab_change *change,
+                      bool (*fn)(const char *path, void *userdata), void *userdata) {
+        for (int k = 0; change->commit && k < length(change->commit->paths); k++)
+                if (fn(item(change->commit->paths, k), userdata))
+                        return true;
+        for (size_t k = 0; !change->commit && k < change->spec.n_commits; k++) {
+                ssize_t at = find(branch, change->spec.commits[k].hex);
+                if (at >= 0 && each_path(branch, &branch->change[at], fn, userdata))
+                        return true;
+        }
+        return false;
+}
+
+struct touched {
+        char *const *scope;
+        size_t n_scope;
+        char **paths; /* inside, at most RV_COMMIT_PATHS_MAX; NULL: count only */
+        size_t n_paths, n_inside, n_outside;
+        bool failed;
+};
+
+static bool touch(const char *path, void *userdata) {
+        struct touched *t = userdata;
+
+        if (t->n_scope > 0 && !rv_pathspec_match_any((const char *const *)t->scope, t->n_scope, path)) {
+                t->n_outside++;
+                return false;
+        }
+        t->n_inside++;
+        if (t->paths && t->n_paths < RV_COMMIT_PATHS_MAX) {
+                t->paths[t->n_paths] = strdup(path);
+                t->failed |= !t->paths[t->n_paths];
+                t->n_paths += t->paths[t->n_paths] != NULL;
+        }
+        return false;
+}
+
+/* -- answers -- */
+
+static char *copy(const char *text, bool *failed) {
+        char *s = strdup(text);
+        *failed |= !s;
+        return s;
+}
+
+static bool tell_reverts(const struct lab_branch *branch, const struct lab_change *change, struct rv_commit *ret) {
+        size_t n = change->commit ? (size_t)length(change->commit->reverts) : change->spec.n_commits;
+
+        ret->reverts = calloc(n + 1, sizeof(*ret->reverts));
+        for (size_t k = 0; ret->reverts && k < n; k++) {
+                ssize_t at = change->commit ? find_name(branch, item(change->commit->reverts, (int)k)) : -1;
+                if (!change->commit)
+                        ret->reverts[ret->n_reverts++] = change->spec.commits[k];
+                else if (at >= 0)
+                        ret->reverts[ret->n_reverts++] = branch->change[at].id;
+        }
+        return ret->reverts != NULL;
+}
+
+static bool tell(const struct lab_branch *branch, const struct lab_change *change, const struct touched *touched,
+                 struct rv_commit *ret) {
+        const struct lab_commit *c = change->commit;
+        bool failed = touched->failed;
+
+        *ret = (struct rv_commit){
+                .id = change->id,
+                .n_parents = c && c->is_merge ? 2 : 1,
+                .author_name = copy(c ? c->author : "revertd", &failed),
+                .author_email = copy(c ? c->email : "revertd@localhost", &failed),
+                .subject = copy(c ? c->subject : "Revert", &failed),
+                .author_usec = change->made_usec,
+                .commit_usec = change->made_usec,
+                .skip = c && c->skip,
+                .incident = c ? NULL : copy(change->incident, &failed),
+                .paths = touched->paths,
+                .n_paths = touched->n_paths,
+                .n_inside = touched->n_inside,
+                .n_outside = touched->n_outside,
+        };
+        return tell_reverts(branch, change, ret) && !failed;
+}
+
+static bool answer_fresh(const struct lab_branch *branch, const struct rv_git_request *request,
+                         struct rv_git_reply *reply) {
+        ssize_t known = find(branch, request->known.hex);
+
+        if (known < 0)
+                return true;
+        reply->fresh = calloc(branch->n + 1, sizeof(*reply->fresh));
+        for (size_t i = branch->n; reply->fresh && i-- > (size_t)known + 1;)
+                reply->fresh[reply->n_fresh++] = branch->change[i].id;
+        return reply->fresh != NULL;
+}
+
+static bool answer_history(const struct lab_branch *branch, const struct rv_git_request *request,
+                           struct rv_git_reply *reply) {
+        reply->commits = calloc(branch->n + 1, sizeof(*reply->commits));
+        if (!reply->commits || !answer_fresh(branch, request, reply))
+                return false;
+        for (size_t i = branch->n; i-- > 0;) {
+                struct touched touched = {.scope = request->scope, .n_scope = request->n_scope};
+
+                if (branch->change[i].made_usec < request->since_usec)
+                        continue;
+                reply->n_scanned++;
+                touched.paths = calloc(RV_COMMIT_PATHS_MAX, sizeof(char *));
+                if (!touched.paths)
+                        return false;
+                each_path(branch, &branch->change[i], touch, &touched);
+                if (touched.n_inside == 0) {
+                        free(touched.paths);
+                        continue;
+                }
+                if (!tell(branch, &branch->change[i], &touched, &reply->commits[reply->n_commits++]))
+                        return false;
+        }
+        return true;
+}
+
+static bool answer_show(const struct lab_branch *branch, const struct rv_git_request *request,
+                        struct rv_git_reply *reply) {
+        ssize_t at = find(branch, request->revision);
+        struct touched touched = {.paths = calloc(RV_COMMIT_PATHS_MAX, sizeof(char *))};
+
+        reply->commits = calloc(1, sizeof(*reply->commits));
+        if (!touched.paths || !reply->commits)
+                return false;
+        if (at < 0) {
+                free(touched.paths);
+                reply->outcome = RV_GIT_NOT_FOUND;
+                return true;
+        }
+        each_path(branch, &branch->change[at], touch, &touched);
+        return tell(branch, &branch->change[at], &touched, &reply->commits[reply->n_commits++]);
+}
+
+static bool share_lines(const struct lab_commit *a, const struct lab_commit *b) {
+        for (int i = 0; i < length(a->lines); i++)
+                for (int k = 0; k < length(b->lines); k++)
+                        if (strcmp(item(a->lines, i), item(b->lines, k)) == 0)
+                                return true;
+        return false;
+}
+
+static bool is_undone_too(const struct rv_revert_spec *spec, const struct rv_oid *id) {
+        for (size_t k = 0; k < spec->n_commits; k++)
+                if (strcmp(spec->commits[k].hex, id->hex) == 0)
+                        return true;
+        return false;
+}
+
+/* The path that a later change to the same lines has in common with the culprit; NULL: none. */
+static const char *find_conflict(const struct lab_branch *branch, const struct rv_revert_spec *spec, size_t culprit) {
+        const struct lab_commit *c = branch->change[culprit].commit;
+
+        for (size_t i = culprit + 1; c && i < branch->n; i++) {
+                const struct lab_change *later = &branch->change[i];
+
+                if (!later->commit || !later->in_force || is_undone_too(spec, &later->id) ||
+                    !share_lines(c, later->commit))
+                        continue;
+                for (int a = 0; a < length(c->paths); a++)
+                        for (int b = 0; b < length(later->commit->paths); b++)
+                                if (strcmp(item(c->paths, a), item(later->commit->paths, b)) == 0)
+                                        return item(c->paths, a);
+        }
+        return NULL;
+}
+
+static uint64_t hash_text(uint64_t hash, const char *s) {
+        for (; *s; s++)
+                hash = (hash ^ (unsigned char)*s) * UINT64_C(0x100000001b3);
+        return (hash ^ 0xff) * UINT64_C(0x100000001b3);
+}
+
+static struct rv_oid make_id(const struct rv_revert_spec *spec) {
+        struct rv_oid id;
+        uint64_t hash = hash_text(hash_text(UINT64_C(0xcbf29ce484222325), spec->base.hex), spec->message);
+
+        snprintf(id.hex, sizeof(id.hex), "%016llx%024llx", (unsigned long long)hash,
+                 (unsigned long long)spec->time_usec);
+        return id;
+}
+
+static bool answer_plan(const struct lab_branch *branch, const struct rv_revert_spec *spec,
+                        struct rv_git_reply *reply) {
+        bool is_any = false, failed = false;
+
+        reply->paths = calloc(RV_COMMIT_PATHS_MAX, sizeof(char *));
+        if (!reply->paths)
+                return false;
+        for (size_t k = 0; k < spec->n_commits; k++) {
+                struct touched touched = {.scope = spec->scope, .n_scope = spec->n_scope};
+                ssize_t at = find(branch, spec->commits[k].hex);
+                const char *conflict = at < 0 ? NULL : find_conflict(branch, spec, (size_t)at);
+
+                if (at < 0) {
+                        reply->outcome = RV_GIT_NOT_FOUND;
+                        return true;
+                }
+                if (conflict) {
+                        reply->outcome = RV_GIT_CONFLICT;
+                        reply->paths[reply->n_paths++] = copy(conflict, &failed);
+                        return !failed;
+                }
+                each_path(branch, &branch->change[at], touch, &touched);
+                reply->n_files += touched.n_inside;
+                is_any |= branch->change[at].in_force && touched.n_inside > 0;
+        }
+        reply->outcome = is_any ? RV_GIT_OK : RV_GIT_EMPTY;
+        reply->commit = make_id(spec);
+        reply->n_insertions = reply->n_deletions = reply->n_files;
+        return true;
+}
+
+static void read_incident(const char *message, char ret[static RV_INCIDENT_ID_MAX]) {
+        static const char trailer[] = "\nRevertd-Incident: ";
+        const char *at = strstr(message, trailer);
+
+        snprintf(ret, RV_INCIDENT_ID_MAX, "%.16s", at ? at + sizeof(trailer) - 1 : "0000000000000000");
+}
+
+static bool answer_push(struct lab_branch *branch, const struct rv_git_request *request, struct rv_git_reply *reply,
+                        int64_t now_usec) {
+        struct lab_change made = {.id = request->commit, .made_usec = request->spec.time_usec};
+
+        if (find(branch, request->commit.hex) >= 0) {
+                reply->outcome = RV_GIT_ALREADY;
+                return true;
+        }
+        if (strcmp(request->spec.base.hex, head(branch).hex) != 0) {
+                reply->outcome = RV_GIT_MOVED;
+                return true;
+        }
+        if (!answer_plan(branch, &request->spec, reply))
+                return false;
+        if (reply->outcome != RV_GIT_OK)
+                return true;
+        read_incident(request->spec.message, made.incident);
+        if (rv_revert_spec_copy(&made.spec, &request->spec) < 0)
+                return false;
+        if (branch->n_pushes++ == 0)
+                branch->pushed_usec = now_usec;
+        return lab_branch_append(branch, &made) == 0;
+}
+
+static bool answer(struct lab_branch *branch, const struct rv_git_request *request, struct rv_git_reply *reply,
+                   int64_t now_usec) {
+        bool is_push_only = branch->outcome == RV_GIT_REFUSED;
+
+        if (branch->outcome != RV_GIT_OK && (!is_push_only || request->op == RV_GIT_PUSH)) {
+                reply->outcome = branch->outcome;
+                reply->message = strdup("as the test says");
+                return reply->message != NULL;
+        }
+        switch (request->op) {
+        case RV_GIT_SYNC:
+                return answer_fresh(branch, request, reply);
+        case RV_GIT_HISTORY:
+                return answer_history(branch, request, reply);
+        case RV_GIT_PLAN:
+                return answer_plan(branch, &request->spec, reply);
+        case RV_GIT_PUSH:
+                return answer_push(branch, request, reply, now_usec);
+        case RV_GIT_CHECK:
+                reply->contained = find(branch, request->commit.hex) >= 0;
+                return true;
+        default:
+                return answer_show(branch, request, reply);
+        }
+}
+
+struct rv_git_reply *lab_branch_answer(struct lab_branch *branch, const struct rv_git_request *request,
+                                       int64_t now_usec) {
+        struct rv_git_reply *reply = calloc(1, sizeof(*reply));
+
+        if (!reply)
+                return NULL;
+        if (!answer(branch, request, reply, now_usec))
+                return rv_git_reply_free(reply);
+        reply->head = head(branch);
+        return reply;
+}

@@ -1,0 +1,166 @@
+/* The inside of the lab: a script (what the file says happens), a world (in which it happens), and expectations. */
+#pragma once
+
+#include "revertd/clock.h"
+#include "revertd/config.h"
+#include "revertd/engine.h"
+#include "revertd/json.h"
+#include "revertd/lab.h"
+
+#include <libconfig.h>
+
+enum {
+        LAB_POINTS_MAX = 20000, /* values of one series */
+        LAB_ITEMS_MAX = 2000,   /* commits, events and so on of one test */
+        LAB_PUSHES_MAX = 100,
+};
+#define LAB_DURATION_USEC RV_USEC_PER_HOUR
+#define LAB_DURATION_USEC_MAX (60 * RV_USEC_PER_DAY)
+#define LAB_START_USEC (INT64_C(1772359200) * RV_USEC_PER_SEC) /* 2026-03-01T10:00:00Z */
+
+/* -- notation.c: values over time, as promtool writes them -- */
+
+enum lab_point_kind { LAB_VALUE, LAB_ABSENT, LAB_FAILS, LAB_WARNS };
+struct lab_point {
+        enum lab_point_kind kind;
+        double value;
+};
+struct lab_points {
+        struct lab_point *point;
+        size_t n;
+};
+int lab_points_parse(const char *text, struct lab_points *ret, struct rv_error *err) RV_MUST_CHECK;
+void lab_points_done(struct lab_points *points);
+/* After the last one it stays as it was. */
+struct lab_point lab_points_at(const struct lab_points *points, int64_t i);
+
+/* -- script.c -- */
+
+enum lab_query { LAB_EXPR, LAB_REQUIRE, LAB_CONFIRM };
+struct lab_series {
+        size_t rule;
+        enum lab_query query;
+        struct rv_labels *labels;
+        struct lab_points values, then; /* then: from the first push on; n = 0: the values go on */
+};
+
+/* Strings are lent by the tree. */
+struct lab_commit {
+        const char *name;
+        size_t repository;
+        int64_t at_usec, made_usec; /* at the branch; as it says of itself */
+        struct rv_oid id;
+        const char *subject, *author, *email;
+        const config_setting_t *paths, *lines, *reverts; /* NULL: none */
+        bool skip;
+        bool is_merge;
+};
+
+enum lab_event_kind {
+        LAB_ALERT,
+        LAB_PAUSE,
+        LAB_RESUME,
+        LAB_APPROVE,
+        LAB_REJECT,
+        LAB_REVERT,
+        LAB_RESTART,
+        LAB_GIT,
+        LAB_LOSE_REVERT,
+        LAB_EVENT_MAX
+};
+struct lab_event {
+        enum lab_event_kind kind;
+        unsigned line;
+        int64_t at_usec, starts_usec, duration_usec;
+        bool resolved, force, dry_run;
+        struct rv_labels *labels;
+        const char *scope, *commit;
+        int rule; /* −1: none */
+        enum rv_git_outcome outcome;
+};
+
+struct lab_expectation {
+        unsigned line;
+        int64_t at_usec;
+        int rule; /* −1: any */
+        struct rv_labels *labels;
+        const char *state, *reason, *culprit, *detail;
+        int64_t incidents; /* −1: not said */
+        const config_setting_t *pushed, *evidence, *suspects;
+        bool has_confidence;
+        enum rv_breach_op confidence_op;
+        double confidence;
+};
+
+struct lab_script {
+        const char *file, *name, *thread;
+        unsigned line;
+        struct rv_config *config; /* lent */
+        int64_t start_usec, end_usec;
+        struct lab_series *series;
+        size_t n_series;
+        struct lab_commit *commit; /* by the time at which they arrive */
+        size_t n_commits;
+        struct lab_event *event; /* by time */
+        size_t n_events;
+        struct lab_expectation *expectation; /* by time */
+        size_t n_expectations;
+};
+/* -EINVAL: err says where and what. */
+int lab_script_read(struct lab_script *ret, struct rv_config *config, const char *file, const config_setting_t *test,
+                    struct rv_error *err) RV_MUST_CHECK;
+void lab_script_done(struct lab_script *script);
+
+/* -- git.c: the branches -- */
+
+struct lab_change {
+        struct rv_oid id;
+        const struct lab_commit *commit; /* NULL: a revert of ours */
+        struct rv_revert_spec spec;      /* ours */
+        char incident[RV_INCIDENT_ID_MAX];
+        int64_t made_usec;
+        bool in_force;
+};
+struct lab_branch {
+        struct lab_change *change; /* oldest first */
+        size_t n;
+        struct rv_oid known; /* as the daemon's poll last saw it */
+        size_t n_pushes;
+        int64_t pushed_usec;         /* the first push; 0: none */
+        enum rv_git_outcome outcome; /* of what is asked of the worker; OK: as it is */
+};
+int lab_branch_append(struct lab_branch *branch, const struct lab_change *change);
+struct rv_git_reply *lab_branch_answer(struct lab_branch *branch, const struct rv_git_request *request,
+                                       int64_t now_usec);
+void lab_branch_lose_pushes(struct lab_branch *branch);
+void lab_branch_done(struct lab_branch *branch);
+
+/* -- world.c -- */
+
+struct lab_seen { /* an incident as stored */
+        char id[RV_INCIDENT_ID_MAX];
+        json_t *record;
+};
+struct lab_world {
+        const struct lab_script *script;
+        int64_t now_usec;
+        struct rv_engine *engine;
+        struct rv_store *store;
+        struct lab_branch *branch; /* by repository */
+        int64_t *due_usec;         /* of each rule's evaluation */
+        int64_t *poll_usec;        /* of each branch */
+        struct lab_seen *seen;     /* in the order in which they were opened */
+        size_t n_seen;
+        json_t *story;
+        unsigned n_turns;
+        struct rv_error *err;
+};
+/* Runs the script; check is called at each expectation. */
+int lab_world_run(const struct lab_script *script, json_t *story,
+                  int (*check)(struct lab_world *world, const struct lab_expectation *e, void *userdata),
+                  void *userdata, struct rv_error *err) RV_MUST_CHECK;
+/* "1h5m" since the start of the test; "-5m" before it. */
+char *lab_when(const struct lab_world *world, int64_t at_usec, char buf[static RV_DURATION_TEXT_MAX + 1]);
+
+/* -- expect.c: 0, or -ENOMEM; what was not met is appended -- */
+int lab_expect(struct lab_world *world, const struct lab_expectation *e, json_t *failures) RV_MUST_CHECK;

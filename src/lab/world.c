@@ -1,0 +1,461 @@
+/* The world of one test: a clock that jumps from one thing to the next, a Prometheus that answers by the script, and
+ * the shell that the engine needs. What is asked is answered at once. */
+#include "lab/lab.h"
+
+#include "revertd/cleanup.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TURNS_AT_ONE_TIME_MAX = 2000 };
+
+static int answer(struct lab_world *w, struct rv_effect *effect);
+
+char *lab_when(const struct lab_world *w, int64_t at_usec, char buf[static RV_DURATION_TEXT_MAX + 1]) {
+        int64_t usec = at_usec - w->script->start_usec;
+
+        buf[0] = '-';
+        rv_duration_format(usec < 0 ? -usec : usec, buf + (usec < 0));
+        return buf;
+}
+
+static int tell(struct lab_world *w, const char *fmt, ...) RV_PRINTF(2, 3);
+static int tell(struct lab_world *w, const char *fmt, ...) {
+        char when[RV_DURATION_TEXT_MAX + 1];
+        _cleanup_free_ char *text = NULL;
+        va_list ap;
+        int n;
+
+        va_start(ap, fmt);
+        n = vasprintf(&text, fmt, ap);
+        va_end(ap);
+        if (n < 0) {
+                text = NULL;
+                return rv_error_oom(w->err);
+        }
+        return json_array_append_new(w->story, json_sprintf("%s: %s", lab_when(w, w->now_usec, when), text)) < 0
+                       ? rv_error_oom(w->err)
+                       : 0;
+}
+
+/* -- What the engine does -- */
+
+static int see(struct lab_world *w, const struct rv_write *write) {
+        struct lab_seen *grown;
+
+        for (size_t i = 0; i < w->n_seen; i++)
+                if (strcmp(w->seen[i].id, write->key) == 0) {
+                        json_decref(w->seen[i].record);
+                        w->seen[i].record = json_incref(write->value);
+                        return 0;
+                }
+        grown = reallocarray(w->seen, w->n_seen + 1, sizeof(*grown));
+        if (!grown)
+                return rv_error_oom(w->err);
+        w->seen = grown;
+        grown[w->n_seen] = (struct lab_seen){.record = json_incref(write->value)};
+        snprintf(grown[w->n_seen].id, sizeof(grown[w->n_seen].id), "%s", write->key);
+        w->n_seen++;
+        return 0;
+}
+
+static const struct lab_seen *seen_find(const struct lab_world *w, const char *id) {
+        for (size_t i = 0; i < w->n_seen; i++)
+                if (strcmp(w->seen[i].id, id) == 0)
+                        return &w->seen[i];
+        return NULL;
+}
+
+static int tell_transition(struct lab_world *w, const struct rv_transition *t) {
+        const struct lab_seen *seen = seen_find(w, t->incident);
+        _cleanup_labels_ struct rv_labels *labels = NULL;
+        _cleanup_free_ char *text = NULL;
+        const char *why = t->detail ? t->detail : rv_reason_explain(t->reason);
+
+        if (!seen || rv_labels_from_json(&labels, json_object_get(seen->record, "labels"), NULL, NULL) < 0 ||
+            !(text = rv_labels_format(labels)))
+                return rv_error_oom(w->err);
+        return tell(w, "%s%s: %s%s%s%s%s%s", rv_json_string(seen->record, "rule", "by hand"), text,
+                    rv_incident_state_to_string(t->to), t->reason ? " (" : "",
+                    t->reason ? rv_reason_to_string(t->reason) : "", t->reason ? ")" : "", *why ? ": " : "", why);
+}
+
+static int take_step(struct lab_world *w, struct rv_step *step) {
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < step->batch.n; i++)
+                if (step->batch.write[i].kind == RV_RECORD_INCIDENT && step->batch.write[i].value)
+                        r = see(w, &step->batch.write[i]);
+        for (size_t i = 0; r == 0 && i < step->n_transitions; i++)
+                r = tell_transition(w, &step->transition[i]);
+        if (r == 0)
+                r = rv_store_commit(w->store, &step->batch, w->err);
+        for (size_t i = 0; r == 0 && i < step->n_effects; i++)
+                r = answer(w, &step->effect[i]);
+        return r;
+}
+
+static int handle(struct lab_world *w, const struct rv_event *event) {
+        struct rv_step step = {0};
+        int r;
+
+        if (++w->n_turns > TURNS_AT_ONE_TIME_MAX)
+                return rv_error_set(w->err, -ELOOP, "the engine does not come to rest");
+        r = rv_engine_handle(w->engine, event, w->now_usec, &step, w->err);
+        if (r == 0)
+                r = take_step(w, &step);
+        rv_step_done(&step);
+        return r;
+}
+
+/* What a person or a sender is refused is part of the story. */
+static int try(struct lab_world *w, const struct rv_event *event, const char *what) {
+        int r = handle(w, event);
+
+        if (r == -EINVAL || r == -ENOENT || r == -EBUSY || r == -ENOBUFS)
+                return tell(w, "%s is refused: %s", what, w->err->text);
+        return r;
+}
+
+/* -- Prometheus -- */
+
+static struct lab_point point_of(const struct lab_world *w, const struct lab_series *series) {
+        const struct rv_rule_config *rule = &w->script->config->rules[series->rule];
+        const struct lab_branch *branch = &w->branch[rule->repository];
+        int64_t interval_usec = rule->interval_usec;
+
+        if (series->then.n > 0 && branch->n_pushes > 0)
+                return lab_points_at(&series->then, (w->now_usec - branch->pushed_usec) / interval_usec);
+        return lab_points_at(&series->values, (w->now_usec - w->script->start_usec) / interval_usec);
+}
+
+/* Labels of `part` are all in `whole`. */
+static bool is_part(const struct rv_labels *part, const struct rv_labels *whole) {
+        for (size_t i = 0; i < part->n; i++) {
+                const char *value = rv_labels_get(whole, part->label[i].name);
+                if (!value || strcmp(value, part->label[i].value) != 0)
+                        return false;
+        }
+        return true;
+}
+
+/* The answer to one query of a rule; `labels`: only what is about that label set. *ret_ok: false where it fails. */
+static int query(struct lab_world *w, size_t rule, enum lab_query kind, const struct rv_labels *labels,
+                 struct rv_samples *ret, bool *ret_ok) {
+        const struct lab_script *s = w->script;
+
+        *ret_ok = true;
+        ret->sample = calloc(s->n_series + 1, sizeof(*ret->sample));
+        if (!ret->sample)
+                return rv_error_oom(w->err);
+        for (size_t i = 0; i < s->n_series; i++) {
+                const struct lab_series *series = &s->series[i];
+                if (series->rule != rule || series->query != kind || (labels && !is_part(series->labels, labels)))
+                        continue;
+                struct lab_point point = point_of(w, series);
+                *ret_ok &= point.kind != LAB_FAILS;
+                ret->is_partial |= point.kind == LAB_WARNS;
+                if (point.kind == LAB_VALUE)
+                        ret->sample[ret->n++] =
+                                (struct rv_sample){.labels = rv_labels_ref(series->labels), .value = point.value};
+        }
+        return 0;
+}
+
+static int evaluate(struct lab_world *w, size_t rule) {
+        struct rv_samples samples = {0}, require = {0};
+        bool has_require = w->script->config->rules[rule].require, samples_ok, require_ok = true;
+        int r = query(w, rule, LAB_EXPR, NULL, &samples, &samples_ok);
+
+        if (r == 0 && has_require)
+                r = query(w, rule, LAB_REQUIRE, NULL, &require, &require_ok);
+        if (r == 0)
+                r = handle(w,
+                           &(struct rv_event){.kind = RV_EVENT_EVALUATED,
+                                              .evaluated = {.rule = rule,
+                                                            .at_usec = w->now_usec,
+                                                            .samples = samples_ok ? &samples : NULL,
+                                                            .require = has_require && require_ok ? &require : NULL}});
+        rv_samples_done(&samples);
+        rv_samples_done(&require);
+        return r;
+}
+
+/* -- What is asked -- */
+
+static int answer_query(struct lab_world *w, const struct rv_effect *effect) {
+        const struct rv_incident *i = rv_engine_incident(w->engine, effect->incident);
+        int rule = i && i->rule ? rv_config_find_rule(w->script->config, i->rule) : -1;
+        struct rv_samples samples = {0};
+        bool ok = false;
+        int r = rule < 0 ? 0 : query(w, (size_t)rule, LAB_CONFIRM, i->labels, &samples, &ok);
+
+        if (r == 0)
+                r = handle(w, &(struct rv_event){.kind = RV_EVENT_QUERIED,
+                                                 .queried = {.token = effect->token, .samples = ok ? &samples : NULL}});
+        rv_samples_done(&samples);
+        return r;
+}
+
+static const char *name_of(const struct lab_world *w, const struct rv_oid *id) {
+        for (size_t i = 0; i < w->script->n_commits; i++)
+                if (strcmp(w->script->commit[i].id.hex, id->hex) == 0)
+                        return w->script->commit[i].name;
+        return "a revert";
+}
+
+static int answer_git(struct lab_world *w, const struct rv_effect *effect) {
+        struct lab_branch *branch = &w->branch[effect->repository];
+        size_t n_pushes = branch->n_pushes;
+        struct rv_git_reply *reply = lab_branch_answer(branch, effect->request, w->now_usec);
+        int r = reply ? 0 : rv_error_oom(w->err);
+
+        for (size_t k = 0; r == 0 && branch->n_pushes > n_pushes && k < effect->request->spec.n_commits; k++)
+                r = tell(w, "pushed: a revert of %s", name_of(w, &effect->request->spec.commits[k]));
+        if (r == 0)
+                r = handle(w,
+                           &(struct rv_event){.kind = RV_EVENT_GIT, .git = {.token = effect->token, .reply = reply}});
+        rv_git_reply_free(reply);
+        return r;
+}
+
+static int answer(struct lab_world *w, struct rv_effect *effect) {
+        return effect->kind == RV_EFFECT_GIT ? answer_git(w, effect) : answer_query(w, effect);
+}
+
+static int poll_branch(struct lab_world *w, size_t repository) {
+        struct lab_branch *branch = &w->branch[repository];
+        struct rv_git_request request = {.op = RV_GIT_SYNC, .known = branch->known};
+        struct rv_git_reply *reply = lab_branch_answer(branch, &request, w->now_usec);
+        int r;
+
+        if (!reply)
+                return rv_error_oom(w->err);
+        if (reply->outcome == RV_GIT_OK)
+                branch->known = reply->head;
+        r = handle(w,
+                   &(struct rv_event){.kind = RV_EVENT_SYNCED, .synced = {.repository = repository, .reply = reply}});
+        rv_git_reply_free(reply);
+        return r;
+}
+
+/* -- What happens by the script -- */
+
+static int load(const struct rv_record *record, void *userdata) {
+        struct lab_world *w = userdata;
+
+        return rv_engine_load(w->engine, record, w->err);
+}
+
+static int start(struct lab_world *w) {
+        int r;
+
+        w->engine = rv_engine_free(w->engine);
+        r = rv_engine_new(&w->engine, w->script->config);
+        for (unsigned kind = 0; r == 0 && kind < RV_RECORD_KIND_MAX; kind++)
+                r = rv_store_list(w->store, kind, "", false, 0, load, w, w->err);
+        return r < 0 ? r : handle(w, &(struct rv_event){.kind = RV_EVENT_START});
+}
+
+static int alert(struct lab_world *w, const struct lab_event *e) {
+        struct rv_alert one = {.labels = e->labels,
+                               .firing = !e->resolved,
+                               .starts_usec = e->starts_usec,
+                               .ends_usec = e->resolved ? w->now_usec : 0};
+        struct rv_alerts alerts = {.alert = &one, .n = 1};
+
+        return try(w, &(struct rv_event){.kind = RV_EVENT_ALERTS, .alerts = &alerts}, "the alert");
+}
+
+/* The newest incident that is open and meant. */
+static const char *find_open(const struct lab_world *w, const struct lab_event *e) {
+        for (size_t k = w->n_seen; k-- > 0;) {
+                const struct rv_incident *i = rv_engine_incident(w->engine, w->seen[k].id);
+                if (i && is_part(e->labels, i->labels) &&
+                    (e->rule < 0 || (i->rule && strcmp(i->rule, w->script->config->rules[e->rule].name) == 0)))
+                        return i->id;
+        }
+        return "none";
+}
+
+static int ask_person(struct lab_world *w, const struct lab_event *e) {
+        return try(w,
+                   &(struct rv_event){.kind = e->kind == LAB_APPROVE ? RV_EVENT_APPROVE : RV_EVENT_REJECT,
+                                      .person = {.incident = find_open(w, e), .actor = "ana"}},
+                   e->kind == LAB_APPROVE ? "approval" : "rejection");
+}
+
+static int revert_by_hand(struct lab_world *w, const struct lab_event *e) {
+        const struct lab_commit *c = NULL;
+        const char *revision;
+
+        for (size_t i = 0; e->commit && i < w->script->n_commits; i++)
+                if (strcmp(w->script->commit[i].name, e->commit) == 0)
+                        c = &w->script->commit[i];
+        if (e->commit && !c)
+                return tell(w, "revert by hand: no commit is called %s", e->commit);
+        revision = c ? c->id.hex : NULL;
+        return try(w,
+                   &(struct rv_event){.kind = RV_EVENT_REVERT,
+                                      .revert = {.repository = c ? c->repository : 0,
+                                                 .rule = e->rule,
+                                                 .labels = e->labels,
+                                                 .revisions = &revision,
+                                                 .n_revisions = c ? 1 : 0,
+                                                 .actor = "ana",
+                                                 .force = e->force,
+                                                 .dry_run = e->dry_run}},
+                   "the revert by hand");
+}
+
+static int happen(struct lab_world *w, const struct lab_event *e) {
+        switch (e->kind) {
+        case LAB_ALERT:
+                return alert(w, e);
+        case LAB_PAUSE:
+        case LAB_RESUME:
+                return try(w,
+                           &(struct rv_event){
+                                   .kind = e->kind == LAB_PAUSE ? RV_EVENT_PAUSE : RV_EVENT_RESUME,
+                                   .pause = {.scope = e->scope, .actor = "ana", .duration_usec = e->duration_usec}},
+                           "the pause");
+        case LAB_APPROVE:
+        case LAB_REJECT:
+                return ask_person(w, e);
+        case LAB_REVERT:
+                return revert_by_hand(w, e);
+        case LAB_RESTART:
+                return start(w);
+        case LAB_GIT:
+                for (size_t i = 0; i < w->script->config->n_repositories; i++)
+                        w->branch[i].outcome = e->outcome;
+                return 0;
+        case LAB_LOSE_REVERT:
+                for (size_t i = 0; i < w->script->config->n_repositories; i++)
+                        lab_branch_lose_pushes(&w->branch[i]);
+                return 0;
+        case LAB_EVENT_MAX:
+                break;
+        }
+        return 0;
+}
+
+static int arrive(struct lab_world *w, const struct lab_commit *c) {
+        struct lab_change change = {.id = c->id, .commit = c, .made_usec = c->made_usec};
+
+        return lab_branch_append(&w->branch[c->repository], &change) < 0 ? rv_error_oom(w->err) : 0;
+}
+
+/* -- Time -- */
+
+struct next {
+        size_t commit, event, expectation;
+};
+
+static int64_t earlier(int64_t a, int64_t b) {
+        return a < b ? a : b;
+}
+
+static int64_t find_next(const struct lab_world *w, const struct next *next) {
+        const struct lab_script *s = w->script;
+        int64_t at = rv_engine_deadline(w->engine);
+
+        if (next->commit < s->n_commits)
+                at = earlier(at, s->commit[next->commit].at_usec);
+        if (next->event < s->n_events)
+                at = earlier(at, s->event[next->event].at_usec);
+        if (next->expectation < s->n_expectations)
+                at = earlier(at, s->expectation[next->expectation].at_usec);
+        for (size_t i = 0; i < s->config->n_rules; i++)
+                at = earlier(at, w->due_usec[i]);
+        for (size_t i = 0; i < s->config->n_repositories; i++)
+                at = earlier(at, w->poll_usec[i]);
+        return at;
+}
+
+/* Everything of one instant: the branch first, what is expected last. */
+static int run_instant(struct lab_world *w, struct next *next,
+                       int (*check)(struct lab_world *w, const struct lab_expectation *e, void *userdata),
+                       void *userdata) {
+        const struct lab_script *s = w->script;
+        int r = 0;
+
+        w->n_turns = 0;
+        for (; r == 0 && next->commit < s->n_commits && s->commit[next->commit].at_usec <= w->now_usec; next->commit++)
+                r = arrive(w, &s->commit[next->commit]);
+        for (size_t i = 0; r == 0 && i < s->config->n_repositories; i++)
+                if (w->poll_usec[i] <= w->now_usec) {
+                        w->poll_usec[i] = w->now_usec + s->config->repositories[i].poll_usec;
+                        r = poll_branch(w, i);
+                }
+        for (; r == 0 && next->event < s->n_events && s->event[next->event].at_usec <= w->now_usec; next->event++)
+                r = happen(w, &s->event[next->event]);
+        for (size_t i = 0; r == 0 && i < s->config->n_rules; i++)
+                if (w->due_usec[i] <= w->now_usec) {
+                        w->due_usec[i] = w->now_usec + s->config->rules[i].interval_usec;
+                        r = evaluate(w, i);
+                }
+        while (r == 0 && rv_engine_deadline(w->engine) <= w->now_usec)
+                r = handle(w, &(struct rv_event){.kind = RV_EVENT_TICK});
+        for (; r == 0 && next->expectation < s->n_expectations &&
+               s->expectation[next->expectation].at_usec <= w->now_usec;
+             next->expectation++)
+                r = check(w, &s->expectation[next->expectation], userdata);
+        return r;
+}
+
+static int prepare(struct lab_world *w, struct next *next) {
+        const struct rv_config *config = w->script->config;
+        int r = 0;
+
+        w->now_usec = w->script->start_usec;
+        w->branch = calloc(config->n_repositories + 1, sizeof(*w->branch));
+        w->due_usec = calloc(config->n_rules + 1, sizeof(*w->due_usec));
+        w->poll_usec = calloc(config->n_repositories + 1, sizeof(*w->poll_usec));
+        if (!w->branch || !w->due_usec || !w->poll_usec)
+                return rv_error_oom(w->err);
+        for (size_t i = 0; i < config->n_rules; i++)
+                w->due_usec[i] = config->rules[i].expr ? w->now_usec : RV_USEC_INFINITY;
+        for (; r == 0 && next->commit < w->script->n_commits && w->script->commit[next->commit].at_usec < w->now_usec;
+             next->commit++)
+                r = arrive(w, &w->script->commit[next->commit]);
+        if (r == 0)
+                r = rv_store_open_memory(&w->store, w->err);
+        return r < 0 ? r : start(w);
+}
+
+static void done(struct lab_world *w) {
+        for (size_t i = 0; w->branch && i < w->script->config->n_repositories; i++)
+                lab_branch_done(&w->branch[i]);
+        for (size_t i = 0; i < w->n_seen; i++)
+                json_decref(w->seen[i].record);
+        free(w->branch);
+        free(w->due_usec);
+        free(w->poll_usec);
+        free(w->seen);
+        rv_engine_free(w->engine);
+        rv_store_close(w->store);
+}
+
+int lab_world_run(const struct lab_script *script, json_t *story,
+                  int (*check)(struct lab_world *w, const struct lab_expectation *e, void *userdata), void *userdata,
+                  struct rv_error *err) {
+        struct lab_world w = {.script = script, .story = story, .err = err};
+        struct next next = {0};
+        int r = prepare(&w, &next);
+
+        while (r == 0) {
+                int64_t at_usec = find_next(&w, &next);
+
+                if (at_usec > script->end_usec)
+                        break;
+                if (at_usec > w.now_usec)
+                        w.now_usec = at_usec;
+                r = run_instant(&w, &next, check, userdata);
+        }
+        done(&w);
+        return r;
+}
