@@ -15,6 +15,10 @@ enum rv_mode { RV_MODE_OBSERVE, RV_MODE_APPROVE, RV_MODE_ENFORCE, RV_MODE_MAX };
 const char *rv_mode_to_string(enum rv_mode mode);
 int rv_mode_from_string(const char *s, enum rv_mode *ret) RV_MUST_CHECK;
 
+/* What becomes of the paths outside of the scope that a culprit touched too. */
+enum rv_outside { RV_OUTSIDE_LEAVE, RV_OUTSIDE_WHOLE, RV_OUTSIDE_DECLINE, RV_OUTSIDE_MAX };
+const char *rv_outside_to_string(enum rv_outside outside);
+
 enum rv_breach_op {
         RV_BREACH_GT,
         RV_BREACH_GE,
@@ -67,16 +71,18 @@ struct rv_prometheus_config {
 struct rv_repository_config {
         struct rv_location at;
         char *name;
-        char *url;            /* local path, http(s)://, ssh://, or scp form */
-        char *branch;         /* short name */
-        char *credential;     /* NULL: none. SSH private key, or HTTP password or token */
-        char *username;       /* HTTP user name; NULL: "git" */
-        char *known_hosts;    /* file; NULL for remotes that are not SSH */
-        char *ca_file;        /* NULL: the system's */
-        char **allow_paths;   /* what the worker may ever touch; NULL-terminated; NULL: all */
-        int64_t poll_usec;    /* how often the branch is looked at */
-        int64_t timeout_usec; /* one attempt at the remote */
-        int budget;           /* pushes in 24 h */
+        char *url;              /* local path, http(s)://, ssh://, or scp form */
+        char *branch;           /* short name */
+        char *credential;       /* NULL: none. SSH private key, or HTTP password or token */
+        char *username;         /* HTTP user name; NULL: "git" */
+        char *known_hosts;      /* file; NULL for remotes that are not SSH */
+        char *ca_file;          /* NULL: the system's */
+        char **protect_paths;   /* a culprit that touches them is left to people; NULL-terminated; NULL: none */
+        char **protect_authors; /* so is one of theirs: patterns of names and addresses; NULL: none */
+        char **allow_paths;     /* what the worker may ever touch; NULL-terminated; NULL: all */
+        int64_t poll_usec;      /* how often the branch is looked at */
+        int64_t timeout_usec;   /* one attempt at the remote */
+        int budget;             /* pushes in 24 h */
         char *committer_name;
         char *committer_email;
         char *web_commit_url; /* "https://git.example.com/fleet/commit/{}"; NULL: commits are not linked */
@@ -127,6 +133,10 @@ struct rv_rule_config {
         size_t n_paths;
         int64_t window_usec;  /* how far before the onset a cause may lie */
         int64_t max_age_usec; /* a culprit older than this at decision time is left alone */
+        double confidence;    /* a culprit less sure than this is left alone */
+        enum rv_outside outside;
+        int max_files;    /* a culprit that touches more is left alone; 0: no bound */
+        int shared_cause; /* so many other scopes in breach at once have another cause; 0: never */
         enum rv_mode mode;
         int64_t hold_usec;             /* wait this long before the push; cleared in between: nothing is done */
         int64_t approval_timeout_usec; /* approve: the question ends */

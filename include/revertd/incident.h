@@ -43,12 +43,17 @@ bool rv_incident_state_is_end(enum rv_incident_state state);
         X(NO_CANDIDATE, "no_candidate", "no commit touched the scope in the rule's window before the onset")           \
         X(AFTER_ONSET, "after_onset",                                                                                  \
           "the only commits in the scope came after the onset, so they cannot be the cause")                           \
+        X(AMBIGUOUS, "ambiguous", "the culprit is not sure enough for this rule")                                      \
         X(IS_REVERT, "is_revert", "the culprit is itself a revert")                                                    \
         X(IS_OURS, "is_ours", "the culprit was made by revertd")                                                       \
         X(OPTED_OUT, "opted_out", "the culprit's message says \"Revertd: skip\"")                                      \
+        X(PROTECTED, "protected", "the culprit's author or paths are protected")                                       \
         X(ALREADY_REVERTED, "already_reverted", "the culprit was reverted already")                                    \
         X(IN_PROGRESS, "in_progress", "another incident is reverting the same commit")                                 \
+        X(OUTSIDE_SCOPE, "outside_scope", "the culprit touches paths outside of the scope too")                        \
         X(TOO_OLD, "too_old", "the culprit has been live for longer than max_age")                                     \
+        X(TOO_LARGE, "too_large", "the culprit touches more files than max_files")                                     \
+        X(SHARED_CAUSE, "shared_cause", "many other scopes broke at once, without a change in common")                 \
         X(COOLDOWN, "cooldown", "the scope had a revert a short while ago")                                            \
         X(BUDGET, "budget", "the budget of pushes in 24 hours is used up")                                             \
         X(OBSERVE, "observe", "the rule only observes: this is what would have been done")                             \
@@ -167,9 +172,12 @@ bool rv_guard_is_forceable(enum rv_reason reason);
 /* Facts that the guards judge. */
 struct rv_guard_facts {
         bool paused;
-        const struct rv_suspect *culprit; /* NULL: none */
-        bool only_after_onset;            /* without culprit: there are commits, but all came after the onset */
-        bool in_progress;                 /* another incident holds the same culprit */
+        const struct rv_suspect *culprit;  /* NULL: none */
+        bool only_after_onset;             /* without culprit: there are commits, but all came after the onset */
+        bool in_progress;                  /* another incident holds the same culprit */
+        const struct rv_rule_config *rule; /* NULL: by hand without one */
+        const struct rv_repository_config *repository; /* NULL: not known */
+        size_t n_scopes_breached;                      /* others, at about the same time */
         int64_t now_usec;
         int64_t max_age_usec;                   /* 0: no bound */
         int64_t cooldown_usec;                  /* 0: none */

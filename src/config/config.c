@@ -13,6 +13,9 @@
 static const char *const modes[RV_MODE_MAX] = {
         [RV_MODE_OBSERVE] = "observe", [RV_MODE_APPROVE] = "approve", [RV_MODE_ENFORCE] = "enforce"};
 
+static const char *const outsides[RV_OUTSIDE_MAX] = {
+        [RV_OUTSIDE_LEAVE] = "leave", [RV_OUTSIDE_WHOLE] = "whole", [RV_OUTSIDE_DECLINE] = "decline"};
+
 static const char *const breach_ops[RV_BREACH_OP_MAX] = {
         [RV_BREACH_GT] = ">",  [RV_BREACH_GE] = ">=", [RV_BREACH_LT] = "<",
         [RV_BREACH_LE] = "<=", [RV_BREACH_EQ] = "==", [RV_BREACH_NE] = "!=",
@@ -31,6 +34,10 @@ int rv_mode_from_string(const char *s, enum rv_mode *ret) {
                         return 0;
                 }
         return -EINVAL;
+}
+
+const char *rv_outside_to_string(enum rv_outside outside) {
+        return outside < RV_OUTSIDE_MAX ? outsides[outside] : NULL;
 }
 
 const char *rv_breach_op_to_string(enum rv_breach_op op) {

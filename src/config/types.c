@@ -85,6 +85,7 @@ TAKE_STRING(addresses, rv_value_check_address, append_string)
 TAKE_STRING(headers, rv_value_check_header, append_string)
 TAKE_STRING(patterns, rv_pathspec_check, append_string)
 TAKE_STRING(globs, rv_value_check_text, append_string)
+TAKE_STRING(authors, rv_value_check_text, append_string)
 
 TAKE(url) {
         (void)reader;
@@ -176,6 +177,15 @@ TAKE(threshold) {
         return 0;
 }
 
+TAKE(ratio) {
+        double value;
+        (void)reader;
+        if (rv_number_parse(text, &value) < 0 || !(value >= 0 && value <= 1))
+                return rv_error_set(err, -EINVAL, "'%s' is no ratio: a number from 0 to 1", text);
+        *FIELD(double, base, key) = value;
+        return 0;
+}
+
 /* A number of one or two digits. Returns what follows it; NULL: there is none. */
 static const char *read_count(const char *s, unsigned *ret) {
         size_t n = strspn(s, "0123456789");
@@ -215,6 +225,10 @@ static const char *receiver_type_word(unsigned i) {
         return i < RV_RECEIVER_TYPE_MAX ? rv_receiver_type_to_string(i) : NULL;
 }
 
+static const char *outside_word(unsigned i) {
+        return i < RV_OUTSIDE_MAX ? rv_outside_to_string(i) : NULL;
+}
+
 static int take_word(const struct rv_key *key, const char *text, unsigned *ret, struct rv_error *err) {
         char range[RV_KEY_TEXT_MAX];
         for (unsigned i = 0; key->type->words(i); i++)
@@ -231,6 +245,15 @@ TAKE(mode) {
         int r = take_word(key, text, &i, err);
         if (r == 0)
                 *FIELD(enum rv_mode, base, key) = i;
+        return r;
+}
+
+TAKE(outside) {
+        unsigned i = 0;
+        (void)reader;
+        int r = take_word(key, text, &i, err);
+        if (r == 0)
+                *FIELD(enum rv_outside, base, key) = i;
         return r;
 }
 
@@ -311,10 +334,13 @@ STRINGS(addresses, "list of addresses")
 STRINGS(headers, "list of headers")
 STRINGS(patterns, "list of path patterns")
 STRINGS(globs, "list of file patterns")
+STRINGS(authors, "list of author patterns")
 
 const struct rv_type rv_type_duration = {"duration", .take = take_duration};
 const struct rv_type rv_type_integer = {"integer", .integer = true, .take = take_integer};
 const struct rv_type rv_type_threshold = {"threshold", .take = take_threshold};
+const struct rv_type rv_type_ratio = {"ratio", .take = take_ratio};
+const struct rv_type rv_type_outside = {"word", .words = outside_word, .take = take_outside};
 const struct rv_type rv_type_breaches = {"count", .take = take_breaches};
 const struct rv_type rv_type_mode = {"word", .words = mode_word, .take = take_mode};
 const struct rv_type rv_type_receiver_type = {"word", .words = receiver_type_word, .take = take_receiver_type};

@@ -34,6 +34,9 @@ struct rv_type {
         X(mode)                                                                                                        \
         X(receiver_type)                                                                                               \
         X(threshold)                                                                                                   \
+        X(ratio)                                                                                                       \
+        X(outside)                                                                                                     \
+        X(authors)                                                                                                     \
         X(breaches)                                                                                                    \
         X(template)                                                                                                    \
         X(query_template)                                                                                              \

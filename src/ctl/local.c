@@ -285,6 +285,8 @@ static int check_guards(const struct local *l, struct rv_error *err) {
         for (size_t i = 0; i < l->n_culprits; i++) {
                 const struct rv_guard_facts facts = {
                         .culprit = &l->culprits[i],
+                        .rule = l->rule,
+                        .repository = l->repository,
                         .now_usec = rv_clock_realtime_usec(),
                         .max_age_usec = l->rule ? l->rule->max_age_usec : 0,
                         .budget_repository = 1,

@@ -84,6 +84,8 @@ static int ask_plan(struct turn *t, struct open *o) {
 static int make_plan(struct turn *t, struct open *o) {
         struct rv_incident *i = o->i;
         const struct rv_commit *commits[RV_SUSPECTS_MAX];
+        const struct rv_rule_config *rule = rule_config(t->engine, o->rule);
+        bool is_whole = rule && rule->outside == RV_OUTSIDE_WHOLE && i->n_revisions == 0;
         size_t n = n_culprits(o);
         int r;
 
@@ -101,7 +103,7 @@ static int make_plan(struct turn *t, struct open *o) {
                                           .commits = commits,
                                           .n_commits = n,
                                           .scope = (const char *const *)i->scope,
-                                          .n_scope = i->n_scope,
+                                          .n_scope = is_whole ? 0 : i->n_scope,
                                           .base = i->head,
                                           .time_usec = i->times.decided_usec,
                                   });

@@ -1,6 +1,7 @@
 /* The facts that the guards judge. */
 #include "core.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,12 +20,20 @@ static bool is_ahead(const struct open *other, const struct open *o) {
                (other->i->mode != RV_MODE_OBSERVE && other->i->mode >= o->i->mode);
 }
 
+/* What would be pushed for it may be more than its scope. */
+static bool acts_on_all(const struct rv_engine *engine, const struct open *o) {
+        const struct rv_rule_config *rule = rule_config(engine, o->rule);
+
+        return rule && rule->outside == RV_OUTSIDE_WHOLE;
+}
+
 static bool is_in_progress(const struct rv_engine *engine, const struct open *o, const struct rv_oid *culprit) {
         struct open *other, *next;
 
         HASH_ITER (hh, engine->open, other, next) {
                 if (!is_ahead(other, o) || strcmp(other->i->repository, o->i->repository) != 0 ||
-                    !rv_scope_overlaps(other->i->scope, other->i->n_scope, o->i->scope, o->i->n_scope))
+                    !rv_scope_overlaps(other->i->plan->spec.scope, other->i->plan->spec.n_scope, o->i->scope,
+                                       acts_on_all(engine, o) ? 0 : o->i->n_scope))
                         continue;
                 for (size_t k = 0; k < other->i->plan->spec.n_commits; k++)
                         if (strcmp(other->i->plan->spec.commits[k].hex, culprit->hex) == 0)
@@ -46,15 +55,90 @@ static int64_t newest_act_usec(const struct rv_engine *engine, const struct open
         return newest;
 }
 
+/* -- how many others -- */
+
+enum { SHARED_MAX = 100 };
+#define SHARED_USEC (5 * RV_USEC_PER_MINUTE)
+
+struct others {
+        char *scope[SHARED_MAX]; /* each as rv_act_scope() has it */
+        size_t n, wanted;
+};
+
+static int note_other(struct others *others, const struct rv_incident *about) {
+        char *scope = rv_act_scope(about->scope, about->n_scope);
+
+        if (!scope)
+                return -ENOMEM;
+        for (size_t i = 0; i < others->n; i++)
+                if (strcmp(others->scope[i], scope) == 0) {
+                        free(scope);
+                        return 0;
+                }
+        others->scope[others->n++] = scope;
+        return 0;
+}
+
+/* A label set in breach since about the same time, in the same repository: what is its scope? */
+static int look_at(const struct rv_engine *engine, const struct open *o, const struct series *series,
+                   struct others *others) {
+        const struct rv_rule_config *rule = rule_config(engine, series->key.rule);
+        int64_t apart = series->s.onset_usec - o->i->times.onset_usec;
+        struct rv_incident *about;
+        int r;
+
+        if (series->s.onset_usec == 0 || series->s.verdict != RV_VERDICT_BREACH || !rule || series == o->series ||
+            apart > SHARED_USEC || apart < -SHARED_USEC || rule->repository != o->repository->index)
+                return 0;
+        about = calloc(1, sizeof(*about));
+        if (!about)
+                return -ENOMEM;
+        about->labels = rv_labels_ref(series->s.labels);
+        about->value = series->s.value;
+        r = incident_describe(about, rule, true, NULL);
+        if (r == 0 && !rv_scope_overlaps(about->scope, about->n_scope, o->i->scope, o->i->n_scope))
+                r = note_other(others, about);
+        rv_incident_free(about);
+        return r == -ENOMEM ? r : 0;
+}
+
+/* At most as many as matter. */
+static int count_others(const struct rv_engine *engine, const struct open *o, const struct rv_rule_config *rule,
+                        size_t *ret) {
+        struct others others = {.wanted = rule ? (size_t)rule->shared_cause : 0};
+        struct series *series, *next;
+        int r = 0;
+
+        if (o->i->n_revisions > 0 || HASH_COUNT(engine->series) <= others.wanted)
+                others.wanted = 0;
+        HASH_ITER (hh, engine->series, series, next) {
+                if (others.n >= others.wanted || r < 0)
+                        break;
+                r = look_at(engine, o, series, &others);
+        }
+        *ret = others.n;
+        while (others.n > 0)
+                free(others.scope[--others.n]);
+        return r;
+}
+
 static int gather(struct turn *t, struct open *o, struct rv_guard_facts *ret) {
         const struct rv_engine *engine = t->engine;
         const struct rv_rule_config *rule = rule_config(engine, o->rule);
         char *scope = rv_act_scope(o->i->scope, o->i->n_scope);
+        size_t n_others;
 
         if (!scope)
                 return -1;
+        if (count_others(engine, o, rule, &n_others) < 0) {
+                free(scope);
+                return -1;
+        }
         *ret = (struct rv_guard_facts){
                 .paused = pause_covers(engine, o->i->rule, o->i->repository, t->now_usec),
+                .rule = rule,
+                .repository = repository_config(engine, o->repository),
+                .n_scopes_breached = n_others,
                 .now_usec = t->now_usec,
                 .max_age_usec = rule ? rule->max_age_usec : 0,
                 .cooldown_usec = rule ? rule->cooldown_usec : 0,

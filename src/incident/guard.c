@@ -1,6 +1,9 @@
 /* The guards, in the order in which they are asked; the first that objects gives the reason. */
 #include "revertd/clock.h"
 #include "revertd/incident.h"
+#include "revertd/pathspec.h"
+
+#include <fnmatch.h>
 
 static bool is_paused(const struct rv_guard_facts *f) {
         return f->paused;
@@ -14,6 +17,10 @@ static bool is_after_onset(const struct rv_guard_facts *f) {
         return !f->culprit && f->only_after_onset;
 }
 
+static bool is_ambiguous(const struct rv_guard_facts *f) {
+        return f->rule && f->culprit->confidence < f->rule->confidence - 1e-9;
+}
+
 /* A revert by someone else: undoing it would bring back what they took out. */
 static bool is_revert(const struct rv_guard_facts *f) {
         return f->culprit->commit.n_reverts > 0 && !f->culprit->commit.incident;
@@ -25,6 +32,54 @@ static bool is_ours(const struct rv_guard_facts *f) {
 
 static bool is_opted_out(const struct rv_guard_facts *f) {
         return f->culprit->commit.skip;
+}
+
+static bool matches_author(char *const *patterns, const struct rv_commit *commit) {
+        for (char *const *p = patterns; p && *p; p++)
+                if ((commit->author_email && fnmatch(*p, commit->author_email, FNM_CASEFOLD) == 0) ||
+                    (commit->author_name && fnmatch(*p, commit->author_name, FNM_CASEFOLD) == 0))
+                        return true;
+        return false;
+}
+
+/* Not all paths of a large commit are listed: those that are not could be any. */
+static bool matches_path(char *const *patterns, const struct rv_commit *commit) {
+        size_t n = 0;
+
+        while (patterns && patterns[n])
+                n++;
+        if (n > 0 && commit->n_inside > commit->n_paths)
+                return true;
+        for (size_t i = 0; n > 0 && i < commit->n_paths; i++)
+                if (rv_pathspec_match_any((const char *const *)patterns, n, commit->paths[i]))
+                        return true;
+        return false;
+}
+
+static bool is_protected(const struct rv_guard_facts *f) {
+        return f->repository && (matches_author(f->repository->protect_authors, &f->culprit->commit) ||
+                                 matches_path(f->repository->protect_paths, &f->culprit->commit));
+}
+
+static bool is_outside_scope(const struct rv_guard_facts *f) {
+        return f->rule && f->rule->outside == RV_OUTSIDE_DECLINE && f->culprit->commit.n_outside > 0;
+}
+
+static bool is_too_large(const struct rv_guard_facts *f) {
+        const struct rv_commit *commit = &f->culprit->commit;
+        size_t n = commit->n_inside;
+
+        if (!f->rule || f->rule->max_files == 0)
+                return false;
+        if (f->rule->outside == RV_OUTSIDE_WHOLE)
+                n += commit->n_outside;
+        return n > (size_t)f->rule->max_files;
+}
+
+/* A change that touches this scope alone does not explain what happens in all the others. */
+static bool has_shared_cause(const struct rv_guard_facts *f) {
+        return f->rule && f->rule->shared_cause > 0 && f->n_scopes_breached >= (size_t)f->rule->shared_cause &&
+               f->culprit->commit.n_outside == 0;
 }
 
 static bool is_already_reverted(const struct rv_guard_facts *f) {
@@ -56,12 +111,17 @@ static const struct {
         {RV_REASON_PAUSED, is_paused, false},
         {RV_REASON_NO_CANDIDATE, has_no_candidate, false},
         {RV_REASON_AFTER_ONSET, is_after_onset, false},
+        {RV_REASON_AMBIGUOUS, is_ambiguous, true},
         {RV_REASON_IS_REVERT, is_revert, true},
         {RV_REASON_IS_OURS, is_ours, true},
         {RV_REASON_OPTED_OUT, is_opted_out, true},
+        {RV_REASON_PROTECTED, is_protected, true},
         {RV_REASON_ALREADY_REVERTED, is_already_reverted, false},
         {RV_REASON_IN_PROGRESS, is_in_progress, false},
+        {RV_REASON_OUTSIDE_SCOPE, is_outside_scope, true},
         {RV_REASON_TOO_OLD, is_too_old, true},
+        {RV_REASON_TOO_LARGE, is_too_large, true},
+        {RV_REASON_SHARED_CAUSE, has_shared_cause, true},
         {RV_REASON_COOLDOWN, is_cooling_down, true},
         {RV_REASON_BUDGET, is_over_budget, true},
 };

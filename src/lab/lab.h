@@ -85,7 +85,7 @@ struct lab_expectation {
         int rule; /* −1: any */
         struct rv_labels *labels;
         const char *state, *reason, *culprit, *detail;
-        int64_t incidents; /* −1: not said */
+        int64_t incidents, files; /* −1: not said */
         const config_setting_t *pushed, *evidence, *suspects;
         bool has_confidence;
         enum rv_breach_op confidence_op;

@@ -431,11 +431,12 @@ static int check_words(const struct lab_script *s, const config_setting_t *group
 
 static int read_expectation(struct lab_script *s, const config_setting_t *group, void *element, struct rv_error *err) {
         struct lab_expectation *e = element;
-        int r = check_known(s, group,
-                            "at rule labels state reason culprit suspects evidence confidence detail incidents pushed",
-                            err);
+        int r = check_known(
+                s, group,
+                "at rule labels state reason culprit suspects evidence confidence detail incidents files pushed", err);
 
-        *e = (struct lab_expectation){.line = group->line, .at_usec = s->end_usec, .rule = -1, .incidents = -1};
+        *e = (struct lab_expectation){
+                .line = group->line, .at_usec = s->end_usec, .rule = -1, .incidents = -1, .files = -1};
         if (r == 0)
                 r = get_time(s, group, "at", &e->at_usec, err);
         if (r == 0)
@@ -458,6 +459,8 @@ static int read_expectation(struct lab_script *s, const config_setting_t *group,
                 r = get_strings(s, group, "pushed", &e->pushed, err);
         if (r == 0)
                 r = get_number(s, group, "incidents", &e->incidents, err);
+        if (r == 0)
+                r = get_number(s, group, "files", &e->files, err);
         if (r == 0)
                 r = get_confidence(s, group, e, err);
         if (r == 0)

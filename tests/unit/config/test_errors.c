@@ -211,6 +211,15 @@ static void test_rules_that_cannot_be(void **state) {
                 {BASE "rules: ( { name = \"r\"; expr = \"up\"; breach = \"> 5\"; paths = \"x\"; clear = \"< 6\"; } );",
                  "f:1: rule r: clear: has values in common with breach"},
                 {BASE ALERTS "keep_firing_for = \"1m\"; } );", "f:1: rule r: keep_firing_for: is for rules with expr"},
+                {BASE
+                 "rules: ( { name = \"r\"; expr = \"up\"; breach = \"> 5\"; paths = \"x\"; confidence = \"1.1\"; } );",
+                 "f:1: rule r: confidence: '1.1' is no ratio: a number from 0 to 1"},
+                {BASE
+                 "rules: ( { name = \"r\"; expr = \"up\"; breach = \"> 5\"; paths = \"x\"; outside = \"half\"; } );",
+                 "f:1: rule r: outside: 'half' is none of: leave, whole, decline"},
+                {BASE
+                 "rules: ( { name = \"r\"; expr = \"up\"; breach = \"> 5\"; paths = \"x\"; shared_cause = 101; } );",
+                 "f:1: rule r: shared_cause: 101 is out of range: 0 to 100"},
                 {BASE "rules: ( { name = \"r\"; expr = \"up\"; breach = \"< 1\"; } );",
                  "f:1: rule r: paths: is missing"},
                 {BASE "rules: ( { name = \"r\"; expr = \"up\"; breach = \"< 1\"; paths = [ ]; } );",

@@ -49,15 +49,25 @@ static void all_pass(void **state) {
 /* Everything objects at first; take away one objection after the other: what is left is the order. */
 static void order(void **state) {
         static const enum rv_reason expected[] = {
-                RV_REASON_PAUSED,    RV_REASON_NO_CANDIDATE,     RV_REASON_AFTER_ONSET, RV_REASON_IS_REVERT,
-                RV_REASON_OPTED_OUT, RV_REASON_ALREADY_REVERTED, RV_REASON_IN_PROGRESS, RV_REASON_TOO_OLD,
-                RV_REASON_COOLDOWN,  RV_REASON_BUDGET,           RV_REASON_BUDGET,      RV_REASON_NONE,
+                RV_REASON_PAUSED,      RV_REASON_NO_CANDIDATE, RV_REASON_AFTER_ONSET, RV_REASON_AMBIGUOUS,
+                RV_REASON_IS_REVERT,   RV_REASON_OPTED_OUT,    RV_REASON_PROTECTED,   RV_REASON_ALREADY_REVERTED,
+                RV_REASON_IN_PROGRESS, RV_REASON_TOO_OLD,      RV_REASON_TOO_LARGE,   RV_REASON_SHARED_CAUSE,
+                RV_REASON_COOLDOWN,    RV_REASON_BUDGET,       RV_REASON_BUDGET,      RV_REASON_NONE,
         };
+        static char *const authors[] = {(char *)"*@example.com", NULL};
+        struct rv_rule_config rule = {.confidence = 0.6, .max_files = 1, .shared_cause = 3};
+        struct rv_repository_config repository = {.protect_authors = (char **)authors};
         struct rv_suspect culprit = innocent();
         struct rv_guard_facts f = passing(NULL);
         size_t step = 0;
 
         (void)state;
+        f.rule = &rule;
+        f.repository = &repository;
+        f.n_scopes_breached = 3;
+        culprit.confidence = 0.5;
+        culprit.commit.author_email = (char *)"Ana@Example.com";
+        culprit.commit.n_inside = 2;
         culprit.commit.n_reverts = 1;
         culprit.commit.reverts = &other;
         culprit.commit.skip = culprit.reverted = true;
@@ -73,15 +83,23 @@ static void order(void **state) {
         assert_int_equal(rv_guards_check(&f), expected[step++]);
         f.culprit = &culprit;
         assert_int_equal(rv_guards_check(&f), expected[step++]);
+        culprit.confidence = 0.6;
+        assert_int_equal(rv_guards_check(&f), expected[step++]);
         culprit.commit.n_reverts = 0;
         assert_int_equal(rv_guards_check(&f), expected[step++]);
         culprit.commit.skip = false;
+        assert_int_equal(rv_guards_check(&f), expected[step++]);
+        culprit.commit.author_email = (char *)"ana@example.org";
         assert_int_equal(rv_guards_check(&f), expected[step++]);
         culprit.reverted = false;
         assert_int_equal(rv_guards_check(&f), expected[step++]);
         f.in_progress = false;
         assert_int_equal(rv_guards_check(&f), expected[step++]);
         culprit.live.seen_usec = NOW - 6 * HOUR;
+        assert_int_equal(rv_guards_check(&f), expected[step++]);
+        culprit.commit.n_inside = 1;
+        assert_int_equal(rv_guards_check(&f), expected[step++]);
+        f.n_scopes_breached = 2;
         assert_int_equal(rv_guards_check(&f), expected[step++]);
         f.scope_act_usec = NOW - HOUR;
         assert_int_equal(rv_guards_check(&f), expected[step++]);
@@ -105,8 +123,10 @@ static void ours_is_told_from_theirs(void **state) {
 }
 
 static void force_is_for_people(void **state) {
-        static const enum rv_reason forceable[] = {RV_REASON_IS_REVERT, RV_REASON_IS_OURS,  RV_REASON_OPTED_OUT,
-                                                   RV_REASON_TOO_OLD,   RV_REASON_COOLDOWN, RV_REASON_BUDGET};
+        static const enum rv_reason forceable[] = {RV_REASON_AMBIGUOUS, RV_REASON_IS_REVERT, RV_REASON_IS_OURS,
+                                                   RV_REASON_OPTED_OUT, RV_REASON_PROTECTED, RV_REASON_OUTSIDE_SCOPE,
+                                                   RV_REASON_TOO_OLD,   RV_REASON_TOO_LARGE, RV_REASON_SHARED_CAUSE,
+                                                   RV_REASON_COOLDOWN,  RV_REASON_BUDGET};
         struct rv_suspect culprit = innocent();
         struct rv_guard_facts f = passing(&culprit);
         unsigned n = 0;
@@ -114,8 +134,8 @@ static void force_is_for_people(void **state) {
         (void)state;
         for (unsigned i = 0; i < RV_REASON_MAX; i++)
                 n += rv_guard_is_forceable(i);
-        assert_int_equal(n, 6);
-        for (size_t i = 0; i < 6; i++)
+        assert_int_equal(n, sizeof(forceable) / sizeof(forceable[0]));
+        for (size_t i = 0; i < n; i++)
                 assert_true(rv_guard_is_forceable(forceable[i]));
         culprit.commit.skip = true;
         f.force = true; /* without a person it means nothing */
@@ -128,6 +148,39 @@ static void force_is_for_people(void **state) {
         assert_int_equal(rv_guards_check(&f), RV_REASON_ALREADY_REVERTED);
         f.paused = true;
         assert_int_equal(rv_guards_check(&f), RV_REASON_PAUSED);
+}
+
+/* What cannot be seen may be protected; what lies elsewhere makes a change whole or half. */
+static void paths_protect_and_bound(void **state) {
+        static char *const protected[] = {(char *)"apps/*/migrations/**", NULL};
+        static char *paths[] = {(char *)"apps/web/values.yaml"};
+        struct rv_repository_config repository = {.protect_paths = (char **)protected};
+        struct rv_rule_config rule = {.outside = RV_OUTSIDE_DECLINE, .max_files = 3, .shared_cause = 1};
+        struct rv_suspect culprit = innocent();
+        struct rv_guard_facts f = passing(&culprit);
+
+        (void)state;
+        f.rule = &rule;
+        f.repository = &repository;
+        culprit.commit.paths = paths;
+        culprit.commit.n_paths = culprit.commit.n_inside = 1;
+        assert_int_equal(rv_guards_check(&f), RV_REASON_NONE);
+        paths[0] = (char *)"apps/web/migrations/1.sql";
+        assert_int_equal(rv_guards_check(&f), RV_REASON_PROTECTED);
+        paths[0] = (char *)"apps/web/values.yaml";
+        culprit.commit.n_inside = 2;
+        assert_int_equal(rv_guards_check(&f), RV_REASON_PROTECTED);
+        culprit.commit.n_inside = 1;
+        culprit.commit.n_outside = 3;
+        assert_int_equal(rv_guards_check(&f), RV_REASON_OUTSIDE_SCOPE);
+        rule.outside = RV_OUTSIDE_WHOLE;
+        assert_int_equal(rv_guards_check(&f), RV_REASON_TOO_LARGE);
+        rule.outside = RV_OUTSIDE_LEAVE;
+        assert_int_equal(rv_guards_check(&f), RV_REASON_NONE);
+        f.n_scopes_breached = 50; /* it touches others too, and may be what they have in common */
+        assert_int_equal(rv_guards_check(&f), RV_REASON_NONE);
+        culprit.commit.n_outside = 0;
+        assert_int_equal(rv_guards_check(&f), RV_REASON_SHARED_CAUSE);
 }
 
 static void budget_of_nothing_pushes_nothing(void **state) {
@@ -169,6 +222,7 @@ int main(void) {
                 cmocka_unit_test(order),
                 cmocka_unit_test(ours_is_told_from_theirs),
                 cmocka_unit_test(force_is_for_people),
+                cmocka_unit_test(paths_protect_and_bound),
                 cmocka_unit_test(budget_of_nothing_pushes_nothing),
                 cmocka_unit_test(scopes_overlap),
         };
