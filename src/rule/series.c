@@ -82,10 +82,19 @@ static enum rv_series_change ok(struct rv_series *series, const struct rv_rule_c
         return series->recent > 0 ? RV_SERIES_PENDING : over(series);
 }
 
+/* A reload took the counting away: a run with oks in it is none by time. */
+static void stop_counting(struct rv_series *series) {
+        series->recent = 0;
+        if (!series->latched)
+                series->onset_usec = series->breach_usec = 0;
+}
+
 enum rv_series_change rv_series_advance(struct rv_series *series, const struct rv_rule_config *rule,
                                         enum rv_verdict verdict, double value, int64_t at_usec) {
         series->verdict = verdict;
         series->seen_usec = at_usec;
+        if (series->recent > 0 && !counts(rule))
+                stop_counting(series);
         if (verdict == RV_VERDICT_OK || verdict == RV_VERDICT_BREACH)
                 series->value = value;
         switch (verdict) {

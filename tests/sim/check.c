@@ -314,6 +314,19 @@ void check_push_asked(struct sim *sim, const struct rv_effect *effect) {
 
 /* -- A push arrives: once (1), within the budget (5), within the scope (7) -- */
 
+/* A plan without a scope is for rules that revert changes as a whole, in one of the configurations that there were. */
+static bool may_go_beyond(struct sim *sim, int rule, const struct rv_git_request *request) {
+        int present = sim->present;
+        bool may = false;
+
+        for (sim->present = 0; sim->present < VARIANTS; sim->present++) {
+                const struct rv_rule_config *config = rule_present(sim, rule);
+                may |= config && config->outside == RV_OUTSIDE_WHOLE && request->spec.n_scope == 0;
+        }
+        sim->present = present;
+        return may;
+}
+
 void check_pushed(struct sim *sim, int repository, const struct rv_git_request *request, const struct change *made) {
         struct observed *incident = observed_find(sim, made->incident);
         if (!incident || incident->repository != repository) {
@@ -324,7 +337,8 @@ void check_pushed(struct sim *sim, int repository, const struct rv_git_request *
         sim->count.pushes++;
         if (++incident->pushed > 1)
                 sim_fail(sim, "1: incident %s reverted twice", incident->id);
-        if (incident->set >= 0 && incident->set < APPS && !incident->by_hand && (made->apps & ~(1u << incident->set)))
+        if (incident->set >= 0 && incident->set < APPS && !incident->by_hand &&
+            !may_go_beyond(sim, incident->rule, request) && (made->apps & ~(1u << incident->set)))
                 sim_fail(sim, "7: incident %s changes more than its scope", incident->id);
         if (made->apps & ~scope_apps(request->spec.scope, request->spec.n_scope))
                 sim_fail(sim, "7: incident %s changes more than its plan", incident->id);

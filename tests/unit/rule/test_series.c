@@ -144,6 +144,18 @@ static void counts_anew_after_the_end(void **state) {
         assert_int_equal(play(&s, &config, "b", &at_usec), RV_SERIES_FIRED);
 }
 
+static void a_reload_from_count_to_time_begins_anew(void **state) {
+        static const struct rv_rule_config config = {.interval_usec = 15 * SEC, .breaches = {3, 5}};
+        struct rv_series s = {0};
+        int64_t at_usec = START_USEC;
+
+        (void)state;
+        assert_int_equal(play(&s, &config, "boob", &at_usec), RV_SERIES_PENDING);
+        assert_int_equal(play(&s, &rule, "b", &at_usec), RV_SERIES_PENDING); /* 60 s after the first */
+        assert_int_equal(play(&s, &rule, "o", &at_usec), RV_SERIES_OVER);
+        assert_int_equal(play(&s, &rule, "bbbbb", &at_usec), RV_SERIES_FIRED);
+}
+
 static void stays_latched_while_kept_firing(void **state) {
         static const struct rv_rule_config config = {.interval_usec = 15 * SEC, .keep_firing_usec = 60 * SEC};
         struct rv_series s = {0};
@@ -167,6 +179,7 @@ int main(void) {
                 cmocka_unit_test(ok_starts_again),
                 cmocka_unit_test(fires_by_count),
                 cmocka_unit_test(counts_anew_after_the_end),
+                cmocka_unit_test(a_reload_from_count_to_time_begins_anew),
                 cmocka_unit_test(stays_latched_while_kept_firing),
                 cmocka_unit_test(other_verdicts_change_nothing),
                 cmocka_unit_test(far_apart_are_two_runs),
