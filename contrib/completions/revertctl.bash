@@ -78,7 +78,7 @@ _revertctl() {
         case $verb in
         "") mapfile -t COMPREPLY < <(compgen -W "$(_revertctl_verbs)" -- "$current") ;;
         help) mapfile -t COMPREPLY < <(compgen -W "$(_revertctl_verbs)" -- "$current") ;;
-        rules) mapfile -t COMPREPLY < <(compgen -W "$(_revertctl_names rules)" -- "$current") ;;
+        rules | explain) mapfile -t COMPREPLY < <(compgen -W "$(_revertctl_names rules)" -- "$current") ;;
         show) mapfile -t COMPREPLY < <(compgen -W "$(_revertctl_names incidents --limit=100)" -- "$current") ;;
         approve | reject)
                 mapfile -t COMPREPLY < <(compgen -W "$(_revertctl_names incidents --state=open --limit=100)" -- "$current")

@@ -67,7 +67,8 @@ struct rv_event {
                         size_t repository;
                         int rule;                       /* −1: none */
                         const struct rv_labels *labels; /* with a rule */
-                        const char *const *revisions;   /* to undo; none: attribute by the rule, onset now */
+                        const char *const *revisions;   /* to undo; none: attribute by the rule, onset now; in a dry run
+                                                         * that of the breach, if there is one */
                         size_t n_revisions;
                         const char *const *scope; /* patterns; n_scope = 0: the rule's, else everything */
                         size_t n_scope;

@@ -82,6 +82,8 @@ const char *rv_reason_to_string(enum rv_reason reason);
 const char *rv_reason_explain(enum rv_reason reason);
 int rv_reason_from_string(const char *s, enum rv_reason *ret) RV_MUST_CHECK;
 
+_Static_assert(RV_REASON_MAX <= 64, "a bit for each reason");
+
 enum {
         RV_INCIDENT_ID_MAX = 17, /* 16 hex digits and NUL */
         RV_INCIDENTS_OPEN_MAX = 1000,
@@ -127,6 +129,7 @@ struct rv_incident {
 
         char **revisions; /* by hand: what to undo, as asked for; none: attribute by the rule */
         size_t n_revisions;
+        uint64_t guards_asked, guards_objecting; /* bits 1 << reason: what each said when they were asked last */
         struct rv_oid released; /* the culprit for which the wait in `holding` is over; none: no wait is over */
 
         /* What it waits for. */
@@ -145,7 +148,7 @@ struct rv_incident *rv_incident_free(struct rv_incident *incident);
  *  "actor", "note", "force", "value", "last_value",
  *  "times": {"onset_usec", "detected_usec", "decided_usec", "pushed_usec", "applied_usec", "recovered_usec", "ended_usec"},
  *  "suspects": [rv_suspect_to_json()…], "plan": rv_plan_to_json(), "head", "revisions": [], "released", "attempts",
- *  "moves", "retry_usec", "deadline_usec", "ok_usec", "n_transitions"}
+ *  "guards": {"<reason>": objects…, in the order in which they are asked}, "moves", "retry_usec", "deadline_usec", "ok_usec", "n_transitions"}
  * What is missing is null, an object id that is missing "", a time not reached 0. Values are numbers, or null for NaN,
  * or "+Inf" and "-Inf". The version is the record's and stands there. */
 json_t *rv_incident_to_json(const struct rv_incident *incident);
@@ -188,6 +191,12 @@ struct rv_guard_facts {
 };
 /* The first guard that says no, in the order of the documentation; RV_REASON_NONE: all pass. */
 enum rv_reason rv_guards_check(const struct rv_guard_facts *facts);
+
+/* What each of them says; those that ask about a culprit are left out where there is none. Added to the bits that are
+ * there: of several culprits, one that is objected to is enough. */
+void rv_guards_tell(const struct rv_guard_facts *facts, uint64_t *asked, uint64_t *objecting);
+/* The i-th in that order; RV_REASON_NONE after the last. */
+enum rv_reason rv_guard_at(size_t i);
 
 /* Pushes intended: the ledger behind cooldown and budget. */
 struct rv_act {

@@ -269,6 +269,37 @@ static void print_suspects(FILE *f, const json_t *incident) {
         }
 }
 
+/* -- whether -- */
+
+/* Those that object in full, the others by their names. */
+static void print_guards(FILE *f, const json_t *incident) {
+        json_t *guards = json_object_get(incident, "guards"), *objects;
+        bool forced = rv_json_bool(incident, "force", false);
+        size_t n_passed = 0;
+        const char *name;
+
+        if (json_object_size(guards) == 0)
+                return;
+        heading(f, "Guards");
+        json_object_foreach (guards, name, objects) {
+                enum rv_reason reason;
+                n_passed += !json_is_true(objects);
+                if (!json_is_true(objects) || rv_reason_from_string(name, &reason) < 0)
+                        continue;
+                fprintf(f, "  %s%s objects%s: %s%s\n", paint_begin(f, RED), name, paint_end(f, RED),
+                        rv_reason_explain(reason), forced && rv_guard_is_forceable(reason) ? " (overridden)" : "");
+        }
+        if (n_passed == 0)
+                return;
+        fputs("  passed:", f);
+        json_object_foreach (guards, name, objects)
+                if (!json_is_true(objects)) {
+                        fputc(' ', f);
+                        paint_text(f, name);
+                }
+        fputc('\n', f);
+}
+
 /* -- what -- */
 
 void plan_print(FILE *f, const json_t *plan, const char *indent) {
@@ -348,6 +379,7 @@ void incident_print(FILE *f, const json_t *incident, const json_t *transitions, 
         print_subject(f, incident, breach);
         print_timeline(f, times, now_usec, rv_json_int(times, "ended_usec", 0) == 0);
         print_suspects(f, incident);
+        print_guards(f, incident);
         print_plan(f, incident, with_diff);
         print_audit(f, transitions);
 }

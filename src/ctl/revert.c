@@ -10,12 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* name=value are labels, the rest are revisions. *ret_labels stays NULL where there are none. */
-static int sort_operands(const struct args *args, json_t **ret_labels, json_t **ret_revisions) {
+int operands_sort(const struct args *args, int first, json_t **ret_labels, json_t **ret_revisions) {
         _cleanup_json_ json_t *labels = NULL;
         _cleanup_json_ json_t *revisions = NULL;
 
-        for (int i = 0; i < args->n_operands; i++) {
+        for (int i = first; i < args->n_operands; i++) {
                 char *equals = strchr(args->operand[i], '=');
                 if (!equals) {
                         if ((!revisions && !(revisions = json_array())) ||
@@ -105,7 +104,7 @@ int verb_revert(const struct args *args) {
         _cleanup_json_ json_t *answer = NULL;
         struct rv_error err = {0};
 
-        int status = sort_operands(args, &labels, &revisions);
+        int status = operands_sort(args, 0, &labels, &revisions);
         if (status < 0)
                 status = check(args, labels, revisions);
         if (status >= 0)

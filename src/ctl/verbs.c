@@ -39,6 +39,19 @@ const struct verb verbs[] = {
                             "  revertctl show -o json 7f3c\n",
         },
         {
+                .name = "explain", .operands = "RULE [LABEL=VALUE…]", .takes = "LCDG", .min_operands = 1, .max_operands = -1,
+                .run = verb_explain,
+                .summary = "what a rule would do now, and why",
+                .text = "Show what would be done about a label set of a rule if it fired now: its verdict and value, the\n"
+                        "commits that could be the cause with the evidence against each, what each guard says, and the diff\n"
+                        "of the revert. Nothing is pushed and nobody is told.\n"
+                        "\n"
+                        "Without a daemon the Git worker is run from here; then what only a daemon knows is left out.",
+                .examples = "  revertctl explain http-error-ratio app=checkout\n"
+                            "  revertctl explain -o json http-error-ratio app=checkout\n"
+                            "  revertctl explain --no-daemon http-error-ratio app=checkout\n",
+        },
+        {
                 .name = "revert", .operands = "[COMMIT…] [LABEL=VALUE…]", .takes = "rRpmfnywLCDG", .max_operands = -1,
                 .run = verb_revert,
                 .summary = "revert by hand, with the same guards",

@@ -17,6 +17,10 @@ int verb_pause(const struct args *args);
 int verb_resume(const struct args *args);
 int verb_check_config(const struct args *args);
 int verb_test(const struct args *args);
+int verb_explain(const struct args *args);
+
+/* name=value are labels, the rest are revisions. What there is none of stays NULL. −1: done; else the exit status. */
+int operands_sort(const struct args *args, int first, json_t **ret_labels, json_t **ret_revisions);
 int verb_version(const struct args *args);
 
 /* {app="checkout"}; caller frees; NULL: out of memory. */

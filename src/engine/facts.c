@@ -160,10 +160,13 @@ enum rv_reason guards_check_without_culprit(struct turn *t, struct open *o, bool
         if (gather(t, o, &facts) < 0)
                 return RV_REASON_MAX;
         facts.only_after_onset = only_after_onset;
+        o->i->guards_asked = o->i->guards_objecting = 0;
+        rv_guards_tell(&facts, &o->i->guards_asked, &o->i->guards_objecting);
         return rv_guards_check(&facts);
 }
 
 enum rv_reason guards_check(struct turn *t, struct open *o) {
+        enum rv_reason first = RV_REASON_NONE;
         struct rv_guard_facts facts;
         size_t n = n_culprits(o);
 
@@ -171,14 +174,16 @@ enum rv_reason guards_check(struct turn *t, struct open *o) {
                 return guards_check_without_culprit(t, o, false);
         if (gather(t, o, &facts) < 0)
                 return RV_REASON_MAX;
+        o->i->guards_asked = o->i->guards_objecting = 0;
         for (size_t k = 0; k < n; k++) {
                 enum rv_reason reason;
 
                 facts.culprit = &o->i->suspects[k];
                 facts.in_progress = is_in_progress(t->engine, o, &facts.culprit->commit.id);
+                rv_guards_tell(&facts, &o->i->guards_asked, &o->i->guards_objecting);
                 reason = rv_guards_check(&facts);
-                if (reason != RV_REASON_NONE)
-                        return reason;
+                if (first == RV_REASON_NONE)
+                        first = reason;
         }
-        return RV_REASON_NONE;
+        return first;
 }

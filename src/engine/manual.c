@@ -73,6 +73,20 @@ static int clean_line(const char *text, char **ret) {
         return *ret ? 0 : -ENOMEM;
 }
 
+/* What would be done about a breach that goes on depends on when it began. */
+static void take_breach(struct turn *t, const struct rv_event *event, struct rv_incident *i) {
+        const struct series *series;
+
+        if (!event->revert.dry_run || event->revert.n_revisions > 0)
+                return;
+        series = series_find(t->engine, t->engine->rule[event->revert.rule], i->labels);
+        if (!series)
+                return;
+        i->value = i->last_value = series->s.value;
+        if (series->s.onset_usec > 0 && series->s.onset_usec < t->now_usec)
+                i->times.onset_usec = series->s.onset_usec;
+}
+
 /* Also -EINVAL: the labels give no safe path. */
 static int fill(struct turn *t, const struct rv_event *event, struct rv_incident *i) {
         const struct rv_config *config = t->engine->config;
@@ -94,6 +108,8 @@ static int fill(struct turn *t, const struct rv_event *event, struct rv_incident
                 return -ENOMEM;
         if (copy_strings(&i->revisions, &i->n_revisions, event->revert.revisions, event->revert.n_revisions) < 0)
                 return -ENOMEM;
+        if (rule)
+                take_breach(t, event, i);
         if (rule) {
                 r = incident_describe(i, rule, event->revert.n_scope == 0, t->err);
                 if (r < 0)

@@ -106,24 +106,25 @@ static bool is_over_budget(const struct rv_guard_facts *f) {
 static const struct {
         enum rv_reason reason;
         bool (*objects)(const struct rv_guard_facts *facts);
-        bool forceable; /* by a person, with --force */
+        bool forceable;  /* by a person, with --force */
+        bool is_general; /* asks nothing about the culprit */
 } guards[] = {
-        {RV_REASON_PAUSED, is_paused, false},
-        {RV_REASON_NO_CANDIDATE, has_no_candidate, false},
-        {RV_REASON_AFTER_ONSET, is_after_onset, false},
-        {RV_REASON_AMBIGUOUS, is_ambiguous, true},
-        {RV_REASON_IS_REVERT, is_revert, true},
-        {RV_REASON_IS_OURS, is_ours, true},
-        {RV_REASON_OPTED_OUT, is_opted_out, true},
-        {RV_REASON_PROTECTED, is_protected, true},
-        {RV_REASON_ALREADY_REVERTED, is_already_reverted, false},
-        {RV_REASON_IN_PROGRESS, is_in_progress, false},
-        {RV_REASON_OUTSIDE_SCOPE, is_outside_scope, true},
-        {RV_REASON_TOO_OLD, is_too_old, true},
-        {RV_REASON_TOO_LARGE, is_too_large, true},
-        {RV_REASON_SHARED_CAUSE, has_shared_cause, true},
-        {RV_REASON_COOLDOWN, is_cooling_down, true},
-        {RV_REASON_BUDGET, is_over_budget, true},
+        {RV_REASON_PAUSED, is_paused, false, true},
+        {RV_REASON_NO_CANDIDATE, has_no_candidate, false, true},
+        {RV_REASON_AFTER_ONSET, is_after_onset, false, true},
+        {RV_REASON_AMBIGUOUS, is_ambiguous, true, false},
+        {RV_REASON_IS_REVERT, is_revert, true, false},
+        {RV_REASON_IS_OURS, is_ours, true, false},
+        {RV_REASON_OPTED_OUT, is_opted_out, true, false},
+        {RV_REASON_PROTECTED, is_protected, true, false},
+        {RV_REASON_ALREADY_REVERTED, is_already_reverted, false, false},
+        {RV_REASON_IN_PROGRESS, is_in_progress, false, false},
+        {RV_REASON_OUTSIDE_SCOPE, is_outside_scope, true, false},
+        {RV_REASON_TOO_OLD, is_too_old, true, false},
+        {RV_REASON_TOO_LARGE, is_too_large, true, false},
+        {RV_REASON_SHARED_CAUSE, has_shared_cause, true, false},
+        {RV_REASON_COOLDOWN, is_cooling_down, true, true},
+        {RV_REASON_BUDGET, is_over_budget, true, true},
 };
 
 bool rv_guard_is_forceable(enum rv_reason reason) {
@@ -141,4 +142,20 @@ enum rv_reason rv_guards_check(const struct rv_guard_facts *facts) {
                         return guards[i].reason;
         }
         return RV_REASON_NONE;
+}
+
+void rv_guards_tell(const struct rv_guard_facts *facts, uint64_t *asked, uint64_t *objecting) {
+        for (size_t i = 0; i < sizeof(guards) / sizeof(guards[0]); i++) {
+                uint64_t bit = UINT64_C(1) << guards[i].reason;
+
+                if (!facts->culprit && !guards[i].is_general)
+                        continue;
+                *asked |= bit;
+                if (guards[i].objects(facts))
+                        *objecting |= bit;
+        }
+}
+
+enum rv_reason rv_guard_at(size_t i) {
+        return i < sizeof(guards) / sizeof(guards[0]) ? guards[i].reason : RV_REASON_NONE;
 }

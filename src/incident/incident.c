@@ -63,10 +63,40 @@ static json_t *suspects_to_json(const struct rv_incident *incident) {
         return array;
 }
 
+static json_t *guards_to_json(const struct rv_incident *incident) {
+        json_t *object = json_object();
+
+        for (size_t i = 0; object && rv_guard_at(i) != RV_REASON_NONE; i++) {
+                enum rv_reason reason = rv_guard_at(i);
+                uint64_t bit = UINT64_C(1) << reason;
+
+                if ((incident->guards_asked & bit) &&
+                    json_object_set_new(object, rv_reason_to_string(reason),
+                                        json_boolean((incident->guards_objecting & bit) != 0)) < 0) {
+                        json_decref(object);
+                        return NULL;
+                }
+        }
+        return object;
+}
+
+static void guards_from_json(struct rv_incident *incident, const json_t *object) {
+        for (size_t i = 0; rv_guard_at(i) != RV_REASON_NONE; i++) {
+                enum rv_reason reason = rv_guard_at(i);
+                const json_t *answer = json_object_get(object, rv_reason_to_string(reason));
+
+                if (!json_is_boolean(answer))
+                        continue;
+                incident->guards_asked |= UINT64_C(1) << reason;
+                if (json_is_true(answer))
+                        incident->guards_objecting |= UINT64_C(1) << reason;
+        }
+}
+
 json_t *rv_incident_to_json(const struct rv_incident *i) {
         /* A missing part (out of memory) makes json_pack() fail as a whole. */
         return json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:o, s:s?, s:s, s:o, s:s, s:b, s:s?, s:s?, s:b, s:o, s:o, s:o,"
-                         " s:o, s:o, s:s, s:o, s:s, s:i, s:i, s:I, s:I, s:I, s:i}",
+                         " s:o, s:o, s:s, s:o, s:s, s:o, s:i, s:i, s:I, s:I, s:I, s:i}",
                          "id", i->id, "state", rv_incident_state_to_string(i->state), "reason",
                          rv_reason_to_string(i->reason), "detail", i->detail, "rule", i->rule, "labels",
                          i->labels ? rv_labels_to_json(i->labels) : json_object(), "summary", i->summary, "repository",
@@ -75,10 +105,10 @@ json_t *rv_incident_to_json(const struct rv_incident *i) {
                          i->force, "value", rv_value_to_json(i->value), "last_value", rv_value_to_json(i->last_value),
                          "times", times_to_json(&i->times), "suspects", suspects_to_json(i), "plan",
                          i->plan ? rv_plan_to_json(i->plan) : json_null(), "head", i->head.hex, "revisions",
-                         json_from_strings(i->revisions, i->n_revisions), "released", i->released.hex, "attempts",
-                         (int)i->attempts, "moves", (int)i->moves, "retry_usec", (json_int_t)i->retry_usec,
-                         "deadline_usec", (json_int_t)i->deadline_usec, "ok_usec", (json_int_t)i->ok_usec,
-                         "n_transitions", (int)i->n_transitions);
+                         json_from_strings(i->revisions, i->n_revisions), "released", i->released.hex, "guards",
+                         guards_to_json(i), "attempts", (int)i->attempts, "moves", (int)i->moves, "retry_usec",
+                         (json_int_t)i->retry_usec, "deadline_usec", (json_int_t)i->deadline_usec, "ok_usec",
+                         (json_int_t)i->ok_usec, "n_transitions", (int)i->n_transitions);
 }
 
 static int read_enums(struct rv_incident *i, const json_t *json, struct rv_error *err) {
@@ -144,6 +174,7 @@ static int read_progress(struct rv_incident *i, const json_t *json, struct rv_er
         i->value = rv_value_from_json(json_object_get(json, "value"));
         i->last_value = rv_value_from_json(json_object_get(json, "last_value"));
         times_from_json(&i->times, json_object_get(json, "times"));
+        guards_from_json(i, json_object_get(json, "guards"));
         i->retry_usec = rv_json_int(json, "retry_usec", 0);
         i->deadline_usec = rv_json_int(json, "deadline_usec", 0);
         i->ok_usec = rv_json_int(json, "ok_usec", 0);

@@ -30,7 +30,8 @@ static const char incident_text[] =
         "\"author_name\":\"Bob\",\"author_email\":\"bob@example.com\",\"commit_usec\":1772359000000000,\"paths\":["
         "\"apps/checkout/a.json\"],\"n_inside\":1,\"n_outside\":2},\"seen_usec\":1772359080000000,\"observed\":true,"
         "\"evidence\":[\"in_scope\",\"only_candidate\",\"of_the_future\"],\"confidence\":0.85,\"reverted\":false}],"
-        "\"plan\":{\"spec\":{\"commits\":[\"9c1e2ab000000000000000000000000000000000\"]},\"commit\":"
+        "\"guards\":{\"paused\":false,\"cooldown\":true,\"budget\":false},\"plan\":{\"spec\":{\"commits\":["
+        "\"9c1e2ab000000000000000000000000000000000\"]},\"commit\":"
         "\"4413460cc2ec0a810af1932a289c8899401e0713\",\"files\":1,\"insertions\":1,\"deletions\":2,\"paths\":["
         "\"apps/checkout/a.json\"],\"diff\":\"-a\\n+b\\n\"}}";
 
@@ -67,6 +68,8 @@ static void says_what_an_engineer_asks(void **state) {
                 "Labels      {app=\"checkout\"}\n",
                 "Value       0.073 at detection, +Inf now or last; in breach when > 0.05\n",
                 "onset       2026-03-01 10:00:00Z\n",
+                "  cooldown objects: the scope had a revert a short while ago\n",
+                "  passed: paused budget\n",
                 "detected    2026-03-01 10:01:00Z  +1m\n",
                 "pushed      2026-03-01 10:01:01Z  +600ms\n",
                 "in all      1h 1m\n",

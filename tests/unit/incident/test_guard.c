@@ -183,6 +183,30 @@ static void paths_protect_and_bound(void **state) {
         assert_int_equal(rv_guards_check(&f), RV_REASON_SHARED_CAUSE);
 }
 
+static void each_guard_tells_its_mind(void **state) {
+        struct rv_suspect culprit = innocent();
+        struct rv_guard_facts f = passing(NULL);
+        uint64_t asked = 0, objecting = 0;
+        size_t n = 0;
+
+        (void)state;
+        f.paused = true;
+        f.acts_all = f.budget_all;
+        rv_guards_tell(&f, &asked, &objecting);
+        assert_int_equal(__builtin_popcountll(asked), 5); /* the others ask about a culprit */
+        assert_int_equal(objecting, UINT64_C(1) << RV_REASON_PAUSED | UINT64_C(1) << RV_REASON_NO_CANDIDATE |
+                                            UINT64_C(1) << RV_REASON_BUDGET);
+        asked = objecting = 0;
+        f.culprit = &culprit;
+        f.paused = false;
+        culprit.commit.skip = true;
+        rv_guards_tell(&f, &asked, &objecting);
+        assert_int_equal(objecting, UINT64_C(1) << RV_REASON_OPTED_OUT | UINT64_C(1) << RV_REASON_BUDGET);
+        while (rv_guard_at(n) != RV_REASON_NONE)
+                assert_true(asked & UINT64_C(1) << rv_guard_at(n++));
+        assert_int_equal(__builtin_popcountll(asked), n);
+}
+
 static void budget_of_nothing_pushes_nothing(void **state) {
         struct rv_suspect culprit = innocent();
         struct rv_guard_facts f = passing(&culprit);
@@ -223,6 +247,7 @@ int main(void) {
                 cmocka_unit_test(ours_is_told_from_theirs),
                 cmocka_unit_test(force_is_for_people),
                 cmocka_unit_test(paths_protect_and_bound),
+                cmocka_unit_test(each_guard_tells_its_mind),
                 cmocka_unit_test(budget_of_nothing_pushes_nothing),
                 cmocka_unit_test(scopes_overlap),
         };

@@ -21,6 +21,7 @@ static const char full[] =
         " \"times\": {\"onset_usec\": 1, \"detected_usec\": 2, \"decided_usec\": 3, \"pushed_usec\": 4,"
         "             \"applied_usec\": 5, \"recovered_usec\": 6, \"ended_usec\": 7},"
         " \"suspects\": [], \"plan\": null, \"head\": \"aa\", \"revisions\": [\"bb\"], \"released\": \"cc\","
+        " \"guards\": {\"paused\": false, \"is_ours\": true, \"budget\": false},"
         " \"attempts\": 8, \"moves\": 9, \"retry_usec\": 10, \"deadline_usec\": 11, \"ok_usec\": 12,"
         " \"n_transitions\": 13}";
 
@@ -32,6 +33,7 @@ static void incident_goes_both_ways(void **state) {
         assert_int_equal(rv_incident_from_json(&i, json, NULL), 0);
         assert_true(isinf(i->last_value));
         assert_int_equal(i->moves, 9);
+        assert_int_equal(i->guards_objecting, UINT64_C(1) << RV_REASON_IS_OURS);
         back = rv_incident_to_json(i);
         assert_true(json_equal(json, back));
         i->value = NAN;
