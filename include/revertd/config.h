@@ -19,6 +19,10 @@ int rv_mode_from_string(const char *s, enum rv_mode *ret) RV_MUST_CHECK;
 enum rv_outside { RV_OUTSIDE_LEAVE, RV_OUTSIDE_WHOLE, RV_OUTSIDE_DECLINE, RV_OUTSIDE_MAX };
 const char *rv_outside_to_string(enum rv_outside outside);
 
+/* Which of several candidates are reverted. */
+enum rv_suspects { RV_SUSPECTS_NEWEST, RV_SUSPECTS_ALL, RV_SUSPECTS_POLICY_MAX };
+const char *rv_suspects_to_string(enum rv_suspects suspects);
+
 enum rv_breach_op {
         RV_BREACH_GT,
         RV_BREACH_GE,
@@ -133,7 +137,8 @@ struct rv_rule_config {
         size_t n_paths;
         int64_t window_usec;  /* how far before the onset a cause may lie */
         int64_t max_age_usec; /* a culprit older than this at decision time is left alone */
-        double confidence;    /* a culprit less sure than this is left alone */
+        enum rv_suspects suspects;
+        double confidence; /* a culprit less sure than this is left alone */
         enum rv_outside outside;
         int max_files;    /* a culprit that touches more is left alone; 0: no bound */
         int shared_cause; /* so many other scopes in breach at once have another cause; 0: never */

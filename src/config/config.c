@@ -36,6 +36,12 @@ int rv_mode_from_string(const char *s, enum rv_mode *ret) {
         return -EINVAL;
 }
 
+const char *rv_suspects_to_string(enum rv_suspects suspects) {
+        static const char *const words[] = {[RV_SUSPECTS_NEWEST] = "newest", [RV_SUSPECTS_ALL] = "all"};
+
+        return suspects < RV_SUSPECTS_POLICY_MAX ? words[suspects] : NULL;
+}
+
 const char *rv_outside_to_string(enum rv_outside outside) {
         return outside < RV_OUTSIDE_MAX ? outsides[outside] : NULL;
 }

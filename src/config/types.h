@@ -35,6 +35,7 @@ struct rv_type {
         X(receiver_type)                                                                                               \
         X(threshold)                                                                                                   \
         X(ratio)                                                                                                       \
+        X(suspects)                                                                                                    \
         X(outside)                                                                                                     \
         X(authors)                                                                                                     \
         X(breaches)                                                                                                    \

@@ -86,7 +86,7 @@ static int make_plan(struct turn *t, struct open *o) {
         const struct rv_commit *commits[RV_SUSPECTS_MAX];
         const struct rv_rule_config *rule = rule_config(t->engine, o->rule);
         bool is_whole = rule && rule->outside == RV_OUTSIDE_WHOLE && i->n_revisions == 0;
-        size_t n = n_culprits(o);
+        size_t n = n_culprits(t->engine, o);
         int r;
 
         for (size_t k = 0; k < n; k++)

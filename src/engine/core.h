@@ -200,8 +200,8 @@ int clear_on_ok(struct turn *t, struct open *o, enum rv_verdict verdict, int64_t
 
 /* -- attribute.c, facts.c, hold.c, act.c, verify.c: the states -- */
 int attribute_enter(struct turn *t, struct open *o);
-size_t n_culprits(const struct open *o);
-enum rv_reason guards_check(struct turn *t, struct open *o); /* -ENOMEM as RV_REASON_MAX */
+size_t n_culprits(const struct rv_engine *engine, const struct open *o); /* the first so many suspects */
+enum rv_reason guards_check(struct turn *t, struct open *o);             /* -ENOMEM as RV_REASON_MAX */
 enum rv_reason guards_check_without_culprit(struct turn *t, struct open *o, bool only_after_onset);
 int hold_or_act(struct turn *t, struct open *o);
 int act(struct turn *t, struct open *o);

@@ -5,10 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-size_t n_culprits(const struct open *o) {
-        if (o->i->n_revisions > 0)
-                return o->i->n_suspects;
-        return o->i->n_suspects > 0 ? 1 : 0;
+/* Those of the plan, once there is one: a reload must not part what is checked from what is pushed. */
+size_t n_culprits(const struct rv_engine *engine, const struct open *o) {
+        const struct rv_rule_config *rule = rule_config(engine, o->rule);
+        bool is_all = o->i->n_revisions > 0 || (rule && rule->suspects == RV_SUSPECTS_ALL);
+
+        if (o->i->plan && o->i->plan->spec.n_commits <= o->i->n_suspects)
+                return o->i->plan->spec.n_commits;
+        return is_all || o->i->n_suspects == 0 ? o->i->n_suspects : 1;
 }
 
 /* An incident stands in the way of another if it pushes, or is about to with at least the same right: a rule that
@@ -168,7 +172,7 @@ enum rv_reason guards_check_without_culprit(struct turn *t, struct open *o, bool
 enum rv_reason guards_check(struct turn *t, struct open *o) {
         enum rv_reason first = RV_REASON_NONE;
         struct rv_guard_facts facts;
-        size_t n = n_culprits(o);
+        size_t n = n_culprits(t->engine, o);
 
         if (n == 0)
                 return guards_check_without_culprit(t, o, false);

@@ -73,9 +73,9 @@ static void write_rule(struct sim *sim, FILE *f, int rule) {
                                 "}}\\\"}\"; ",
                                 name);
         }
-        fprintf(f, "confidence = \"%s\"; outside = \"%s\"; shared_cause = %s; max_files = %s; ",
-                PICK(sim, "0", "0", "0.6", "0.7"), PICK(sim, "leave", "leave", "whole", "decline"),
-                PICK(sim, "0", "1", "5"), PICK(sim, "1", "2", "1000"));
+        fprintf(f, "suspects = \"%s\"; confidence = \"%s\"; outside = \"%s\"; shared_cause = %s; max_files = %s; ",
+                PICK(sim, "newest", "newest", "all"), PICK(sim, "0", "0", "0.6", "0.7"),
+                PICK(sim, "leave", "leave", "whole", "decline"), PICK(sim, "0", "1", "5"), PICK(sim, "1", "2", "1000"));
         fprintf(f,
                 "repository = \"r%d\"; paths = [ \"apps/{{ $labels.app }}/**\" ]; window = \"%s\"; max_age = \"%s\"; "
                 "mode = \"%s\"; hold = \"%s\"; approval_timeout = \"%s\"; cooldown = \"%s\"; recover = \"%s\"; "
