@@ -54,28 +54,22 @@ static void on_git(const struct rv_git_reply *reply, const struct rv_error *err,
                 rv_daemon_feed(daemon, &event);
 }
 
+/* One at a time: each is a step with a commit of its own, and others on the loop have their turn in between. */
 static int answer_lost(sd_event_source *source, void *userdata) {
         struct rv_daemon *daemon = userdata;
-        struct rv_pending *pending, *next, *lost = NULL;
-        (void)source;
+        struct rv_pending *pending;
 
-        /* Each answer may lead to new effects, some lost at once: those are for the next round. */
-        DL_FOREACH_SAFE(daemon->pending, pending, next)
-        if (pending->is_lost) {
-                DL_DELETE(daemon->pending, pending);
-                DL_APPEND(lost, pending);
-        }
-        DL_FOREACH_SAFE(lost, pending, next) {
-                struct rv_event event = {.kind = RV_EVENT_QUERIED, .queried = {.token = pending->token}};
-                if (pending->repository)
-                        event = (struct rv_event){.kind = RV_EVENT_GIT, .git = {.token = pending->token}};
-                bool wanted = is_current(pending);
-
-                DL_DELETE(lost, pending);
-                free(pending);
-                if (wanted)
-                        rv_daemon_feed(daemon, &event);
-        }
+        DL_SEARCH_SCALAR(daemon->pending, pending, is_lost, true);
+        if (!pending)
+                return 0;
+        struct rv_event event = {.kind = RV_EVENT_QUERIED, .queried = {.token = pending->token}};
+        if (pending->repository)
+                event = (struct rv_event){.kind = RV_EVENT_GIT, .git = {.token = pending->token}};
+        bool wanted = is_current(pending);
+        finish(pending);
+        (void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+        if (wanted)
+                rv_daemon_feed(daemon, &event);
         return 0;
 }
 
@@ -86,6 +80,8 @@ static void lose(struct rv_pending *pending) {
         pending->is_lost = true;
         int r = daemon->answer_lost ? sd_event_source_set_enabled(daemon->answer_lost, SD_EVENT_ONESHOT)
                                     : sd_event_add_defer(daemon->event, &daemon->answer_lost, answer_lost, daemon);
+        if (r >= 0)
+                r = sd_event_source_set_priority(daemon->answer_lost, SD_EVENT_PRIORITY_IDLE);
         if (r < 0)
                 rv_log(RV_LOG_ERROR, RV_EV_NONE, "a lost effect cannot be answered until the next restart", NULL);
 }

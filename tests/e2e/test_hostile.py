@@ -138,3 +138,12 @@ def test_beyond_loopback_needs_authentication(broken):
     broken.revertd.start(wait=False)
     assert broken.revertd.part.process.wait(20) == 1
     assert "authentication" in broken.revertd.part.log() or "credential" in broken.revertd.part.log()
+
+
+def test_a_flood_of_incidents_leaves_the_api_its_turn(broken):
+    """More incidents at once than the worker's queue takes: the others are put off one by one, and not before the API."""
+    broken.start(PAGE)
+    assert broken.revertd.post("/webhooks/alertmanager", webhook(
+        [alert(True, "2026-01-01T00:00:00Z", alertname="Errors", app=f"a{n}") for n in range(1000)]))[0] == 200
+    waiting = [i for i in broken.revertd.incidents("?limit=500") if i["attempts"] == 0]
+    assert len(waiting) > 250
