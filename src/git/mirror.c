@@ -2,6 +2,7 @@
 
 #include "git/mirror_files.h"
 #include "git/mirror_packs.h"
+#include "git/object_files.h"
 #include "revertd/cleanup.h"
 #include "revertd/clock.h"
 #include "revertd/credential.h"
@@ -151,9 +152,13 @@ static int create(struct rv_mirror *mirror, struct rv_error *err) {
 
 static int note_opened(struct rv_mirror *mirror, struct rv_error *err) {
         struct stat st;
+        int r;
 
         if (stat(mirror->path, &st) < 0)
                 return rv_error_set(err, -errno, "%s: %s", mirror->path, strerror(errno));
+        r = rv_object_files_use(mirror->repo, err);
+        if (r < 0)
+                return r;
         mirror->inode = st.st_ino;
         mirror->generation++;
         return 0;

@@ -94,6 +94,7 @@ struct slot {
         const struct rv_tree_edit *below; /* the first edit below it */
         size_t n_below;
         struct rv_tree_entry existing, result;
+        size_t start, end; /* where the existing entry stands in the folder's object */
 };
 
 /* By components: what lies below a name follows it directly. */
@@ -131,6 +132,11 @@ static size_t make_slots(struct slot *slots, const struct rv_tree_edit *edits, s
 }
 
 static struct slot *find_slot(struct slot *slots, size_t n, const struct rv_tree_cursor *cursor) {
+        if (n == 1) {
+                bool is_it = slots->n_name == cursor->n_name &&
+                             memcmp(slots->path + slots->n_skip, cursor->name, cursor->n_name) == 0;
+                return is_it ? slots : NULL;
+        }
         for (size_t low = 0, high = n; low < high;) {
                 struct slot *slot = &slots[low + (high - low) / 2];
                 int c = rv_tree_compare(slot->path + slot->n_skip, slot->n_name, false, cursor->name, cursor->n_name,
@@ -145,20 +151,22 @@ static struct slot *find_slot(struct slot *slots, size_t n, const struct rv_tree
         return NULL;
 }
 
-static int read_existing(struct editor *editor, const git_oid *folder, struct slot *slots, size_t n) {
-        struct rv_tree_cursor cursor;
-        int r = rv_tree_cursor_init(&cursor, editor->odb, folder, editor->err);
+/* Reads the folder whole, and so sees that it is well-formed. */
+static int read_existing(struct rv_tree_cursor *cursor, struct slot *slots, size_t n, struct rv_error *err) {
+        const char *data = cursor->raw;
+        int r = 0;
 
-        while (r == 0 && cursor.name) {
-                struct slot *slot = find_slot(slots, n, &cursor);
+        while (r == 0 && cursor->name) {
+                struct slot *slot = find_slot(slots, n, cursor);
                 if (slot && slot->existing.mode)
-                        r = rv_error_set(editor->err, -EILSEQ, "a tree is malformed: it has a name twice");
-                else if (slot)
-                        slot->existing = cursor.entry;
-                if (r == 0)
-                        r = rv_tree_cursor_next(&cursor, editor->err);
+                        return rv_error_set(err, -EILSEQ, "a tree is malformed: it has a name twice");
+                if (slot) {
+                        slot->existing = cursor->entry;
+                        slot->start = (size_t)(cursor->raw - data);
+                        slot->end = (size_t)(cursor->position - data);
+                }
+                r = rv_tree_cursor_next(cursor, err);
         }
-        rv_tree_cursor_done(&cursor);
         return r;
 }
 
@@ -189,13 +197,6 @@ static int resolve_slot(struct editor *editor, struct slot *slot) {
         return 0;
 }
 
-static int tree_order(const void *pa, const void *pb) {
-        const struct slot *a = pa, *b = pb;
-
-        return rv_tree_compare(a->path + a->n_skip, a->n_name, rv_tree_mode_is_folder(a->result.mode),
-                               b->path + b->n_skip, b->n_name, rv_tree_mode_is_folder(b->result.mode));
-}
-
 static void put_slot(FILE *out, const struct slot *slot) {
         if (slot->result.mode == 0)
                 return;
@@ -205,46 +206,99 @@ static void put_slot(FILE *out, const struct slot *slot) {
         fwrite(slot->result.id.id, 1, GIT_OID_RAWSZ, out);
 }
 
-/* The folder's entries, with the slots in the places of those they replace. by_name: the same slots as find_slot()
- * wants them; ordered: as the tree wants them. */
-static int put_entries(struct editor *editor, const git_oid *folder, struct slot *by_name, const struct slot *ordered,
-                       size_t n, FILE *out) {
+/* Where a slot's result goes: the first entry that comes after it in git's order. */
+static int find_place(struct editor *editor, const git_oid *folder, struct slot *slot) {
+        bool is_folder = rv_tree_mode_is_folder(slot->result.mode);
         struct rv_tree_cursor cursor;
         int r = rv_tree_cursor_init(&cursor, editor->odb, folder, editor->err);
-        size_t i = 0;
+        const char *data = cursor.raw;
 
-        while (r == 0 && cursor.name) {
-                if (!find_slot(by_name, n, &cursor)) {
-                        for (; i < n && rv_tree_compare(ordered[i].path + ordered[i].n_skip, ordered[i].n_name,
-                                                        rv_tree_mode_is_folder(ordered[i].result.mode), cursor.name,
-                                                        cursor.n_name, rv_tree_mode_is_folder(cursor.entry.mode)) < 0;
-                             i++)
-                                put_slot(out, &ordered[i]);
-                        fwrite(cursor.raw, 1, (size_t)(cursor.position - cursor.raw), out);
-                }
+        while (r == 0 && cursor.name &&
+               rv_tree_compare(cursor.name, cursor.n_name, rv_tree_mode_is_folder(cursor.entry.mode),
+                               slot->path + slot->n_skip, slot->n_name, is_folder) < 0)
                 r = rv_tree_cursor_next(&cursor, editor->err);
-        }
-        for (; i < n; i++)
-                put_slot(out, &ordered[i]);
+        slot->start = slot->end = r == 0 && cursor.object ? (size_t)(cursor.raw - data) : 0;
         rv_tree_cursor_done(&cursor);
         return r;
 }
 
-static int write_folder(struct editor *editor, const git_oid *folder, struct slot *slots, size_t n,
-                        struct rv_tree_entry *ret) {
-        _cleanup_free_ struct slot *ordered = NULL;
-        _cleanup_free_ char *data = NULL;
-        size_t n_data;
+/* An entry that stays a folder, or stays a file, keeps its place, and so the folder's object is its old bytes with the
+ * changed ones in between. One that becomes the other may move: it is taken out, and put in at its new place. */
+static int make_splices(struct editor *editor, const git_oid *folder, const struct slot *slots, size_t n,
+                        struct slot *splices, size_t *ret_n) {
+        size_t n_splices = 0;
 
-        ordered = calloc(n, sizeof *ordered);
-        FILE *out = ordered ? open_memstream(&data, &n_data) : NULL;
+        for (size_t i = 0; i < n; i++) {
+                const struct slot *slot = &slots[i];
+                bool had = slot->existing.mode != 0, has = slot->result.mode != 0;
+                bool stays = had && has &&
+                             rv_tree_mode_is_folder(slot->existing.mode) == rv_tree_mode_is_folder(slot->result.mode);
+                if (had) {
+                        splices[n_splices] = *slot;
+                        if (!stays)
+                                splices[n_splices].result.mode = 0;
+                        n_splices++;
+                }
+                if (has && !stays) {
+                        splices[n_splices] = *slot;
+                        int r = find_place(editor, folder, &splices[n_splices++]);
+                        if (r < 0)
+                                return r;
+                }
+        }
+        *ret_n = n_splices;
+        return 0;
+}
+
+static int splice_order(const void *pa, const void *pb) {
+        const struct slot *a = pa, *b = pb;
+
+        if (a->start != b->start)
+                return a->start < b->start ? -1 : 1;
+        if (a->end != b->end) /* put in before what is taken out or stays at the same place */
+                return a->end < b->end ? -1 : 1;
+        return rv_tree_compare(a->path + a->n_skip, a->n_name, rv_tree_mode_is_folder(a->result.mode),
+                               b->path + b->n_skip, b->n_name, rv_tree_mode_is_folder(b->result.mode));
+}
+
+static void put_spliced(FILE *out, const char *data, size_t n_data, const struct slot *splices, size_t n) {
+        size_t at = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                if (splices[i].start > at)
+                        fwrite(data + at, 1, splices[i].start - at, out);
+                put_slot(out, &splices[i]);
+                at = splices[i].end;
+        }
+        if (n_data > at)
+                fwrite(data + at, 1, n_data - at, out);
+}
+
+static int make_object(struct editor *editor, const git_oid *folder, git_odb_object *object, const struct slot *slots,
+                       size_t n, char **ret, size_t *ret_n) {
+        _cleanup_free_ struct slot *splices = calloc(2 * n, sizeof *splices);
+        size_t n_splices;
+
+        if (!splices)
+                return rv_error_oom(editor->err);
+        int r = make_splices(editor, folder, slots, n, splices, &n_splices);
+        if (r < 0)
+                return r;
+        qsort(splices, n_splices, sizeof *splices, splice_order);
+        FILE *out = open_memstream(ret, ret_n);
         if (!out)
                 return rv_error_oom(editor->err);
-        memcpy(ordered, slots, n * sizeof *ordered);
-        qsort(ordered, n, sizeof *ordered, tree_order);
-        int r = put_entries(editor, folder, slots, ordered, n, out);
-        if (fclose(out) != 0 && r == 0)
-                r = rv_error_oom(editor->err);
+        put_spliced(out, object ? git_odb_object_data(object) : NULL, object ? git_odb_object_size(object) : 0, splices,
+                    n_splices);
+        return fclose(out) == 0 ? 0 : rv_error_oom(editor->err);
+}
+
+static int write_folder(struct editor *editor, const git_oid *folder, git_odb_object *object, const struct slot *slots,
+                        size_t n, struct rv_tree_entry *ret) {
+        _cleanup_free_ char *data = NULL;
+        size_t n_data = 0;
+        int r = make_object(editor, folder, object, slots, n, &data, &n_data);
+
         if (r < 0)
                 return r;
         *ret = (struct rv_tree_entry){0};
@@ -256,28 +310,41 @@ static int write_folder(struct editor *editor, const git_oid *folder, struct slo
         return rv_oid_list_add(editor->written, &ret->id) < 0 ? rv_error_oom(editor->err) : 0;
 }
 
+static int resolve_slots(struct editor *editor, struct slot *slots, size_t n, bool *ret_changed) {
+        *ret_changed = false;
+        for (size_t i = 0; i < n; i++) {
+                int r = resolve_slot(editor, &slots[i]);
+                if (r < 0)
+                        return r;
+                *ret_changed = *ret_changed || !rv_tree_entry_equal(&slots[i].existing, &slots[i].result);
+        }
+        return 0;
+}
+
 static int edit_folder(struct editor *editor, const git_oid *folder, const struct rv_tree_edit *edits, size_t n_edits,
                        size_t n_skip, struct rv_tree_entry *ret) {
         _cleanup_free_ struct slot *slots = NULL;
-        bool changed = false;
+        struct rv_tree_cursor cursor;
+        bool changed;
 
         slots = calloc(n_edits, sizeof *slots);
         if (!slots)
                 return rv_error_oom(editor->err);
         size_t n = make_slots(slots, edits, n_edits, n_skip);
-        int r = read_existing(editor, folder, slots, n);
-        for (size_t i = 0; r == 0 && i < n; i++) {
-                r = resolve_slot(editor, &slots[i]);
-                changed = changed || !rv_tree_entry_equal(&slots[i].existing, &slots[i].result);
-        }
+        int r = rv_tree_cursor_init(&cursor, editor->odb, folder, editor->err);
         if (r < 0)
                 return r;
-        if (changed)
-                return write_folder(editor, folder, slots, n, ret);
-        *ret = (struct rv_tree_entry){0};
-        if (folder)
+        r = read_existing(&cursor, slots, n, editor->err);
+        if (r == 0)
+                r = resolve_slots(editor, slots, n, &changed);
+        if (r == 0 && changed)
+                r = write_folder(editor, folder, cursor.object, slots, n, ret);
+        else if (r == 0 && folder)
                 *ret = (struct rv_tree_entry){.mode = GIT_FILEMODE_TREE, .id = *folder};
-        return 0;
+        else if (r == 0)
+                *ret = (struct rv_tree_entry){0};
+        rv_tree_cursor_done(&cursor);
+        return r;
 }
 
 int rv_tree_edit_apply(git_odb *odb, const git_oid *root, struct rv_tree_edit *edits, size_t n_edits,
