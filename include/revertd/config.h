@@ -75,18 +75,27 @@ struct rv_prometheus_config {
 struct rv_repository_config {
         struct rv_location at;
         char *name;
-        char *url;              /* local path, http(s)://, ssh://, or scp form */
-        char *branch;           /* short name */
-        char *credential;       /* NULL: none. SSH private key, or HTTP password or token */
-        char *username;         /* HTTP user name; NULL: "git" */
-        char *known_hosts;      /* file; NULL for remotes that are not SSH */
-        char *ca_file;          /* NULL: the system's */
-        char **protect_paths;   /* a culprit that touches them is left to people; NULL-terminated; NULL: none */
-        char **protect_authors; /* so is one of theirs: patterns of names and addresses; NULL: none */
-        char **allow_paths;     /* what the worker may ever touch; NULL-terminated; NULL: all */
-        int64_t poll_usec;      /* how often the branch is looked at */
-        int64_t timeout_usec;   /* one attempt at the remote */
-        int budget;             /* pushes in 24 h */
+        char *url;                /* local path, http(s)://, ssh://, or scp form */
+        char *branch;             /* short name */
+        char *credential;         /* NULL: none. SSH private key, or HTTP password or token */
+        char *username;           /* HTTP user name; NULL: "git" */
+        char *known_hosts;        /* file; NULL for remotes that are not SSH */
+        char *ca_file;            /* NULL: the system's */
+        char *passphrase;         /* credential: of the SSH key; NULL: it has none */
+        char *ssh_agent;          /* socket of an agent that holds the key; NULL: none */
+        char *ssh_config;         /* file of ssh_config(5): jump hosts, ciphers; NULL: none */
+        char *proxy;              /* URL; NULL: as the environment says */
+        char *proxy_login;        /* credential: "user:password"; NULL: none */
+        char *signing_key;        /* credential: SSH key that signs the commits; NULL: none */
+        char *gpg_home;           /* folder of GnuPG; NULL: none */
+        char *gpg_key;            /* which of its keys signs the commits */
+        char *signing_passphrase; /* credential: of that key; NULL: it has none */
+        char **protect_paths;     /* a culprit that touches them is left to people; NULL-terminated; NULL: none */
+        char **protect_authors;   /* so is one of theirs: patterns of names and addresses; NULL: none */
+        char **allow_paths;       /* what the worker may ever touch; NULL-terminated; NULL: all */
+        int64_t poll_usec;        /* how often the branch is looked at */
+        int64_t timeout_usec;     /* one attempt at the remote */
+        int budget;               /* pushes in 24 h */
         char *committer_name;
         char *committer_email;
         char *web_commit_url; /* "https://git.example.com/fleet/commit/{}"; NULL: commits are not linked */

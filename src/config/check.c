@@ -31,10 +31,40 @@ static void check_listen(struct rv_reader *reader, const struct rv_listen_config
                                           *a);
 }
 
+static void check_ssh(struct rv_reader *reader, const struct rv_repository_config *repository) {
+        bool ssh = !repository->url || rv_remote_is_ssh(repository->url);
+
+        if (repository->passphrase && !repository->credential)
+                rv_reader_problem(reader, "passphrase", "needs credential, the key that it opens");
+        else if (repository->passphrase && !ssh)
+                rv_reader_problem(reader, "passphrase", "is for SSH remotes");
+        if (repository->ssh_agent && !ssh && !repository->signing_key)
+                rv_reader_problem(reader, "ssh_agent", "is for SSH remotes and for signing_key");
+        if (repository->ssh_config && !ssh)
+                rv_reader_problem(reader, "ssh_config", "is for SSH remotes");
+        if (repository->proxy && repository->url && strncmp(repository->url, "http", 4) != 0)
+                rv_reader_problem(reader, "proxy", "is for HTTP remotes; for SSH there is ssh_config");
+        if (repository->proxy_login && !repository->proxy)
+                rv_reader_problem(reader, "proxy_login", "needs proxy");
+}
+
+static void check_signing(struct rv_reader *reader, const struct rv_repository_config *repository) {
+        if (repository->gpg_home && !repository->gpg_key)
+                rv_reader_problem(reader, "gpg_home", "needs gpg_key, which of its keys signs");
+        if (repository->gpg_key && !repository->gpg_home)
+                rv_reader_problem(reader, "gpg_key", "needs gpg_home, where it is");
+        if (repository->gpg_home && repository->signing_key)
+                rv_reader_problem(reader, "gpg_home", "a commit is signed by signing_key or by gpg_key, not both");
+        if (repository->signing_passphrase && !repository->signing_key && !repository->gpg_key)
+                rv_reader_problem(reader, "signing_passphrase", "needs signing_key or gpg_key");
+}
+
 static void check_repository(struct rv_reader *reader, const struct rv_repository_config *repository) {
         if (repository->url && rv_remote_is_ssh(repository->url) && !repository->known_hosts &&
             !rv_reader_given(reader, "known_hosts"))
                 rv_reader_problem(reader, "known_hosts", "is missing: an SSH remote is known by its host key");
+        check_ssh(reader, repository);
+        check_signing(reader, repository);
 }
 
 static void check_prometheus(struct rv_reader *reader, const struct rv_prometheus_config *prometheus) {

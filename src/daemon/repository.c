@@ -190,8 +190,11 @@ static bool same_section(const struct rv_repository_config *a, const struct rv_r
         return same(a->name, b->name) && same(a->url, b->url) && same(a->branch, b->branch) &&
                same(a->credential, b->credential) && same(a->username, b->username) &&
                same(a->known_hosts, b->known_hosts) && same(a->ca_file, b->ca_file) &&
-               same_all(a->allow_paths, b->allow_paths) && a->poll_usec == b->poll_usec &&
-               a->timeout_usec == b->timeout_usec && a->budget == b->budget &&
+               same(a->passphrase, b->passphrase) && same(a->ssh_agent, b->ssh_agent) &&
+               same(a->ssh_config, b->ssh_config) && same(a->proxy, b->proxy) && same(a->proxy_login, b->proxy_login) &&
+               same(a->signing_key, b->signing_key) && same(a->gpg_home, b->gpg_home) && same(a->gpg_key, b->gpg_key) &&
+               same(a->signing_passphrase, b->signing_passphrase) && same_all(a->allow_paths, b->allow_paths) &&
+               a->poll_usec == b->poll_usec && a->timeout_usec == b->timeout_usec && a->budget == b->budget &&
                same(a->committer_name, b->committer_name) && same(a->committer_email, b->committer_email) &&
                same(a->socket, b->socket);
 }

@@ -1,4 +1,5 @@
 /* revertd-git: the process that holds the deploy key. */
+#include "git/askpass.h"
 #include "git/jail.h"
 #include "git/worker.h"
 #include "revertd/build.h"
@@ -214,6 +215,9 @@ int main(int argc, char **argv) {
         struct rv_error err = {};
         int r;
 
+        r = rv_askpass_answer(argc, argv);
+        if (r >= 0)
+                return r;
         r = parse(argc, argv, &arguments);
         if (r >= 0)
                 return r;

@@ -5,6 +5,7 @@
 #include "git/policy.h"
 #include "git/push.h"
 #include "git/revert.h"
+#include "git/sign.h"
 #include "git/utf8.h"
 #include "revertd/cleanup.h"
 #include "revertd/clock.h"
@@ -69,9 +70,26 @@ static int fill_in(const struct rv_revert_result *result, struct rv_git_reply *r
         return copy_paths(result, reply) < 0 ? rv_error_oom(err) : 0;
 }
 
-/* Compute, judge by the policy, and fill in the reply. result is the caller's to free also where this fails. */
+/* Last of all, so that nothing is signed that may not be pushed. */
+static int sign(struct rv_worker *worker, const struct rv_revert_spec *spec, const struct rv_oid *known,
+                struct rv_revert_result *result, struct rv_git_reply *reply, struct rv_error *err) {
+        const struct rv_signer signer = {.config = worker->config,
+                                         .credentials_directory = worker->credentials_directory,
+                                         .state_directory = worker->state_directory};
+        int r = rv_sign_commit(&signer, rv_mirror_repository(worker->mirror), known, spec->time_usec,
+                               worker->deadline_usec, &result->commit, err);
+
+        if (r < 0)
+                return r;
+        result->objects[result->n_objects - 1] = result->commit;
+        rv_oid_from_git(&reply->commit, &result->commit);
+        return 0;
+}
+
+/* Compute, judge by the policy, sign, and fill in the reply. known: as rv_sign_commit() takes it. result is the caller's to free also where this fails. */
 static int compute(struct rv_worker *worker, const struct rv_revert_spec *spec, bool want_diff,
-                   struct rv_revert_result *result, struct rv_git_reply *reply, struct rv_error *err) {
+                   const struct rv_oid *known, struct rv_revert_result *result, struct rv_git_reply *reply,
+                   struct rv_error *err) {
         git_repository *repo = rv_mirror_repository(worker->mirror);
         git_oid base;
         int r;
@@ -91,7 +109,9 @@ static int compute(struct rv_worker *worker, const struct rv_revert_spec *spec, 
         if (r < 0 || result->outcome != RV_GIT_OK)
                 return r;
         r = rv_policy_check_commit(worker->config, repo, spec, &result->commit, err);
-        return r <= 0 ? r : rv_op_say(reply, RV_GIT_POLICY, "%s", err->text);
+        if (r != 0)
+                return r < 0 ? r : rv_op_say(reply, RV_GIT_POLICY, "%s", err->text);
+        return rv_signer_is_wanted(worker->config) ? sign(worker, spec, known, result, reply, err) : 0;
 }
 
 /* The mirror's head, read at the remote only if `wanted` (may be none) is something else. */
@@ -128,7 +148,7 @@ int rv_op_plan(struct rv_worker *worker, const struct rv_git_request *request, s
                 return r;
         if (r == 0)
                 return rv_op_say(reply, RV_GIT_NOT_FOUND, "base %s is not on the branch", spec.base.hex);
-        r = compute(worker, &spec, request->want_diff, &result, reply, err);
+        r = compute(worker, &spec, request->want_diff, &request->commit, &result, reply, err);
         rv_revert_result_done(&result);
         return r;
 }
@@ -267,7 +287,7 @@ int rv_op_push(struct rv_worker *worker, const struct rv_git_request *request, s
         r = find_earlier(worker, &request->spec, &head, reply, err);
         if (r != 0)
                 return r < 0 ? r : 0;
-        r = compute(worker, &request->spec, false, &result, reply, err);
+        r = compute(worker, &request->spec, false, &request->commit, &result, reply, err);
         if (r == 0 && reply->outcome == RV_GIT_OK) {
                 if (request->commit.hex[0] && strcmp(request->commit.hex, reply->commit.hex) != 0)
                         r = rv_op_say(reply, RV_GIT_POLICY, "the revert came out as %s and not as the plan's %s",

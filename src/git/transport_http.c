@@ -96,6 +96,21 @@ static int set_credential(struct http_link *link, struct rv_error *err) {
         return fine ? 0 : rv_error_oom(err);
 }
 
+/* "user:password" of the proxy. */
+static int set_proxy_login(struct http_link *link, struct rv_error *err) {
+        struct rv_remote *remote = link->remote;
+        char *secret;
+
+        if (!remote->config->proxy_login)
+                return 0;
+        int r = rv_credential_read(remote->credentials_directory, remote->config->proxy_login, &secret, err);
+        if (r < 0)
+                return r == -ENOENT ? -EACCES : r;
+        bool fine = curl_easy_setopt(link->easy, CURLOPT_PROXYUSERPWD, secret) == CURLE_OK;
+        rv_credential_free(secret);
+        return fine ? 0 : rv_error_oom(err);
+}
+
 static int set_headers(struct http_link *link, struct rv_error *err) {
         const char *service = rv_service_name(link->service);
         int r = 0;
@@ -135,6 +150,8 @@ static bool set_connection(struct http_link *link) {
                curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L) == CURLE_OK &&
                curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
                                 (long)(left_msec < CONNECT_MSEC_MAX ? left_msec : CONNECT_MSEC_MAX)) == CURLE_OK &&
+               (!config->proxy || (curl_easy_setopt(easy, CURLOPT_PROXY, config->proxy) == CURLE_OK &&
+                                   curl_easy_setopt(easy, CURLOPT_NOPROXY, "") == CURLE_OK)) &&
                (!config->ca_file || curl_easy_setopt(easy, CURLOPT_CAINFO, config->ca_file) == CURLE_OK);
 }
 
@@ -181,6 +198,8 @@ static int start(struct http_link *link, struct rv_error *err) {
         if (!set_connection(link) || !set_request(link, url))
                 return rv_error_oom(err);
         r = set_credential(link, err);
+        if (r == 0)
+                r = set_proxy_login(link, err);
         if (r < 0)
                 return r;
         if (curl_multi_add_handle(link->remote->multi, link->easy) != CURLM_OK)

@@ -181,6 +181,10 @@ static int process_finish(struct rv_link *base, struct rv_error *err) {
         return 0;
 }
 
+void rv_process_end_input(struct rv_link *link) {
+        (void)shutdown(process(link)->io, SHUT_WR);
+}
+
 static bool has_ended(struct process_link *link, int64_t wait_msec) {
         int64_t until_usec = rv_clock_monotonic_usec() + wait_msec * RV_USEC_PER_MSEC;
 

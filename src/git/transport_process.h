@@ -13,3 +13,5 @@ struct rv_process_options {
 /* The child has its own process group, which is killed when the link is freed. What it writes to standard error, and
  * how it ended, stands in the error of the call that finds it gone. */
 int rv_process_link(struct rv_link **ret, const struct rv_process_options *options, struct rv_error *err) RV_MUST_CHECK;
+/* The child finds the end of its input; what it says can still be read. */
+void rv_process_end_input(struct rv_link *link);

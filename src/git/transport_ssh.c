@@ -1,16 +1,16 @@
+#include "git/askpass.h"
+#include "git/key_file.h"
 #include "git/transport_process.h"
 #include "git/transport_remote.h"
 #include "revertd/cleanup.h"
 #include "revertd/clock.h"
-#include "revertd/credential.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 enum {
         ARGS_MAX = 80,
@@ -82,49 +82,16 @@ static void args_done(struct args *args) {
                 free(args->owned[i]);
 }
 
-static int write_private(const char *path, const char *text, struct rv_error *err) {
-        unlink(path);
-        _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (fd < 0)
-                return rv_error_set(err, -errno, "%s: %s", path, strerror(errno));
-        /* The last newline of a key was cut off when it was read; OpenSSH's own format needs it. */
-        if (dprintf(fd, "%s\n", text) < 0)
-                return rv_error_set(err, -errno, "%s: %s", path, strerror(errno));
-        return 0;
-}
-
-/* The key's path for ssh, which refuses a key of ours that others could read: such a one is copied. */
 static int key_path(struct rv_remote *remote, char **ret, struct rv_error *err) {
-        _cleanup_free_ char *path = NULL;
-        struct stat st;
-        char *secret;
-
-        int r = rv_credential_path(remote->credentials_directory, remote->config->credential, &path, err);
-        if (r < 0)
-                return r == -ENOENT ? -EACCES : r;
-        if (stat(path, &st) < 0)
-                return rv_error_set(err, -EACCES, "credential %s: %s", remote->config->credential, strerror(errno));
-        if (st.st_uid != geteuid() || !(st.st_mode & 077)) {
-                *ret = RV_TAKE(path);
-                return 0;
-        }
-        r = rv_credential_read(remote->credentials_directory, remote->config->credential, &secret, err);
-        if (r < 0)
-                return r == -ENOENT ? -EACCES : r;
         if (!remote->key_copy && asprintf(&remote->key_copy, "%s/key", remote->state_directory) < 0) {
                 remote->key_copy = NULL;
-                r = rv_error_oom(err);
+                return rv_error_oom(err);
         }
-        if (r == 0)
-                r = write_private(remote->key_copy, secret, err);
-        rv_credential_free(secret);
-        if (r < 0)
-                return r;
-        *ret = strdup(remote->key_copy);
-        return *ret ? 0 : rv_error_oom(err);
+        return rv_key_file(remote->credentials_directory, remote->config->credential, remote->key_copy, ret, err);
 }
 
-/* Nothing is taken from the user's or the system's configuration of ssh: what it does is what stands here. */
+/* Nothing is taken from the user's or the system's configuration of ssh: what it does is what stands here, and for the
+ * rest, what the file of the repository says; ssh takes the first value that it meets, and these come first. */
 static int add_options(struct rv_remote *remote, struct args *args, const struct rv_link_options *options,
                        struct rv_error *err) {
         int64_t left_sec = (options->deadline_usec - rv_clock_monotonic_usec()) / RV_USEC_PER_SEC;
@@ -134,11 +101,13 @@ static int add_options(struct rv_remote *remote, struct args *args, const struct
         if (!remote->config->known_hosts)
                 return rv_error_set(err, -EINVAL, "known_hosts is not set: the remote's host key cannot be checked");
         add(args, "-F");
-        add(args, "none");
+        add(args, remote->config->ssh_config ? remote->config->ssh_config : "none");
         add(args, "-T");
         add(args, "-a");
         add(args, "-x");
-        option(args, "BatchMode=yes");
+        /* In batch mode ssh would not ask for a passphrase; there is nothing else that it may ask for. */
+        option(args, remote->config->passphrase ? "BatchMode=no" : "BatchMode=yes");
+        option(args, "NumberOfPasswordPrompts=1");
         option(args, "StrictHostKeyChecking=yes");
         option(args, "GlobalKnownHostsFile=/dev/null");
         option(args, "UpdateHostKeys=no");
@@ -164,10 +133,13 @@ static int add_options(struct rv_remote *remote, struct args *args, const struct
         if (r == 0 && remote->config->credential) {
                 r = key_path(remote, &key, err);
                 option(args, "IdentitiesOnly=yes");
-                option(args, "IdentityAgent=none");
                 if (r == 0)
                         r = add_file_option(args, "IdentityFile", key, err);
         }
+        if (r == 0 && remote->config->ssh_agent)
+                r = add_file_option(args, "IdentityAgent", remote->config->ssh_agent, err);
+        else if (remote->config->credential)
+                option(args, "IdentityAgent=none");
         if (r == 0 && remote->control_path) {
                 option(args, "ControlMaster=auto");
                 add(args, "-o");
@@ -219,12 +191,23 @@ static void add_destination(struct rv_remote *remote, struct args *args, const c
         args->v[args->n] = NULL;
 }
 
+static int add_passphrase(struct rv_remote *remote, struct rv_askpass *askpass, const char **env, size_t *n_env,
+                          struct rv_error *err) {
+        if (!remote->config->passphrase)
+                return 0;
+        int r = rv_askpass_init(askpass, remote->credentials_directory, remote->config->passphrase, err);
+        for (size_t i = 0; r == 0 && askpass->env[i]; i++)
+                env[(*n_env)++] = askpass->env[i];
+        return r;
+}
+
 int rv_remote_ssh_open(struct rv_remote *remote, const struct rv_link_options *options, struct rv_link **ret,
                        struct rv_error *err) {
         _cleanup_free_ char *command = remote_command(rv_service_name(options->service), remote->url.path);
         _cleanup_free_ char *agent = NULL;
         const char *socket = getenv("SSH_AUTH_SOCK");
-        const char *env[3] = {0};
+        const char *env[RV_ASKPASS_ENV_MAX + 3] = {0};
+        _cleanup_askpass_ struct rv_askpass askpass = {0};
         struct args args = {0};
         size_t n_env = 0;
 
@@ -240,7 +223,9 @@ int rv_remote_ssh_open(struct rv_remote *remote, const struct rv_link_options *o
                 env[n_env++] = agent;
         }
         add(&args, "ssh");
-        int r = add_options(remote, &args, options, err);
+        int r = add_passphrase(remote, &askpass, env, &n_env, err);
+        if (r == 0)
+                r = add_options(remote, &args, options, err);
         if (r == 0)
                 add_destination(remote, &args, command);
         if (r == 0 && args.failed)
@@ -272,6 +257,8 @@ int rv_remote_ssh_init(struct rv_remote *remote, struct rv_error *err) {
 
         sum = hash(sum, config->credential ? config->credential : "");
         sum = hash(sum, config->known_hosts ? config->known_hosts : "");
+        sum = hash(sum, config->ssh_agent ? config->ssh_agent : "");
+        sum = hash(sum, config->ssh_config ? config->ssh_config : "");
         if (asprintf(&path, "%s/ssh-%016" PRIx64, remote->state_directory, sum) < 0) {
                 path = NULL;
                 return rv_error_oom(err);

@@ -210,6 +210,8 @@ static int prepare(struct rv_worker *worker, const struct rv_worker_options *opt
 
         if (asprintf(&worker->ledger_path, "%s/git/%s.pushes", options->storage_path, options->repository->name) < 0)
                 return rv_error_oom(err);
+        if (asprintf(&worker->state_directory, "%s/git/%s.run", options->storage_path, options->repository->name) < 0)
+                return rv_error_oom(err);
         if (rv_history_new(&worker->history) < 0)
                 return rv_error_oom(err);
         r = rv_deadline_init(err);
@@ -219,7 +221,9 @@ static int prepare(struct rv_worker *worker, const struct rv_worker_options *opt
 }
 
 int rv_worker_run(const struct rv_worker_options *options, struct rv_error *err) {
-        struct rv_worker worker = {.config = options->repository, .line = {.fd = options->fd}};
+        struct rv_worker worker = {.config = options->repository,
+                                   .credentials_directory = options->config->credentials_directory,
+                                   .line = {.fd = options->fd}};
         int r;
 
         r = prepare(&worker, options, err);
@@ -237,5 +241,6 @@ int rv_worker_run(const struct rv_worker_options *options, struct rv_error *err)
         rv_mirror_free(worker.mirror);
         rv_line_done(&worker.line);
         free(worker.ledger_path);
+        free(worker.state_directory);
         return r;
 }

@@ -11,6 +11,8 @@ struct rv_worker {
         struct rv_mirror *mirror;
         struct rv_history *history;
         char *ledger_path;
+        char *state_directory; /* private: sockets, copies of keys */
+        const char *credentials_directory;
         struct rv_line line;
         int64_t rebuilt_usec; /* monotonic; 0: never */
         int64_t told_usec;    /* the same: when progress was told last */

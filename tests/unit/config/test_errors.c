@@ -13,6 +13,7 @@
 
 #define FLEET "repositories: ( { name = \"fleet\"; url = \"/srv/fleet.git\"; } );"
 #define PROD "prometheus: ( { name = \"prod\"; url = \"http://p\"; } );"
+#define REPOSITORY "repositories: ( { name = \"a\"; url = \"/x\"; "
 #define BASE FLEET PROD
 #define RULE "rules: ( { name = \"r\"; expr = \"up\"; breach = \"< 1\"; paths = \"x\"; "
 #define ALERTS "rules: ( { name = \"r\"; match = \"a=b\"; paths = \"x\"; "
@@ -158,6 +159,23 @@ static void test_groups_that_do_not_fit_together(void **state) {
                  "f:1: prometheus p: cert_file: needs key_credential, its private key"},
                 {"repositories: ( { name = \"a\"; url = \"git@h:x\"; } );",
                  "f:1: repository a: known_hosts: is missing: an SSH remote is known by its host key"},
+                {REPOSITORY "passphrase = \"p\"; } );",
+                 "f:1: repository a: passphrase: needs credential, the key that it opens"},
+                {REPOSITORY "credential = \"c\"; passphrase = \"p\"; } );",
+                 "f:1: repository a: passphrase: is for SSH remotes"},
+                {REPOSITORY "ssh_agent = \"/a\"; } );",
+                 "f:1: repository a: ssh_agent: is for SSH remotes and for signing_key"},
+                {REPOSITORY "ssh_config = \"/a\"; } );", "f:1: repository a: ssh_config: is for SSH remotes"},
+                {REPOSITORY "proxy = \"http://p\"; } );",
+                 "f:1: repository a: proxy: is for HTTP remotes; for SSH there is ssh_config"},
+                {REPOSITORY "proxy_login = \"p\"; } );", "f:1: repository a: proxy_login: needs proxy"},
+                {REPOSITORY "gpg_home = \"/g\"; } );",
+                 "f:1: repository a: gpg_home: needs gpg_key, which of its keys signs"},
+                {REPOSITORY "gpg_key = \"k\"; } );", "f:1: repository a: gpg_key: needs gpg_home, where it is"},
+                {REPOSITORY "gpg_key = \"k\"; gpg_home = \"/g\"; signing_key = \"s\"; } );",
+                 "f:1: repository a: gpg_home: a commit is signed by signing_key or by gpg_key, not both"},
+                {REPOSITORY "signing_passphrase = \"p\"; } );",
+                 "f:1: repository a: signing_passphrase: needs signing_key or gpg_key"},
                 {"repositories: ( { name = \"a\"; url = \"/x\"; },\n{ name = \"a\"; url = \"/y\"; } );",
                  "f:2: repository a: the name is taken: f:1 has it"},
         };

@@ -45,6 +45,9 @@ static void test_all_keys(void **state) {
                 "];\n"
                 "    poll = \"1m30s\"; timeout = \"7s\"; budget = 9; committer_name = \"Révert\";\n"
                 "    committer_email = \"r@example.com\"; web_commit_url = \"https://git.example.com/{}\";\n"
+                "    passphrase = \"words\"; ssh_agent = \"/run/agent\"; ssh_config = \"/etc/jump\"; gpg_home = "
+                "\"/g\";\n"
+                "    gpg_key = \"0123\"; signing_passphrase = \"more\";\n"
                 "    socket = \"/run/x.sock\"; } );\n");
         struct rv_config *read = write_and_load(config, 1);
         const struct rv_repository_config *a = &config->repositories[1], *b = &read->repositories[0];
@@ -66,6 +69,12 @@ static void test_all_keys(void **state) {
         assert_string_equal(b->committer_name, a->committer_name);
         assert_string_equal(b->committer_email, "r@example.com");
         assert_string_equal(b->web_commit_url, a->web_commit_url);
+        assert_string_equal(b->passphrase, "words");
+        assert_string_equal(b->ssh_agent, "/run/agent");
+        assert_string_equal(b->ssh_config, "/etc/jump");
+        assert_string_equal(b->gpg_home, "/g");
+        assert_string_equal(b->gpg_key, "0123");
+        assert_string_equal(b->signing_passphrase, "more");
         assert_string_equal(b->socket, "/run/x.sock");
         rv_config_unref(read);
         rv_config_unref(config);

@@ -269,6 +269,36 @@ static void tls_of_a_stranger(void **state) {
         expect_failure(*state, -EREMOTEIO, "certificate");
 }
 
+/* All of it through the proxy, and nothing where the proxy does not let us. */
+static void proxy(void **state) {
+        struct world *world = *state;
+        const char *argv[] = {"/usr/bin/python3", RV_SOURCE_DIR "/tests/unit/git/proxy.py", NULL, "ana:horse", NULL};
+        char certificate[160], ca[160], log[160], url[64];
+        struct server server;
+
+        make_certificate(world, certificate);
+        snprintf(ca, sizeof(ca), "%s/ca.pem", world->repo.folder);
+        snprintf(log, sizeof(log), "%s/proxied", world->repo.folder);
+        argv[2] = log;
+        server_start(&server, argv);
+        snprintf(url, sizeof(url), "http://127.0.0.1:%d", server.port);
+        write_credential(world, "login", "ana:horse");
+        write_credential(world, "wrong", "ana:cow");
+        world->config.ca_file = ca;
+        world->config.proxy = url;
+        world->config.proxy_login = (char *)"login";
+        world_serve(world, "serve", certificate);
+        world_round_trip(world);
+        /* One tunnel, kept. */
+        assert_string_equal(repo_ask(&world->repo, "grep -c CONNECT proxied"), "1");
+        world->config.proxy_login = (char *)"wrong";
+        world_connect(world);
+        expect_failure(world, -EREMOTEIO, "407");
+        server_stop(&server);
+        world_connect(world);
+        expect_failure(world, -EREMOTEIO, "connect");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -294,6 +324,7 @@ int main(void) {
                 TEST(refused_by_a_hook),
                 TEST(tls),
                 TEST(tls_of_a_stranger),
+                TEST(proxy),
         };
         struct rv_error err = {};
 

@@ -1,4 +1,5 @@
 /* SSH remotes: a real sshd on the loopback, and what must be refused. */
+#include "git/askpass.h"
 #include "remote.h"
 
 #include <arpa/inet.h>
@@ -179,6 +180,77 @@ static void host_key_is_revoked(void **state) {
         expect_failure(world, 20, -EREMOTEIO, "Host key verification failed");
 }
 
+static void hashed_known_hosts(void **state) {
+        struct world *world = *state;
+
+        repo_run(&world->repo, "ssh-keygen -q -H -f known_hosts 2>/dev/null; ! grep -q 127.0.0.1 known_hosts");
+        world_round_trip(world);
+}
+
+static void key_with_a_passphrase(void **state) {
+        struct world *world = *state;
+        git_oid head;
+
+        repo_run(&world->repo, "ssh-keygen -q -p -P '' -N 'correct horse' -f user_ed25519 >/dev/null; "
+                               "echo 'correct horse' >words; echo wrong >bad");
+        world->config.passphrase = (char *)"words";
+        world_connect(world);
+        assert_int_equal(rv_remote_read_ref(world->remote, "main", in_seconds(20), &head, &world->err), 0);
+        world->config.passphrase = (char *)"bad";
+        world_connect(world);
+        expect_failure(world, 20, -EREMOTEIO, "Permission denied");
+        world->config.passphrase = (char *)"none";
+        world_connect(world);
+        assert_int_equal(rv_remote_read_ref(world->remote, "main", in_seconds(20), &head, &world->err), -EACCES);
+        world->config.passphrase = NULL;
+        world_connect(world);
+        expect_failure(world, 20, -EREMOTEIO, "Permission denied");
+}
+
+/* A key that only an agent has, as with a hardware token; of several the one whose public key is the credential. */
+static void key_of_an_agent(void **state) {
+        struct world *world = *state;
+        char agent[160];
+        git_oid head;
+
+        snprintf(agent, sizeof(agent), "%s/agent", world->repo.folder);
+        repo_run(&world->repo, "ssh-keygen -q -t ed25519 -N '' -f other; ssh-agent -a agent >environment; "
+                               ". ./environment >/dev/null; ssh-add -q other user_ed25519; rm user_ed25519");
+        world->config.ssh_agent = agent;
+        world->config.credential = (char *)"user_ed25519.pub";
+        world_connect(world);
+        assert_int_equal(rv_remote_read_ref(world->remote, "main", in_seconds(20), &head, &world->err), 0);
+        world->config.credential = NULL;
+        world_connect(world);
+        assert_int_equal(rv_remote_read_ref(world->remote, "main", in_seconds(20), &head, &world->err), 0);
+        world->config.credential = (char *)"other.pub";
+        world_connect(world);
+        expect_failure(world, 20, -EREMOTEIO, "Permission denied");
+        repo_run(&world->repo, ". ./environment >/dev/null; kill $SSH_AGENT_PID");
+}
+
+/* By way of a host that is named in the file only; and the file cannot loosen what is checked of the remote. */
+static void jump_host(void **state) {
+        struct world *world = *state;
+        const struct passwd *user = getpwuid(geteuid());
+        char config[160];
+
+        snprintf(config, sizeof(config), "%s/ssh_config", world->repo.folder);
+        repo_run(&world->repo,
+                 "printf '%%s\n' 'Host bastion' ' HostName 127.0.0.1' ' Port %d' ' User %s' "
+                 "\" IdentityFile $PWD/user_ed25519\" \" UserKnownHostsFile $PWD/known_hosts\" 'Host 127.0.0.1' "
+                 "' ProxyJump bastion' ' StrictHostKeyChecking no' >ssh_config",
+                 world->server.port, user->pw_name);
+        world->config.ssh_config = config;
+        world_connect(world);
+        world_round_trip(world);
+        assert_string_equal(repo_ask(&world->repo, "grep -c 'Accepted publickey' log"), "2");
+        repo_run(&world->repo,
+                 "cp known_hosts jump_hosts; sed -i 's/known_hosts/jump_hosts/' ssh_config; echo >known_hosts");
+        world_connect(world);
+        expect_failure(world, 20, -EREMOTEIO, "Host key verification failed");
+}
+
 static void key_is_not_accepted(void **state) {
         struct world *world = *state;
 
@@ -248,7 +320,7 @@ static void silent_after_the_banner(void **state) {
         misbehaving(*state, "banner");
 }
 
-int main(void) {
+int main(int argc, char **argv) {
         const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
                 TEST(round_trip),
@@ -259,6 +331,10 @@ int main(void) {
                 TEST(host_is_unknown),
                 TEST(host_key_changed),
                 TEST(host_key_is_revoked),
+                TEST(hashed_known_hosts),
+                TEST(key_with_a_passphrase),
+                TEST(key_of_an_agent),
+                TEST(jump_host),
                 TEST(key_is_not_accepted),
                 TEST(repository_is_missing),
                 TEST(path_with_shell_characters),
@@ -267,7 +343,10 @@ int main(void) {
                 TEST(silent_after_the_banner),
         };
         struct rv_error err = {};
+        int r = rv_askpass_answer(argc, argv);
 
+        if (r >= 0)
+                return r;
         for (size_t i = 0; i < RV_ARRAY_SIZE(sshd_paths) && !sshd; i++)
                 if (access(sshd_paths[i], X_OK) == 0)
                         sshd = sshd_paths[i];

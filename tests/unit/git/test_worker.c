@@ -250,6 +250,56 @@ static void test_plan_and_push(void **state) {
         rv_git_reply_free(pushed);
 }
 
+/* With a kind of key that signs differently each time: the push is that of the plan all the same. */
+static void test_signed(void **state) {
+        struct world *world = *state;
+        struct rv_git_request request;
+        struct rv_git_reply *reply;
+        struct rv_oid commit;
+
+        assert_int_equal(stop_worker(world), 0);
+        repo_run(&world->repo,
+                 "ssh-keygen -q -t ecdsa -N '' -f key; echo \"revertd@example.com $(cat key.pub)\" >signers; "
+                 "git -C remote.git config gpg.ssh.allowedSignersFile \"$PWD/signers\"");
+        world->config.credentials_directory = world->repo.folder;
+        world->repository.signing_key = (char *)"key";
+        start_worker(world);
+        make_revert(world, RV_GIT_PLAN, &request, &commit);
+        reply = ask(world, &request);
+        assert_outcome(reply, RV_GIT_OK);
+        request.op = RV_GIT_PUSH;
+        request.commit = reply->commit;
+        rv_git_reply_free(reply);
+        assert_int_equal(stop_worker(world), 0);
+        start_worker(world);
+        reply = ask(world, &request);
+        assert_outcome(reply, RV_GIT_OK);
+        assert_string_equal(reply->commit.hex, request.commit.hex);
+        assert_string_equal(remote_head(world), request.commit.hex);
+        repo_run(&world->repo, "git -C remote.git verify-commit main 2>verified; grep -q 'Good \"git\" sig' verified");
+        rv_git_reply_free(reply);
+}
+
+/* What cannot be signed is not pushed. */
+static void test_signing_fails(void **state) {
+        struct world *world = *state;
+        struct rv_git_request request;
+        struct rv_git_reply *reply;
+        struct rv_oid commit;
+
+        assert_int_equal(stop_worker(world), 0);
+        repo_run(&world->repo, "echo rubbish >key; chmod 600 key");
+        world->config.credentials_directory = world->repo.folder;
+        world->repository.signing_key = (char *)"key";
+        start_worker(world);
+        make_revert(world, RV_GIT_PUSH, &request, &commit);
+        reply = ask(world, &request);
+        assert_outcome(reply, RV_GIT_FAILED);
+        assert_non_null(strstr(reply->message, "sign the commit"));
+        assert_string_equal(remote_head(world), commit.hex);
+        rv_git_reply_free(reply);
+}
+
 static void test_two_workers_make_the_same_commit(void **state) {
         struct world *world = *state;
         struct rv_git_request request;
@@ -694,6 +744,8 @@ int main(void) {
                 TEST(test_sync_says_what_is_fresh),
                 TEST(test_history_of_a_scope),
                 TEST(test_plan_and_push),
+                TEST(test_signed),
+                TEST(test_signing_fails),
                 TEST(test_two_workers_make_the_same_commit),
                 TEST(test_a_moved_branch),
                 TEST(test_an_incident_is_reverted_once),
