@@ -1,5 +1,6 @@
 /* revertd-git: the process that holds the deploy key. */
 #include "git/askpass.h"
+#include "git/confine.h"
 #include "git/jail.h"
 #include "git/worker.h"
 #include "revertd/build.h"
@@ -177,6 +178,17 @@ static int fail(int fd, const char *repository, const struct rv_error *why) {
         return -EINVAL;
 }
 
+static int confine(const struct rv_worker_options *options, struct rv_error *err) {
+        const char *missing = NULL;
+        int r = rv_confine(options->repository, options->config->credentials_directory, options->storage_path, &missing,
+                           err);
+
+        if (r == 0 && missing)
+                rv_log(RV_LOG_INFO, RV_EV_NONE, "the kernel cannot confine the worker fully", "repository",
+                       options->repository->name, "missing", missing, NULL);
+        return r;
+}
+
 static int run(const struct arguments *arguments, struct rv_error *err) {
         struct rv_worker_options options = {.storage_path = arguments->storage_path};
         _cleanup_close_ int fd = -1;
@@ -197,7 +209,11 @@ static int run(const struct arguments *arguments, struct rv_error *err) {
                 options.config = config;
                 options.repository = &config->repositories[index];
                 options.fd = fd;
-                r = rv_worker_run(&options, err);
+                r = confine(&options, err);
+                if (r == 0)
+                        r = rv_worker_run(&options, err);
+                else
+                        r = fail(fd, arguments->repository, err);
         }
         rv_config_unref(config);
         return r;
