@@ -105,7 +105,8 @@ struct rv_git_reply {
         enum rv_git_outcome outcome;
         char *message;             /* for people; NULL: none */
         struct rv_oid head;        /* the branch at the remote, as last read */
-        struct rv_commit *commits; /* HISTORY: touching the scope. SHOW: the one. newest first */
+        struct rv_commit *commits; /* HISTORY: touching the scope. SHOW: the one. CONFLICT: those that changed the
+                                      * paths since, which each lists. Newest first */
         size_t n_commits;
         size_t n_scanned;     /* HISTORY: commits looked at */
         bool truncated;       /* HISTORY: max_commits ended it */

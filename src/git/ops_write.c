@@ -1,6 +1,7 @@
 #include "git/ops.h"
 
 #include "git/commit_info.h"
+#include "git/conflict.h"
 #include "git/ledger.h"
 #include "git/policy.h"
 #include "git/push.h"
@@ -106,6 +107,9 @@ static int compute(struct rv_worker *worker, const struct rv_revert_spec *spec, 
                               worker->deadline_usec, result, err);
         if (r == 0)
                 r = fill_in(result, reply, err);
+        if (r == 0 && result->outcome == RV_GIT_CONFLICT)
+                r = rv_conflict_explain(repo, spec, (const char *const *)result->paths, result->n_paths,
+                                        worker->deadline_usec, reply, err);
         if (r < 0 || result->outcome != RV_GIT_OK)
                 return r;
         r = rv_policy_check_commit(worker->config, repo, spec, &result->commit, err);

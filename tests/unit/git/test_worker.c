@@ -384,6 +384,12 @@ static void test_conflict_empty_and_unknown(void **state) {
         assert_outcome(reply, RV_GIT_CONFLICT);
         assert_int_equal(reply->n_paths, 1);
         assert_string_equal(reply->paths[0], "apps/checkout/image");
+        assert_int_equal(reply->n_commits, 1);
+        assert_string_equal(reply->commits[0].id.hex, commit.hex);
+        assert_int_equal(reply->commits[0].n_paths, 1);
+        assert_string_equal(reply->commits[0].paths[0], "apps/checkout/image");
+        assert_non_null(strstr(reply->message, "changed since in a way that cannot be put together, by "));
+        assert_non_null(strstr(reply->message, " (Ana: Set"));
         rv_git_reply_free(reply);
 
         memset(stray.hex, '1', 40);
