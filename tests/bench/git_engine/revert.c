@@ -2,8 +2,8 @@
  * libgit2's git_revert_commit(). Nothing is pushed.
  *
  * usage: bench_revert ours|libgit2 REPOSITORY [COMMIT …], the commits' ids on standard input if none are given */
-#include "git/object_files.h"
 #include "git/revert.h"
+#include "git/object_files.h"
 #include "git/treewalk.h"
 #include "revertd/cleanup.h"
 #include "revertd/clock.h"

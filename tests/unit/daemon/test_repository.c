@@ -29,8 +29,11 @@ static struct rv_config *load(const char *root, const char *section) {
         return config;
 }
 
+#define USUAL "url = \"https://git.example.com/a.git\";"
+#define BY_SSH "url = \"ssh://git@git.example.com/a.git\"; known_hosts = \"/etc/known\"; credential = \"key\";"
+
 struct change {
-        const char *key, *before, *after;
+        const char *key, *before, *after, *usual; /* usual NULL: USUAL */
 };
 static const struct change changes[] = {
         {"url", "", "url = \"https://git.example.com/b.git\";"},
@@ -46,18 +49,26 @@ static const struct change changes[] = {
         {"committer_name", "", "committer_name = \"bot\";"},
         {"committer_email", "", "committer_email = \"bot@example.com\";"},
         {"socket", "", "socket = \"/run/x.sock\";"},
+        {"passphrase", "", "passphrase = \"words\";", BY_SSH},
+        {"ssh_agent", "", "ssh_agent = \"/run/agent\";", BY_SSH},
+        {"ssh_config", "", "ssh_config = \"/etc/ssh_config\";", BY_SSH},
+        {"proxy", "", "proxy = \"http://127.0.0.1:3128\";"},
+        {"proxy_login", "proxy = \"http://127.0.0.1:3128\";",
+         "proxy = \"http://127.0.0.1:3128\"; proxy_login = \"login\";"},
+        {"signing_key", "", "signing_key = \"sign\";"},
+        {"gpg_home", "gpg_home = \"/etc/a\"; gpg_key = \"k\";", "gpg_home = \"/etc/b\"; gpg_key = \"k\";"},
+        {"gpg_key", "gpg_home = \"/etc/a\"; gpg_key = \"k\";", "gpg_home = \"/etc/a\"; gpg_key = \"l\";"},
+        {"signing_passphrase", "signing_key = \"sign\";", "signing_key = \"sign\"; signing_passphrase = \"words\";"},
 };
-
-#define USUAL "url = \"https://git.example.com/a.git\";"
 
 static void test_changes(void **state) {
         (void)state;
         for (size_t i = 0; i < RV_ARRAY_SIZE(changes); i++) {
                 const struct change *c = &changes[i];
                 _cleanup_free_ char *before = NULL, *after = NULL;
-                const char *url = strcmp(c->key, "url") == 0 ? "" : USUAL;
+                const char *url = strcmp(c->key, "url") == 0 ? "" : c->usual ? c->usual : USUAL;
 
-                assert_true(asprintf(&before, "%s%s", USUAL, c->before) > 0);
+                assert_true(asprintf(&before, "%s%s", c->usual ? c->usual : USUAL, c->before) > 0);
                 assert_true(asprintf(&after, "%s%s", url, c->after) > 0);
                 struct rv_config *a = load("", before), *b = load("", after), *again = load("", before);
                 if (rv_repository_is_unchanged(a, 1, b, 1))
