@@ -113,6 +113,21 @@ def test_objects_without_what_is_looked_for(odd, body):
         assert done.returncode == 0, (verb, done.stderr)
 
 
+def test_status_says_what_revertd_does_not_see(odd):
+    well = {"version": "1", "ready": True, "rules": {"count": 10, "failing": 0, "failing_rule": None, "failing_error": None},
+            "repositories": [{"name": "fleet", "error": None}], "receivers": [{"name": "deploys", "error": None}]}
+    odd.answer = (200, {}, json.dumps(well).encode())
+    assert "annot" not in ctl(odd.url, "status").stdout
+    odd.answer = (200, {}, json.dumps({**well, "rules": {
+        "count": 10, "failing": 3, "failing_rule": "latency", "failing_error": "status 401"}, "repositories": [
+            {"name": "fleet", "error": "no route"}], "receivers": [{"name": "deploys", "error": "no channel"}]}).encode())
+    shown = ctl(odd.url, "status").stdout
+    for line in ("3 of 10 rules cannot be evaluated: latency: status 401", "Cannot read repository fleet: no route",
+                 "Cannot notify receiver deploys: no channel"):
+        assert line in shown
+    assert shown.index("cannot be evaluated") < shown.index("No incident is open")
+
+
 def test_hostile_texts_in_tables(odd):
     evil = "\x1b]0;owned\x07\u202e\n\x9b31m"
     odd.answer = (200, {}, json.dumps({
