@@ -199,6 +199,25 @@ def test_confirmation_without_a_daemon(broken, tmp_path):
     assert broken.repository.subjects()[0] == 'Revert "Lower checkout\'s timeout"'
 
 
+def test_confirmation_with_a_daemon(broken):
+    """At a terminal what would be pushed is shown, and asked for; --yes and programs are not asked."""
+    broken.start(PAGE)
+    env = environment(REVERTD_URL=f"unix:{broken.revertd.socket}")
+    before = len(broken.repository.subjects())
+    status, shown = at_terminal(["revert", "-r", "fleet", broken.bad[:9]], b"n\n", env)
+    assert status == 1 and "nothing was pushed" in shown
+    assert broken.bad[:10] in shown and '"timeout_ms": 500' in shown and "1 file changed" in shown
+    assert len(broken.repository.subjects()) == before
+    status, shown = at_terminal(["revert", "--rule", "page", "app=checkout", "alertname=Errors"], b"y\n", env)
+    assert status == 0 and "[y/N]" in shown and "reverted" in shown, shown
+    assert len(broken.repository.reverts()) == 1
+    newest = [i for i in broken.revertd.incidents() if i["state"] == "reverted"]
+    assert newest[0]["suspects"][0]["commit"]["id"] == broken.bad
+    status, shown = at_terminal(["revert", "-r", "fleet", "HEAD", "--yes", "--force"], b"n\n", env)
+    assert status == 0 and "[y/N]" not in shown
+    assert len(broken.repository.subjects()) == before + 2
+
+
 def test_by_rule_without_a_daemon(broken, tmp_path):
     broken.configure(PAGE, receivers=False)
     broken.revertd.config.write_text(broken.revertd.config.read_text().replace(' receivers = [ "deploys" ];', ""))
