@@ -22,6 +22,7 @@ struct rv_outbox_metrics {
         uint64_t sent, failed, undeliverable; /* attempts that succeeded or failed; notices given up, with those that
                                                * the store still held at the start */
         size_t queued;
+        const char *error; /* of the newest attempt; NULL: it succeeded, or there was none. Lent until the next */
 };
 const struct rv_outbox_metrics *rv_outbox_get_metrics(const struct rv_outbox *outbox, size_t receiver);
 

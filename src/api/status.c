@@ -51,10 +51,32 @@ static json_t *receivers_json(const struct rv_api_context *context) {
         for (size_t i = 0; i < context->config->n_receivers; i++) {
                 const struct rv_outbox_metrics *m = rv_outbox_get_metrics(context->outbox, i);
                 json_array_append_new(receivers,
-                                      json_pack("{s:s, s:I, s:I}", "name", context->config->receivers[i].name, "queued",
-                                                (json_int_t)m->queued, "undeliverable", (json_int_t)m->undeliverable));
+                                      json_pack("{s:s, s:I, s:I, s:o}", "name", context->config->receivers[i].name,
+                                                "queued", (json_int_t)m->queued, "undeliverable",
+                                                (json_int_t)m->undeliverable, "error", optional_string(m->error)));
         }
         return receivers;
+}
+
+/* How many cannot be evaluated, and the first of them: a server that answers none fails them all alike. */
+static json_t *rule_health_json(const struct rv_api_context *context) {
+        const struct rv_config *config = context->config;
+        const char *first_name = NULL, *first_error = NULL;
+        json_int_t failing = 0;
+
+        for (size_t i = 0; i < config->n_rules; i++) {
+                int64_t at_usec, duration_usec;
+                const char *error = NULL;
+
+                if (config->rules[i].expr)
+                        rv_schedule_rule_health(context->schedule, i, &at_usec, &duration_usec, &error);
+                if (error && failing++ == 0) {
+                        first_name = config->rules[i].name;
+                        first_error = error;
+                }
+        }
+        return json_pack("{s:I, s:I, s:s?, s:s?}", "count", (json_int_t)config->n_rules, "failing", failing,
+                         "failing_rule", first_name, "failing_error", first_error);
 }
 
 void rv_api_status(const struct rv_http_call *call, struct rv_http_answer *answer, void *userdata) {
@@ -65,11 +87,12 @@ void rv_api_status(const struct rv_http_call *call, struct rv_http_answer *answe
         json_t *pauses =
                 context->engine ? rv_engine_pauses_json(context->engine, rv_clock_realtime_usec()) : json_array();
         rv_api_reply_json(answer, 200,
-                          json_pack("{s:s, s:s, s:o, s:b, s:o, s:o, s:o, s:o, s:o}", "version", RV_VERSION, "revision",
-                                    RV_REVISION, "started", time_json(context->started_usec), "ready",
+                          json_pack("{s:s, s:s, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "version", RV_VERSION,
+                                    "revision", RV_REVISION, "started", time_json(context->started_usec), "ready",
                                     context->not_ready == NULL, "reason", optional_string(context->not_ready), "pauses",
                                     pauses, "repositories", repositories_json(context), "incidents",
-                                    incidents_json(context), "receivers", receivers_json(context)));
+                                    incidents_json(context), "receivers", receivers_json(context), "rules",
+                                    rule_health_json(context)));
 }
 
 /* What the engine knows of the rules, and how their evaluation fares. */

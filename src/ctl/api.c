@@ -41,6 +41,13 @@ int ctl_oom(void) {
         return CTL_FAILED;
 }
 
+bool ctl_confirm(const char *question) {
+        char answer[16] = "";
+
+        fprintf(stderr, "\n%s [y/N] ", question);
+        return fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y');
+}
+
 int ctl_print_json(const json_t *json) {
         if (json_dumpf(json, stdout, JSON_COMPACT | JSON_ENCODE_ANY | JSON_ENSURE_ASCII) < 0)
                 return ctl_oom();

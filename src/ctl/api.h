@@ -17,5 +17,8 @@ char *api_path(const char *prefix, const char *text);
 int ctl_fail(const struct rv_error *err);
 int ctl_oom(void);
 
+/* Asked on standard error, answered on standard input; whatever is not a yes is a no. */
+bool ctl_confirm(const char *question);
+
 /* The object on one line, as programs want it: ASCII, so that no terminal is told anything by it. Returns CTL_OK. */
 int ctl_print_json(const json_t *json);

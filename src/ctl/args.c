@@ -30,7 +30,7 @@ static const struct option_row {
         {'m', false, "reason", "TEXT", "why: it is recorded, and with revert stands in the commit"},
         {'f', false, "force", NULL, "override the guards that a person may override"},
         {'n', true, "dry-run", NULL, "show what would be pushed, with its diff; push nothing"},
-        {'y', true, "yes", NULL, "with --no-daemon: do not ask before the push"},
+        {'y', true, "yes", NULL, "do not ask before the push; without a daemon only with --no-daemon"},
         {'w', false, "no-wait", NULL, "do not follow what becomes of it"},
         {'d', true, "diff", NULL, "show the plan's diff too"},
         {'s', false, "state", "STATE", "open, ended, or a state such as verifying"},

@@ -235,13 +235,38 @@ static void print_commit(FILE *f, const json_t *commit) {
         }
 }
 
+static bool is_together(const json_t *suspect) {
+        const json_t *name;
+        size_t i;
+
+        json_array_foreach (json_object_get(suspect, "evidence"), i, name)
+                if (json_is_string(name) &&
+                    strcmp(json_string_value(name), rv_evidence_to_string(RV_EVIDENCE_TOGETHER)) == 0)
+                        return true;
+        return false;
+}
+
+/* As rv_suspects_together(): without a plan too, these are the culprits. */
+static size_t count_together(const json_t *suspects) {
+        int64_t seen_usec = rv_json_int(json_array_get(suspects, 0), "seen_usec", 0);
+        size_t n = json_array_size(suspects) > 0;
+
+        while (n < json_array_size(suspects) && is_together(json_array_get(suspects, 0)) &&
+               is_together(json_array_get(suspects, n)) &&
+               rv_json_int(json_array_get(suspects, n), "seen_usec", 0) == seen_usec)
+                n++;
+        return n;
+}
+
 static void print_suspects(FILE *f, const json_t *incident) {
         const json_t *suspects = json_object_get(incident, "suspects"), *suspect;
         int64_t onset_usec = rv_json_int(json_object_get(incident, "times"), "onset_usec", 0);
         size_t n_culprits = json_array_size(
                        json_object_get(json_object_get(json_object_get(incident, "plan"), "spec"), "commits")),
-               i;
+               n_together = count_together(suspects), i;
 
+        if (n_culprits < n_together)
+                n_culprits = n_together;
         json_array_foreach (suspects, i, suspect) {
                 const json_t *commit = json_object_get(suspect, "commit");
                 if (i == SUSPECTS_SHOWN_MAX) {
@@ -250,6 +275,8 @@ static void print_suspects(FILE *f, const json_t *incident) {
                 }
                 if (i == 0 || i < n_culprits) {
                         heading(f, i == 0 ? "Culprit" : "And");
+                        if (i == 0 && n_together > 1)
+                                fprintf(f, "  %zu commits that arrived together\n", n_together);
                         print_commit(f, commit);
                         print_live(f, suspect, onset_usec);
                         print_evidence(f, suspect);
@@ -376,6 +403,7 @@ void incident_print(FILE *f, const json_t *incident, const json_t *transitions, 
 
         print_conclusion(f, incident);
         print_next_steps(f, incident, now_usec);
+        incident_print_next(f, incident);
         print_subject(f, incident, breach);
         print_timeline(f, times, now_usec, rv_json_int(times, "ended_usec", 0) == 0);
         print_suspects(f, incident);

@@ -318,6 +318,7 @@ static int make_plan(struct local *l, struct rv_error *err) {
         if (rv_plan_new(&l->plan, &(struct rv_plan_facts){
                                           .rule = l->rule ? l->rule->name : NULL,
                                           .labels = l->labels,
+                                          .by_hand = true,
                                           .actor = l->actor,
                                           .note = l->args->reason,
                                           .commits = commits,
@@ -408,14 +409,11 @@ static void print_unchecked(void) {
 
 /* --yes counts only where the person chose to go without a daemon. */
 static int confirm(const struct local *l, struct rv_error *err) {
-        char answer[16] = "";
-
         if (l->args->yes && l->args->no_daemon)
                 return 0;
         if (!isatty(STDIN_FILENO))
                 return rv_error_set(err, -EPERM, "nobody can be asked here; without a daemon, say --no-daemon --yes");
-        fputs("\nPush this revert? [y/N] ", stderr);
-        if (fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y'))
+        if (ctl_confirm("Push this revert?"))
                 return 0;
         return rv_error_set(err, -ECANCELED, "nothing was pushed");
 }

@@ -9,6 +9,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+enum { SHORT_COMMIT = 10 };
 
 int operands_sort(const struct args *args, int first, json_t **ret_labels, json_t **ret_revisions) {
         _cleanup_json_ json_t *labels = NULL;
@@ -54,26 +57,51 @@ static json_t *make_body(const struct args *args, const json_t *labels, const js
 }
 
 /* A dry run ends as declined, because it only observed; any other reason is what would have stopped it. */
+static bool would_push(const json_t *answer) {
+        return strcmp(rv_json_string(json_object_get(answer, "incident"), "reason", ""), "observe") == 0;
+}
+
+static void print_would_push(FILE *f, const json_t *answer) {
+        const json_t *incident = json_object_get(answer, "incident"), *plan = json_object_get(incident, "plan"),
+                     *commit;
+        size_t n_culprits = json_array_size(json_object_get(json_object_get(plan, "spec"), "commits")), i;
+
+        fputs("This would be pushed to ", f);
+        paint_text(f, rv_json_string(incident, "repository", "?"));
+        fputs(", to take back:\n", f);
+        json_array_foreach (json_object_get(incident, "suspects"), i, commit) {
+                commit = json_object_get(commit, "commit");
+                if (i >= n_culprits)
+                        break;
+                fputs("  ", f);
+                paint_id(f, rv_json_string(commit, "id", NULL), SHORT_COMMIT);
+                fputs("  ", f);
+                paint_text(f, rv_json_string(commit, "subject", ""));
+                fputs(" (", f);
+                paint_text(f, rv_json_string(commit, "author_name", ""));
+                fputs(")\n", f);
+        }
+        fputc('\n', f);
+        paint_block(f, rv_json_string(json_object_get(plan, "spec"), "message", ""), "    ");
+        fputc('\n', f);
+        plan_print(f, plan, "");
+        fputc('\n', f);
+        paint_diff(f, rv_json_string(plan, "diff", ""));
+}
+
 static int print_dry_run(const struct args *args, const json_t *answer) {
-        const json_t *incident = json_object_get(answer, "incident"), *plan = json_object_get(incident, "plan");
-        bool would_push = strcmp(rv_json_string(incident, "reason", ""), "observe") == 0;
+        bool is_well = would_push(answer);
 
         if (args->output == CTL_JSON) {
                 int status = ctl_print_json(answer);
-                return status == CTL_OK && !would_push ? CTL_FAILED : status;
+                return status == CTL_OK && !is_well ? CTL_FAILED : status;
         }
-        if (!would_push) {
-                incident_print(stdout, incident, json_object_get(answer, "transitions"), NULL, true, 0);
+        if (!is_well) {
+                incident_print(stdout, json_object_get(answer, "incident"), json_object_get(answer, "transitions"),
+                               NULL, true, 0);
                 return CTL_FAILED;
         }
-        fputs("This would be pushed to ", stdout);
-        paint_text(stdout, rv_json_string(incident, "repository", "?"));
-        puts(":\n");
-        paint_block(stdout, rv_json_string(json_object_get(plan, "spec"), "message", ""), "    ");
-        putchar('\n');
-        plan_print(stdout, plan, "");
-        putchar('\n');
-        paint_diff(stdout, rv_json_string(plan, "diff", ""));
+        print_would_push(stdout, answer);
         return CTL_OK;
 }
 
@@ -97,6 +125,45 @@ static int follow(const struct args *args, const json_t *accepted) {
         return status;
 }
 
+/* What was shown is what shall be pushed, even if the branch moves meanwhile. Without a scope the rule takes changes as
+ * a whole, and named commits it would not: then it searches anew. */
+static int pin(json_t *body, const json_t *answer) {
+        const json_t *spec = json_object_get(json_object_get(json_object_get(answer, "incident"), "plan"), "spec");
+        json_t *commits = json_object_get(spec, "commits");
+
+        if (json_array_size(commits) == 0)
+                return 0;
+        if (!json_object_get(body, "revisions") && json_array_size(json_object_get(spec, "scope")) == 0)
+                return 0;
+        return json_object_set(body, "revisions", commits);
+}
+
+/* Shows what the daemon would push. −1: the person wants it, or there is no daemon; else the exit status. */
+static int ask_person(const struct args *args, json_t *body) {
+        FILE *f = args->output == CTL_JSON ? stderr : stdout;
+        _cleanup_json_ json_t *accepted = NULL;
+        _cleanup_json_ json_t *planned = NULL;
+        struct rv_error err = {0};
+
+        if (json_object_set_new(body, "dry_run", json_true()) < 0)
+                return ctl_oom();
+        int r = api_call(args, "POST", "/api/v1/reverts", body, &accepted, &err);
+        if (r < 0)
+                return r == -ECONNREFUSED ? -1 : ctl_fail(&err);
+        int status = incident_follow(args, rv_json_string(accepted, "incident", ""), 0, true, &planned);
+        if (!planned)
+                return status;
+        if (!would_push(planned))
+                return print_dry_run(args, planned);
+        print_would_push(f, planned);
+        fflush(f);
+        if (!ctl_confirm("Push this revert?")) {
+                rv_error_set(&err, -ECANCELED, "nothing was pushed");
+                return ctl_fail(&err);
+        }
+        return pin(body, planned) < 0 || json_object_set_new(body, "dry_run", json_false()) < 0 ? ctl_oom() : -1;
+}
+
 int verb_revert(const struct args *args) {
         _cleanup_json_ json_t *labels = NULL;
         _cleanup_json_ json_t *revisions = NULL;
@@ -116,6 +183,8 @@ int verb_revert(const struct args *args) {
                 rv_error_set(&err, -EINVAL, "the arguments must be UTF-8");
                 return ctl_fail(&err);
         }
+        if (!args->dry_run && !args->yes && isatty(STDIN_FILENO) && (status = ask_person(args, body)) >= 0)
+                return status;
         int r = api_call(args, "POST", "/api/v1/reverts", body, &answer, &err);
         if (r == -ECONNREFUSED && args->is_default_socket) {
                 fprintf(stderr, "No revertd at %s: the Git worker is run from here.\n", args->socket);

@@ -32,6 +32,38 @@ static void print_daemon(const json_t *status, int64_t now_usec) {
         putchar('\n');
 }
 
+static void print_failure(const char *what, const char *name, const char *error) {
+        printf("%s%s", paint_begin(stdout, RED), what);
+        paint_text(stdout, name);
+        printf("%s: ", paint_end(stdout, RED));
+        paint_text(stdout, error);
+        putchar('\n');
+}
+
+/* What revertd does not see or cannot tell: it is ready all the same, and no incident is what it would show. */
+static void print_failures(const json_t *status) {
+        const json_t *rules = json_object_get(status, "rules"), *part;
+        long long failing = rv_json_int(rules, "failing", 0), all = rv_json_int(rules, "count", 0);
+        size_t i;
+
+        if (failing > 0) {
+                printf("%s%lld of %lld rule%s cannot be evaluated%s: ", paint_begin(stdout, RED), failing, all,
+                       all == 1 ? "" : "s", paint_end(stdout, RED));
+                paint_text(stdout, rv_json_string(rules, "failing_rule", "?"));
+                fputs(": ", stdout);
+                paint_text(stdout, rv_json_string(rules, "failing_error", "?"));
+                puts(failing > 1 ? " (revertctl rules shows all)" : "");
+        }
+        json_array_foreach (json_object_get(status, "repositories"), i, part)
+                if (rv_json_string(part, "error", NULL))
+                        print_failure("Cannot read repository ", rv_json_string(part, "name", "?"),
+                                      rv_json_string(part, "error", NULL));
+        json_array_foreach (json_object_get(status, "receivers"), i, part)
+                if (rv_json_string(part, "error", NULL))
+                        print_failure("Cannot notify receiver ", rv_json_string(part, "name", "?"),
+                                      rv_json_string(part, "error", NULL));
+}
+
 static void print_open(const json_t *counts) {
         const char *state, *separator = "";
         json_t *count;
@@ -76,7 +108,13 @@ static int print_repositories(const json_t *repositories, int64_t now_usec) {
                 table_add(table, PLAIN, paint_ago(read_usec, now_usec, ago));
                 table_addf(table, PLAIN, "%lld of %lld used", (long long)rv_json_int(r, "budget_used", 0),
                            (long long)rv_json_int(r, "budget", 0));
-                table_add(table, error ? RED : is_paused ? YELLOW : GREEN, error ? error : is_paused ? "paused" : "ok");
+                table_add(table,
+                          error       ? RED
+                          : is_paused ? YELLOW
+                                      : GREEN,
+                          error       ? "failing"
+                          : is_paused ? "paused"
+                                      : "ok");
         }
         int status = table_print(table, stdout, 0);
         table_free(table);
@@ -112,6 +150,7 @@ int verb_status(const struct args *args) {
         if (args->output == CTL_JSON)
                 return ctl_print_json(status);
         print_daemon(status, now_usec);
+        print_failures(status);
         pauses_print(json_object_get(status, "pauses"), now_usec);
         print_open(json_object_get(status, "incidents"));
         putchar('\n');

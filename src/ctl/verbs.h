@@ -31,6 +31,8 @@ void pauses_print(const json_t *pauses, int64_t now_usec);
 /* Everything about an incident, for someone who was just woken up. breach: the rule's, as "> 0.05"; NULL: not known. */
 void incident_print(FILE *f, const json_t *incident, const json_t *transitions, const char *breach, bool with_diff,
                     int64_t now_usec);
+/* What can be done about one that ended without a recovery; nothing for the others. */
+void incident_print_next(FILE *f, const json_t *incident);
 /* What the plan changes, in one line and with its paths. */
 void plan_print(FILE *f, const json_t *plan, const char *indent);
 

@@ -5,6 +5,7 @@
 #include "revertd/build.h"
 #include "revertd/cleanup.h"
 #include "revertd/clock.h"
+#include "revertd/path.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -35,7 +36,7 @@ static int find_storage(const struct args *args, char **ret, struct rv_error *er
         int n;
 
         if (args->storage_path)
-                return (*ret = strdup(args->storage_path)) ? 0 : rv_error_oom(err);
+                return rv_path_absolute(args->storage_path, ret, err);
         if (!(cache && cache[0] == '/') && !(home && home[0] == '/'))
                 return rv_error_set(err, -ENOENT, "neither $XDG_CACHE_HOME nor $HOME is set; say --storage.path");
         n = cache && cache[0] == '/' ? asprintf(&parent, "%s", cache) : asprintf(&parent, "%s/.cache", home);
@@ -48,11 +49,14 @@ static int find_storage(const struct args *args, char **ret, struct rv_error *er
 
 int worker_new(struct worker **ret, const struct args *args, const struct rv_repository_config *repository,
                struct rv_error *err) {
-        _cleanup_free_ char *storage = NULL;
+        _cleanup_free_ char *storage = NULL, *config_file = NULL;
         struct worker *worker;
         sigset_t signals;
         int r = find_storage(args, &storage, err);
 
+        if (r == 0)
+                r = rv_path_absolute(args->config_file ? args->config_file : RV_SYSCONFDIR "/revertd.conf",
+                                     &config_file, err);
         if (r < 0)
                 return r;
         if (mkdir(storage, 0700) < 0 && errno != EEXIST)
@@ -68,7 +72,7 @@ int worker_new(struct worker **ret, const struct args *args, const struct rv_rep
         worker->timeout_usec = repository->timeout_usec;
         struct rv_gitclient_options options = {
                 .program = args->git_program,
-                .config_file = args->config_file ? args->config_file : RV_SYSCONFDIR "/revertd.conf",
+                .config_file = config_file,
                 .repository = repository->name,
                 .state_directory = storage,
                 .socket = repository->socket,

@@ -3,6 +3,7 @@
 #include "revertd/build.h"
 #include "revertd/cleanup.h"
 #include "revertd/log.h"
+#include "revertd/path.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -155,7 +156,22 @@ static void prepare_process(void) {
         mallopt(M_TRIM_THRESHOLD, 65536); /* what an alert storm took goes back */
 }
 
+/* Workers are given both, and start elsewhere. Caller frees the two. */
+static int make_absolute(struct rv_options *options, char **ret_config, char **ret_storage, struct rv_error *err) {
+        int r = rv_path_absolute(options->config_file, ret_config, err);
+
+        if (r < 0)
+                return rv_error_prefix(err, r, "--config.file");
+        r = rv_path_absolute(options->storage_path, ret_storage, err);
+        if (r < 0)
+                return rv_error_prefix(err, r, "--storage.path");
+        options->config_file = *ret_config;
+        options->storage_path = *ret_storage;
+        return 0;
+}
+
 int main(int argc, char **argv) {
+        _cleanup_free_ char *config_file = NULL, *storage_path = NULL;
         struct arguments args = {.level = RV_LOG_INFO};
         struct rv_daemon *daemon = NULL;
         struct rv_error err = {};
@@ -170,7 +186,9 @@ int main(int argc, char **argv) {
         rv_log_init(args.level, args.format);
         prepare_process();
 
-        int r = rv_daemon_new(&daemon, &args.options, &err);
+        int r = make_absolute(&args.options, &config_file, &storage_path, &err);
+        if (r == 0)
+                r = rv_daemon_new(&daemon, &args.options, &err);
         if (r < 0) {
                 rv_log(RV_LOG_ERROR, RV_EV_NONE, "revertd cannot start", "error", err.text[0] ? err.text : strerror(-r),
                        NULL);

@@ -46,7 +46,7 @@ static int note_firing(struct turn *t, struct rule *rule, const struct rv_alert 
         int64_t starts_usec =
                 alert->starts_usec > 0 && alert->starts_usec < t->now_usec ? alert->starts_usec : t->now_usec;
         struct series *series;
-        bool was_latched, opens;
+        bool is_later, opens;
         int r = series_get(t->engine, rule, alert->labels, &series);
 
         if (r < 0)
@@ -56,19 +56,20 @@ static int note_firing(struct turn *t, struct rule *rule, const struct rv_alert 
                 return 0; /* a late copy of what is over */
         series->round = t->engine->round;
         opens = is_new_episode(series, starts_usec);
-        was_latched = series->s.latched;
+        /* The newest start that is known: by it the end of an episode before this one is told from its own. */
+        is_later = !series->s.latched || starts_usec > series->s.onset_usec;
         series->s.verdict = RV_VERDICT_BREACH;
         series->s.seen_usec = series->s.breach_usec = t->now_usec;
         series->s.ok_usec = 0;
         series->s.latched = true;
-        if (!was_latched || opens)
+        if (is_later)
                 series->s.onset_usec = starts_usec;
         if (opens) {
                 series->ended_usec = 0;
                 r = incident_open(t, series, starts_usec);
         } else
                 r = tell_incident(t, series);
-        if (r == 0 && (opens || !was_latched))
+        if (r == 0 && (opens || is_later))
                 r = series_store(t, series);
         return r;
 }

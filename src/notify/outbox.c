@@ -29,6 +29,7 @@ struct queue {
         unsigned failures;       /* in a row */
         int64_t failing_usec;    /* when the first of them was; 0: not failing */
         int64_t not_before_usec;
+        char *error; /* as metrics.error */
         struct rv_outbox_metrics metrics;
 };
 
@@ -90,6 +91,7 @@ static void queue_done(struct queue *queue) {
         sd_event_source_disable_unref(queue->timer);
         rv_record_done(&queue->notice);
         rv_batch_done(&queue->settled);
+        free(queue->error);
         free(queue->prefix);
 }
 
@@ -206,6 +208,12 @@ static void give_up(struct queue *queue, const char *error) {
                queue->notice.key, "error", error, NULL);
 }
 
+/* Only shown: without memory for it nothing is lost. */
+static void keep_error(struct queue *queue, const char *error) {
+        free(queue->error);
+        queue->metrics.error = queue->error = error ? strdup(error) : NULL;
+}
+
 static void note_failure(struct queue *queue, const char *error, int64_t asked_usec) {
         int64_t now_usec = now_steady_usec(queue->outbox);
         queue->metrics.failed++;
@@ -245,6 +253,7 @@ static void note_done(struct queue *queue, struct rv_batch *batch) {
 }
 
 static void note_result(struct queue *queue, const struct send_result *result) {
+        keep_error(queue, result->outcome == SEND_DONE ? NULL : result->error);
         switch (result->outcome) {
         case SEND_DONE:
                 note_done(queue, result->batch);

@@ -1,6 +1,7 @@
 """What can be seen of the daemon from outside: its watchdog, its log, its metrics, its options."""
 import json
 import os
+import pathlib
 import re
 import signal
 import subprocess
@@ -80,6 +81,17 @@ def test_help_version_and_usage(program):
     assert run("--version").returncode == 0 and re.search(r"\d+\.\d+\.\d+", run("--version").stdout)
     wrong = run("--no-such-option")
     assert wrong.returncode == 2 and "no-such-option" in wrong.stderr
+
+
+def test_relative_paths(broken, monkeypatch):
+    monkeypatch.chdir(broken.directory)
+    broken.configure(PAGE)
+    broken.revertd.config, broken.revertd.state = (pathlib.Path(os.path.relpath(path, broken.directory))
+                                                   for path in (broken.revertd.config, broken.revertd.state))
+    broken.revertd.start()
+    parts.wait_until(lambda: broken.revertd.get("/api/v1/status")["repositories"][0]["last_sync"], 30,
+                     "the repository to be read")
+    assert (broken.directory / broken.revertd.state / "git").is_dir()
 
 
 def test_two_daemons_do_not_share_a_store(broken):

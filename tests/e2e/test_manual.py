@@ -1,5 +1,6 @@
 """What people do by hand: revertctl with a daemon and without one."""
 import json
+import os
 import subprocess
 
 import parts
@@ -99,6 +100,15 @@ def test_without_a_daemon(broken, tmp_path):
     assert broken.repository.subjects()[0] == 'Revert "Lower checkout\'s timeout"'
     again = ctl("revert", *common, "-r", "fleet", broken.bad, "--yes")
     assert again.returncode == 1 and "already" in again.stdout + again.stderr
+
+
+def test_without_a_daemon_in_a_relative_folder(broken, tmp_path):
+    broken.configure(PAGE)
+    done = subprocess.run([PROGRAMS / "revertctl", "revert", "--config.file", os.path.relpath(broken.revertd.config, tmp_path),
+                           "--storage.path", "own", "--no-daemon", "-r", "fleet", broken.bad, "--yes"],
+                          capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert broken.repository.subjects()[0] == 'Revert "Lower checkout\'s timeout"'
 
 
 def test_check_config(broken):

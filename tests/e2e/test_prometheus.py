@@ -87,4 +87,5 @@ def test_a_prometheus_that_is_down_is_no_breach(world):
     failures = lambda: world.revertd.get("/api/v1/rules")["rules"][0]["last_error"]
     parts.wait_until(failures, 30, "the rule's error to be shown")
     assert world.revertd.incidents() == []
-    assert world.revertd.get("/api/v1/status")["ready"]
+    status = world.revertd.get("/api/v1/status")
+    assert status["ready"] and status["rules"]["failing"] == 1 and status["rules"]["failing_error"]

@@ -113,6 +113,21 @@ def test_objects_without_what_is_looked_for(odd, body):
         assert done.returncode == 0, (verb, done.stderr)
 
 
+def test_status_says_what_revertd_does_not_see(odd):
+    well = {"version": "1", "ready": True, "rules": {"count": 10, "failing": 0, "failing_rule": None, "failing_error": None},
+            "repositories": [{"name": "fleet", "error": None}], "receivers": [{"name": "deploys", "error": None}]}
+    odd.answer = (200, {}, json.dumps(well).encode())
+    assert "annot" not in ctl(odd.url, "status").stdout
+    odd.answer = (200, {}, json.dumps({**well, "rules": {
+        "count": 10, "failing": 3, "failing_rule": "latency", "failing_error": "status 401"}, "repositories": [
+            {"name": "fleet", "error": "no route"}], "receivers": [{"name": "deploys", "error": "no channel"}]}).encode())
+    shown = ctl(odd.url, "status").stdout
+    for line in ("3 of 10 rules cannot be evaluated: latency: status 401", "Cannot read repository fleet: no route",
+                 "Cannot notify receiver deploys: no channel"):
+        assert line in shown
+    assert shown.index("cannot be evaluated") < shown.index("No incident is open")
+
+
 def test_hostile_texts_in_tables(odd):
     evil = "\x1b]0;owned\x07\u202e\n\x9b31m"
     odd.answer = (200, {}, json.dumps({
@@ -182,6 +197,25 @@ def test_confirmation_without_a_daemon(broken, tmp_path):
     status, shown = at_terminal(["revert", *by_commit, "--reason=at night"], b"y\n", env)
     assert status == 0 and "Pushed" in shown
     assert broken.repository.subjects()[0] == 'Revert "Lower checkout\'s timeout"'
+
+
+def test_confirmation_with_a_daemon(broken):
+    """At a terminal what would be pushed is shown, and asked for; --yes and programs are not asked."""
+    broken.start(PAGE)
+    env = environment(REVERTD_URL=f"unix:{broken.revertd.socket}")
+    before = len(broken.repository.subjects())
+    status, shown = at_terminal(["revert", "-r", "fleet", broken.bad[:9]], b"n\n", env)
+    assert status == 1 and "nothing was pushed" in shown
+    assert broken.bad[:10] in shown and '"timeout_ms": 500' in shown and "1 file changed" in shown
+    assert len(broken.repository.subjects()) == before
+    status, shown = at_terminal(["revert", "--rule", "page", "app=checkout", "alertname=Errors"], b"y\n", env)
+    assert status == 0 and "[y/N]" in shown and "reverted" in shown, shown
+    assert len(broken.repository.reverts()) == 1
+    newest = [i for i in broken.revertd.incidents() if i["state"] == "reverted"]
+    assert newest[0]["suspects"][0]["commit"]["id"] == broken.bad
+    status, shown = at_terminal(["revert", "-r", "fleet", "HEAD", "--yes", "--force"], b"n\n", env)
+    assert status == 0 and "[y/N]" not in shown
+    assert len(broken.repository.subjects()) == before + 2
 
 
 def test_by_rule_without_a_daemon(broken, tmp_path):

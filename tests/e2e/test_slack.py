@@ -65,6 +65,9 @@ def test_a_channel_that_is_gone_is_shown_as_undeliverable(broken):
     parts.wait_until(lambda: broken.revertd.get("/api/v1/status")["receivers"][0]["undeliverable"] > 0, 30,
                      "the notice to be shown as undeliverable")
     assert "channel_not_found" in broken.revertd.part.log()
+    assert "channel_not_found" in broken.revertd.get("/api/v1/status")["receivers"][0]["error"]
+    shown = broken.revertd.ctl("status").stdout
+    assert any("deploys" in line and "channel_not_found" in line for line in shown.splitlines())
 
 
 def test_a_slack_that_is_down_is_told_after_a_restart(broken):

@@ -65,6 +65,9 @@ static void says_what_an_engineer_asks(void **state) {
                 "  reverted, and still bad when the time for recovery was over\n",
                 "  Reason: the metric did not recover in time (not_recovered)\n",
                 "  line one\n  line two\n",
+                "What now\n  revertd does nothing more about this breach until the value was well once.\n"
+                "  The revert 4413460cc2 is still on the branch.",
+                "git revert 4413460cc2\n  More about this reason: docs/reasons.md#not_recovered\n",
                 "Labels      {app=\"checkout\"}\n",
                 "Value       0.073 at detection, +Inf now or last; in breach when > 0.05\n",
                 "onset       2026-03-01 10:00:00Z\n",
@@ -94,6 +97,42 @@ static void says_what_an_engineer_asks(void **state) {
         _cleanup_free_ char *with_diff = print(incident, transitions, NULL, true);
         assert_says(with_diff, "\n-a\n+b\n");
         assert_null(strstr(with_diff, "in breach when"));
+}
+
+static void says_what_can_be_done(void **state) {
+        static const char by_hand[] = "To revert by hand: revertctl revert -r fleet";
+        static const struct {
+                const char *state, *reason, *commit, *wanted;
+        } cases[] = {
+                {"declined", "observe", "9c1e2ab000", "  To revert by hand: revertctl revert -r fleet 9c1e2ab000\n"},
+                {"declined", "cooldown", "9c1e2ab000", "revertctl revert -r fleet --force 9c1e2ab000\n"},
+                {"declined", "no_candidate", NULL, "once you know the commit: revertctl revert -r fleet COMMIT\n"},
+                {"failed", "conflict", "9c1e2ab000", "in a clone of the repository: git revert 9c1e2ab000\n"},
+                {"failed", "push_refused", "9c1e2ab000", "once that is over: revertctl revert -r fleet 9c1e2ab000\n"},
+                {"rejected", "rejected", "9c1e2ab000", by_hand},
+                {"declined", "already_reverted", "9c1e2ab000", "docs/reasons.md#already_reverted\n"},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < RV_ARRAY_SIZE(cases); i++) {
+                _cleanup_json_ json_t *incident =
+                        json_pack("{s:s, s:s, s:s, s:s, s:[]}", "id", "7f3c0d9a51e2b846", "state", cases[i].state,
+                                  "reason", cases[i].reason, "repository", "fleet", "suspects");
+                if (cases[i].commit)
+                        json_array_append_new(json_object_get(incident, "suspects"),
+                                              json_pack("{s:{s:s}}", "commit", "id", cases[i].commit));
+                _cleanup_free_ char *text = print(incident, NULL, NULL, false);
+                assert_says(text, cases[i].wanted);
+                assert_says(text, "until the value was well once");
+                if (strcmp(cases[i].reason, "already_reverted") == 0)
+                        assert_null(strstr(text, "revertctl revert"));
+                json_object_set_new(incident, "by_hand", json_true());
+                _cleanup_free_ char *asked = print(incident, NULL, NULL, false);
+                assert_null(strstr(asked, "until the value was well once"));
+                json_object_set_new(incident, "state", json_string("recovered"));
+                _cleanup_free_ char *well = print(incident, NULL, NULL, false);
+                assert_null(strstr(well, "What now"));
+        }
 }
 
 static void says_whom_it_waits_for(void **state) {
@@ -160,9 +199,8 @@ static void odd_answers_do_no_harm(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(says_what_an_engineer_asks),
-                cmocka_unit_test(says_whom_it_waits_for),
-                cmocka_unit_test(hostile_text_does_nothing),
+                cmocka_unit_test(says_what_an_engineer_asks), cmocka_unit_test(says_what_can_be_done),
+                cmocka_unit_test(says_whom_it_waits_for),     cmocka_unit_test(hostile_text_does_nothing),
                 cmocka_unit_test(odd_answers_do_no_harm),
         };
 

@@ -122,6 +122,31 @@ static void late_copy_of_a_resolved_alert_is_ignored(void **state) {
         world_free(w);
 }
 
+static void the_late_end_of_an_earlier_episode_is_ignored(void **state) {
+        struct world *w = world_new(ENFORCE);
+        struct rv_labels *labels = world_labels("web", NULL);
+        struct rv_alert late = {.labels = labels};
+        struct rv_alerts alerts = {.alert = &late, .n = 1};
+
+        (void)state;
+        world_bad_commit(w);
+        late.starts_usec = w->now_usec;
+        world_alert(w, "web", true, late.starts_usec);
+        world_settle(w);
+        world_pass(w, MINUTE);
+        late.ends_usec = w->now_usec - SEC;
+        world_alert(w, "web", true, w->now_usec); /* it fires anew, and the end of the first is still on its way */
+        world_restart(w);
+        world_do(w, &(struct rv_event){.kind = RV_EVENT_ALERTS, .alerts = &alerts});
+        world_pass(w, 5 * MINUTE);
+        assert_state(w, VERIFYING);
+        world_alert(w, "web", false, 0);
+        world_pass(w, MINUTE);
+        assert_state(w, RECOVERED);
+        rv_labels_unref(labels);
+        world_free(w);
+}
+
 static void startsAt_in_the_future_is_now(void **state) {
         struct world *w = world_new(ENFORCE);
 
@@ -308,6 +333,7 @@ int main(void) {
                 cmocka_unit_test(resolved_before_the_push_clears),
                 cmocka_unit_test(repeated_after_the_end_opens_nothing),
                 cmocka_unit_test(late_copy_of_a_resolved_alert_is_ignored),
+                cmocka_unit_test(the_late_end_of_an_earlier_episode_is_ignored),
                 cmocka_unit_test(startsAt_in_the_future_is_now),
                 cmocka_unit_test(other_alerts_are_only_counted),
                 cmocka_unit_test(labels_without_a_safe_path_are_declined),

@@ -1,0 +1,123 @@
+/* What a person can do about an incident that ended without a recovery. */
+#include "ctl/verbs.h"
+
+#include "ctl/paint.h"
+
+#include "revertd/incident.h"
+
+#include <string.h>
+
+enum { SHORT_COMMIT = 10 };
+
+/* How the revert by hand fares after such an end. */
+enum by_hand {
+        HELPS,        /* it is made at once, with --force where a guard is to be overridden */
+        HELPS_LATER,  /* once the obstacle is gone */
+        NEEDS_COMMIT, /* the cause is not known */
+        NEEDS_GIT,    /* revertd would end as before */
+        HAS_NO_USE,   /* nothing is left to undo */
+};
+
+static enum by_hand by_hand_after(enum rv_reason reason) {
+        switch (reason) {
+        case RV_REASON_BAD_SCOPE:
+        case RV_REASON_NO_CANDIDATE:
+        case RV_REASON_AFTER_ONSET:
+        case RV_REASON_NOT_FOUND:
+                return NEEDS_COMMIT;
+        case RV_REASON_CONFLICT:
+                return NEEDS_GIT;
+        case RV_REASON_ALREADY_REVERTED:
+        case RV_REASON_EMPTY:
+        case RV_REASON_IN_PROGRESS:
+                return HAS_NO_USE;
+        case RV_REASON_PAUSED:
+        case RV_REASON_POLICY:
+        case RV_REASON_MOVED:
+        case RV_REASON_PUSH_REFUSED:
+        case RV_REASON_REMOTE_UNAVAILABLE:
+        case RV_REASON_GIT_FAILED:
+        case RV_REASON_RULE_GONE:
+                return HELPS_LATER;
+        default:
+                return HELPS;
+        }
+}
+
+/* What the plan takes back; without one, the newest suspect. */
+static void print_commits(FILE *f, const json_t *incident) {
+        const json_t *spec = json_object_get(json_object_get(incident, "plan"), "spec"), *commit;
+        const json_t *suspect = json_array_get(json_object_get(incident, "suspects"), 0);
+        size_t i;
+
+        json_array_foreach (json_object_get(spec, "commits"), i, commit) {
+                fputc(' ', f);
+                paint_id(f, json_string_value(commit), SHORT_COMMIT);
+        }
+        if (json_array_size(json_object_get(spec, "commits")) > 0)
+                return;
+        fputc(' ', f);
+        if (suspect)
+                paint_id(f, rv_json_string(json_object_get(suspect, "commit"), "id", NULL), SHORT_COMMIT);
+        else
+                fputs("COMMIT", f);
+}
+
+static void print_by_hand(FILE *f, const json_t *incident, enum rv_reason reason) {
+        enum by_hand by_hand = by_hand_after(reason);
+
+        if (by_hand == HAS_NO_USE)
+                return;
+        if (by_hand == NEEDS_GIT) {
+                fputs("  The revert has to be made in a clone of the repository: git revert", f);
+                print_commits(f, incident);
+                fputc('\n', f);
+                return;
+        }
+        fputs(by_hand == HELPS_LATER    ? "  To revert by hand once that is over: "
+              : by_hand == NEEDS_COMMIT ? "  To revert by hand, once you know the commit: "
+                                        : "  To revert by hand: ",
+              f);
+        fputs("revertctl revert -r ", f);
+        paint_text(f, rv_json_string(incident, "repository", "REPOSITORY"));
+        if (rv_guard_is_forceable(reason))
+                fputs(" --force", f);
+        if (by_hand == NEEDS_COMMIT)
+                fputs(" COMMIT", f);
+        else
+                print_commits(f, incident);
+        fputc('\n', f);
+}
+
+static void print_undo(FILE *f, const json_t *incident) {
+        const char *revert = rv_json_string(json_object_get(incident, "plan"), "commit", NULL);
+
+        fputs("  The revert ", f);
+        paint_id(f, revert, SHORT_COMMIT);
+        fputs(" is still on the branch. Where it reverts the wrong change, take it back in a clone of the\n"
+              "  repository: git revert ",
+              f);
+        paint_id(f, revert, SHORT_COMMIT);
+        fputc('\n', f);
+}
+
+void incident_print_next(FILE *f, const json_t *incident) {
+        enum rv_incident_state state;
+        enum rv_reason reason;
+
+        if (rv_incident_state_from_string(rv_json_string(incident, "state", ""), &state) < 0 ||
+            rv_reason_from_string(rv_json_string(incident, "reason", ""), &reason) < 0)
+                return;
+        if (state != RV_INCIDENT_DECLINED && state != RV_INCIDENT_REJECTED && state != RV_INCIDENT_UNRECOVERED &&
+            state != RV_INCIDENT_FAILED)
+                return;
+        fprintf(f, "\n%sWhat now%s\n", paint_begin(f, BOLD), paint_end(f, BOLD));
+        if (!rv_json_bool(incident, "by_hand", false))
+                fputs("  revertd does nothing more about this breach until the value was well once.\n", f);
+        if (reason == RV_REASON_NOT_RECOVERED)
+                print_undo(f, incident);
+        else
+                print_by_hand(f, incident, reason);
+        if (reason != RV_REASON_NONE)
+                fprintf(f, "  More about this reason: docs/reasons.md#%s\n", rv_reason_to_string(reason));
+}
