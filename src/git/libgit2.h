@@ -5,6 +5,9 @@
 
 #include <errno.h>
 #include <git2.h>
+#if __has_include(<git2/sys/errors.h>) /* before 1.8 it is in git2/errors.h */
+#include <git2/sys/errors.h>
+#endif
 #include <stdbool.h>
 
 /* Once, at start: no configuration but the mirror's own, strict objects, bounded windows and caches. */

@@ -1,5 +1,6 @@
 #include "git/object_files.h"
 
+#include "git/libgit2.h"
 #include "revertd/cleanup.h"
 
 #include <fcntl.h>

@@ -4,9 +4,6 @@
 
 #include <errno.h>
 #include <git2/sys/transport.h>
-#if __has_include(<git2/sys/errors.h>) /* before 1.8 it is in git2/errors.h */
-#include <git2/sys/errors.h>
-#endif
 #include <stddef.h>
 #include <string.h>
 
