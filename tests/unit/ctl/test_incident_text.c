@@ -115,6 +115,10 @@ static void says_what_arrived_together(void **state) {
         assert_says(text, "Culprit\n  2 commits that arrived together\n");
         assert_says(text, "And\n  9c1e2ab000000000000000000000000000000000\n  Add owners\n");
         assert_null(strstr(text, "Other suspects"));
+        json_object_set_new(incident, "state", json_string("declined"));
+        json_object_set_new(incident, "reason", json_string("opted_out"));
+        _cleanup_free_ char *declined = print(incident, NULL, NULL, false);
+        assert_says(declined, "revertctl revert -r fleet --force 9c1e2ab000 9c1e2ab000\n");
 
         json_object_set_new(second, "seen_usec", json_integer(1));
         _cleanup_free_ char *apart = print(incident, NULL, NULL, false);
