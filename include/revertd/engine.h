@@ -135,6 +135,7 @@ const struct rv_incident *rv_engine_incident(const struct rv_engine *engine, con
 json_t *rv_engine_rules_json(const struct rv_engine *engine, int64_t now_usec);
 json_t *rv_engine_pauses_json(const struct rv_engine *engine, int64_t now_usec);
 json_t *rv_engine_repositories_json(const struct rv_engine *engine, int64_t now_usec); /* head, budget used */
+int rv_engine_budget_used(const struct rv_engine *engine, int64_t now_usec); /* of all repositories together */
 
 /* Whether a pause covers this rule (and its repository). rule −1: everything. */
 bool rv_engine_paused(const struct rv_engine *engine, int rule, int64_t now_usec);

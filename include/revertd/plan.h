@@ -22,9 +22,11 @@ struct rv_plan_facts {
         const char *rule;     /* NULL: by hand */
         const struct rv_labels *labels;
         const char *summary;                    /* NULL: none */
+        bool by_hand;                           /* a person's wish: no rule need have been in breach */
         const char *actor, *note;               /* NULL: none */
         const struct rv_commit *const *commits; /* newest first */
         size_t n_commits;
+        bool arrived_together; /* the commits: that is why there are several */
         const char *const *scope;
         size_t n_scope;
         struct rv_oid base;

@@ -17,6 +17,7 @@ struct rv_live {
         X(IN_WINDOW, "in_window", "went live in the window before the onset")                                          \
         X(ONLY_CANDIDATE, "only_candidate", "is the only such commit")                                                 \
         X(NEWEST, "newest", "is the newest such commit")                                                               \
+        X(TOGETHER, "together", "arrived together with others, and cannot be told apart from them")                    \
         X(CLOSE, "close", "the onset followed it closely")                                                             \
         X(NAMED, "named", "a label's value (a version, a tag, a commit id) names it")                                  \
         X(BY_HAND, "by_hand", "named by a person")
@@ -51,10 +52,15 @@ struct rv_undone *rv_undone_free(struct rv_undone *undone);
 
 enum { RV_SUSPECTS_MAX = 32 }; /* kept; more are counted */
 
+/* How many of the first arrived with the first: the same look at the branch saw them all, so they went live together.
+ * 1 if that one stands alone, 0 without suspects. */
+size_t rv_suspects_together(const struct rv_suspect *suspects, size_t n);
+
 struct rv_attribution {
-        struct rv_suspect *suspects; /* candidates, newest first: the first is the culprit */
+        struct rv_suspect *suspects; /* candidates, newest first: those that came with the first are the culprits */
         size_t n_suspects;
         size_t n_candidates;  /* all of them */
+        size_t n_together;    /* candidates that arrived with the newest, itself among them */
         size_t n_after_onset; /* commits in the scope that came after the onset */
 };
 void rv_attribution_done(struct rv_attribution *a);

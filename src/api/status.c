@@ -86,13 +86,15 @@ void rv_api_status(const struct rv_http_call *call, struct rv_http_answer *answe
                 return;
         json_t *pauses =
                 context->engine ? rv_engine_pauses_json(context->engine, rv_clock_realtime_usec()) : json_array();
-        rv_api_reply_json(answer, 200,
-                          json_pack("{s:s, s:s, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "version", RV_VERSION,
-                                    "revision", RV_REVISION, "started", time_json(context->started_usec), "ready",
-                                    context->not_ready == NULL, "reason", optional_string(context->not_ready), "pauses",
-                                    pauses, "repositories", repositories_json(context), "incidents",
-                                    incidents_json(context), "receivers", receivers_json(context), "rules",
-                                    rule_health_json(context)));
+        rv_api_reply_json(
+                answer, 200,
+                json_pack("{s:s, s:s, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:i}", "version", RV_VERSION,
+                          "revision", RV_REVISION, "started", time_json(context->started_usec), "ready",
+                          context->not_ready == NULL, "reason", optional_string(context->not_ready), "pauses", pauses,
+                          "repositories", repositories_json(context), "incidents", incidents_json(context), "receivers",
+                          receivers_json(context), "rules", rule_health_json(context), "budget",
+                          context->config->budget, "budget_used",
+                          context->engine ? rv_engine_budget_used(context->engine, rv_clock_realtime_usec()) : 0));
 }
 
 /* What the engine knows of the rules, and how their evaluation fares. */

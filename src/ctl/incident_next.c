@@ -44,11 +44,11 @@ static enum by_hand by_hand_after(enum rv_reason reason) {
         }
 }
 
-/* What the plan takes back; without one, the newest suspect. */
+/* What the plan takes back; without one, the newest suspect, and what arrived together with it. */
 static void print_commits(FILE *f, const json_t *incident) {
         const json_t *spec = json_object_get(json_object_get(incident, "plan"), "spec"), *commit;
-        const json_t *suspect = json_array_get(json_object_get(incident, "suspects"), 0);
-        size_t i;
+        const json_t *suspects = json_object_get(incident, "suspects");
+        size_t n = suspects_together(suspects), i;
 
         json_array_foreach (json_object_get(spec, "commits"), i, commit) {
                 fputc(' ', f);
@@ -56,11 +56,13 @@ static void print_commits(FILE *f, const json_t *incident) {
         }
         if (json_array_size(json_object_get(spec, "commits")) > 0)
                 return;
-        fputc(' ', f);
-        if (suspect)
-                paint_id(f, rv_json_string(json_object_get(suspect, "commit"), "id", NULL), SHORT_COMMIT);
-        else
-                fputs("COMMIT", f);
+        for (i = 0; i < n; i++) {
+                commit = json_object_get(json_array_get(suspects, i), "commit");
+                fputc(' ', f);
+                paint_id(f, rv_json_string(commit, "id", NULL), SHORT_COMMIT);
+        }
+        if (n == 0)
+                fputs(" COMMIT", f);
 }
 
 static void print_by_hand(FILE *f, const json_t *incident, enum rv_reason reason) {

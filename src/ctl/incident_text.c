@@ -246,8 +246,7 @@ static bool is_together(const json_t *suspect) {
         return false;
 }
 
-/* As rv_suspects_together(): without a plan too, these are the culprits. */
-static size_t count_together(const json_t *suspects) {
+size_t suspects_together(const json_t *suspects) {
         int64_t seen_usec = rv_json_int(json_array_get(suspects, 0), "seen_usec", 0);
         size_t n = json_array_size(suspects) > 0;
 
@@ -263,7 +262,7 @@ static void print_suspects(FILE *f, const json_t *incident) {
         int64_t onset_usec = rv_json_int(json_object_get(incident, "times"), "onset_usec", 0);
         size_t n_culprits = json_array_size(
                        json_object_get(json_object_get(json_object_get(incident, "plan"), "spec"), "commits")),
-               n_together = count_together(suspects), i;
+               n_together = suspects_together(suspects), i;
 
         if (n_culprits < n_together)
                 n_culprits = n_together;

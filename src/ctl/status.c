@@ -156,6 +156,8 @@ int verb_status(const struct args *args) {
         putchar('\n');
         if (print_repositories(json_object_get(status, "repositories"), now_usec) < 0)
                 return ctl_oom();
+        printf("All repositories together: %lld of %lld pushes in 24 hours used.\n",
+               (long long)rv_json_int(status, "budget_used", 0), (long long)rv_json_int(status, "budget", 0));
         if (json_array_size(json_object_get(status, "receivers")) > 0) {
                 putchar('\n');
                 if (print_receivers(json_object_get(status, "receivers")) < 0)

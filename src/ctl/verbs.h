@@ -33,6 +33,8 @@ void incident_print(FILE *f, const json_t *incident, const json_t *transitions, 
                     int64_t now_usec);
 /* What can be done about one that ended without a recovery; nothing for the others. */
 void incident_print_next(FILE *f, const json_t *incident);
+/* As rv_suspects_together(): without a plan too, so many of the first are the culprits. */
+size_t suspects_together(const json_t *suspects);
 /* What the plan changes, in one line and with its paths. */
 void plan_print(FILE *f, const json_t *plan, const char *indent);
 

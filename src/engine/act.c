@@ -28,6 +28,7 @@ static int ask_push(struct turn *t, struct open *o) {
 
 /* Nothing is pushed while paused. A push that was asked for before may have arrived: look. */
 static int ask(struct turn *t, struct open *o) {
+        o->is_first_push = false;
         if (pause_covers(t->engine, o->i->rule, o->i->repository, t->now_usec))
                 return ask_check(t, o);
         return ask_push(t, o);
@@ -40,11 +41,12 @@ int act(struct turn *t, struct open *o) {
         if (reason == RV_REASON_MAX)
                 return -ENOMEM;
         if (reason != RV_REASON_NONE)
-                return incident_move(t, o, RV_INCIDENT_DECLINED, reason, NULL);
+                return incident_decline(t, o, reason);
         r = ledger_put(t, o);
         if (r == 0)
                 r = incident_move(t, o, RV_INCIDENT_REVERTING, RV_REASON_NONE, NULL);
         o->i->deadline_usec = t->now_usec + PUSH_PATIENCE_USEC;
+        o->is_first_push = true;
         return r < 0 ? r : ask_push(t, o);
 }
 

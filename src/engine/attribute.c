@@ -98,10 +98,12 @@ static int make_plan(struct turn *t, struct open *o) {
                                           .rule = i->rule,
                                           .labels = i->labels,
                                           .summary = i->summary,
+                                          .by_hand = i->by_hand,
                                           .actor = i->actor,
                                           .note = i->note,
                                           .commits = commits,
                                           .n_commits = n,
+                                          .arrived_together = n == rv_suspects_together(i->suspects, i->n_suspects),
                                           .scope = (const char *const *)i->scope,
                                           .n_scope = is_whole ? 0 : i->n_scope,
                                           .base = i->head,
@@ -122,12 +124,24 @@ static int pass_guards(struct turn *t, struct open *o, bool only_after_onset, bo
         if (reason == RV_REASON_MAX)
                 return -ENOMEM;
         if (reason != RV_REASON_NONE)
-                return incident_move(t, o, RV_INCIDENT_DECLINED, reason, NULL);
+                return incident_decline(t, o, reason);
         *ret_passed = true;
         return 0;
 }
 
-static int find_suspects(struct turn *t, struct open *o, const struct rv_git_reply *reply, bool *ret_only_after) {
+/* More culprits than are kept: to revert a part of them would make a state that never was. */
+static int decline_too_many(struct turn *t, struct open *o, size_t n) {
+        char detail[128];
+
+        o->i->guards_objecting |= UINT64_C(1) << RV_REASON_AMBIGUOUS;
+        snprintf(detail, sizeof(detail), "%zu commits could be the cause together; at most %d are reverted at once", n,
+                 RV_SUSPECTS_MAX);
+        return incident_move(t, o, RV_INCIDENT_DECLINED, RV_REASON_AMBIGUOUS, detail);
+}
+
+static int find_suspects(struct turn *t, struct open *o, const struct rv_git_reply *reply, bool *ret_only_after,
+                         size_t *ret_n_culprits) {
+        const struct rv_rule_config *rule = rule_config(t->engine, o->rule);
         struct rv_attribution a;
         int r = rv_attribute(reply->commits, reply->n_commits, o->i->times.onset_usec, window_usec(t, o), o->i->labels,
                              history_live, o->repository, &a);
@@ -137,22 +151,26 @@ static int find_suspects(struct turn *t, struct open *o, const struct rv_git_rep
         o->i->suspects = a.suspects;
         o->i->n_suspects = a.n_suspects;
         *ret_only_after = a.n_suspects == 0 && a.n_after_onset > 0;
+        *ret_n_culprits = rule && rule->suspects == RV_SUSPECTS_ALL ? a.n_candidates : a.n_together;
         return 0;
 }
 
 static int on_history(struct turn *t, struct open *o, const struct rv_git_reply *reply) {
         bool only_after_onset = false, passed;
+        size_t n = 0;
         int r = history_note(t, o->repository, reply, o->asked_usec);
 
         if (r < 0)
                 return r;
         o->i->head = reply->head;
-        r = o->i->n_revisions > 0 ? manual_order(o, reply) : find_suspects(t, o, reply, &only_after_onset);
+        r = o->i->n_revisions > 0 ? manual_order(o, reply) : find_suspects(t, o, reply, &only_after_onset, &n);
         if (r < 0)
                 return r;
         incident_touch(t, o);
         r = pass_guards(t, o, only_after_onset, &passed);
-        return r < 0 || !passed ? r : make_plan(t, o);
+        if (r < 0 || !passed)
+                return r;
+        return n > RV_SUSPECTS_MAX ? decline_too_many(t, o, n) : make_plan(t, o);
 }
 
 static int on_plan(struct turn *t, struct open *o, const struct rv_git_reply *reply) {

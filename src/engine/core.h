@@ -89,6 +89,7 @@ struct open {
         int64_t ok_last_usec;     /* verifying: newest ok */
         int64_t ok_proven_usec;   /* verifying: how long it is known to have been ok */
         bool ok_unbroken;         /* verifying: the newest verdict was ok */
+        bool is_first_push;       /* reverting: asked for once, so that the answer tells all; not after a restart */
         unsigned failures;        /* answers "failed" in this state */
         bool is_dirty, is_over;
         struct open *next_dirty;
@@ -165,6 +166,7 @@ int open_load(struct rv_engine *engine, const struct rv_record *record, struct r
 /* -- state.c: the one place where an incident changes its state, and who handles what in each -- */
 int incident_begin(struct turn *t, struct open *o, enum rv_incident_state first);
 int incident_move(struct turn *t, struct open *o, enum rv_incident_state to, enum rv_reason reason, const char *detail);
+int incident_decline(struct turn *t, struct open *o, enum rv_reason guard); /* with what the guard has to say */
 void incident_touch(struct turn *t, struct open *o); /* its record is written at the end of the turn */
 int incidents_flush(struct turn *t);
 
@@ -242,3 +244,6 @@ int ledger_load(struct rv_engine *engine, const struct rv_record *record, struct
 void ledger_done(struct rv_engine *engine);
 /* Acts in the newest 24 h but for one incident's; repository NULL: all. */
 int ledger_count(const struct rv_engine *engine, const char *repository, const char *but, int64_t now_usec);
+/* When there will be fewer than budget of them; 0: never, for it is 0. */
+int64_t ledger_free_usec(const struct rv_engine *engine, const char *repository, const char *but, int budget,
+                         int64_t now_usec);

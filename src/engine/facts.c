@@ -12,7 +12,7 @@ size_t n_culprits(const struct rv_engine *engine, const struct open *o) {
 
         if (o->i->plan && o->i->plan->spec.n_commits <= o->i->n_suspects)
                 return o->i->plan->spec.n_commits;
-        return is_all || o->i->n_suspects == 0 ? o->i->n_suspects : 1;
+        return is_all ? o->i->n_suspects : rv_suspects_together(o->i->suspects, o->i->n_suspects);
 }
 
 /* An incident stands in the way of another if it pushes, or is about to with at least the same right: a rule that

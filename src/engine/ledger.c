@@ -62,16 +62,40 @@ int ledger_drop(struct turn *t, const char *incident) {
         return rv_batch_delete(&t->step->batch, RV_RECORD_ACT, incident);
 }
 
-int ledger_count(const struct rv_engine *engine, const char *repository, const char *but, int64_t now_usec) {
+/* Those later than then, of the ones that the budget counts. */
+static int count_since(const struct rv_engine *engine, const char *repository, const char *but, int64_t then_usec) {
         int n = 0;
 
         for (size_t i = 0; i < engine->n_acts; i++) {
                 const struct rv_act *act = &engine->act[i];
 
-                n += act->at_usec > now_usec - BUDGET_PERIOD_USEC && !(but && strcmp(act->incident, but) == 0) &&
+                n += act->at_usec > then_usec && !(but && strcmp(act->incident, but) == 0) &&
                      (!repository || strcmp(act->repository, repository) == 0);
         }
         return n;
+}
+
+int ledger_count(const struct rv_engine *engine, const char *repository, const char *but, int64_t now_usec) {
+        return count_since(engine, repository, but, now_usec - BUDGET_PERIOD_USEC);
+}
+
+/* At the end of the period of one of the acts: the first end after which few enough are left. */
+int64_t ledger_free_usec(const struct rv_engine *engine, const char *repository, const char *but, int budget,
+                         int64_t now_usec) {
+        int64_t free_usec = 0;
+
+        if (budget <= 0)
+                return 0;
+        if (ledger_count(engine, repository, but, now_usec) < budget)
+                return now_usec;
+        for (size_t i = 0; i < engine->n_acts; i++) {
+                int64_t end_usec = engine->act[i].at_usec + BUDGET_PERIOD_USEC;
+
+                if (end_usec > now_usec && (free_usec == 0 || end_usec < free_usec) &&
+                    ledger_count(engine, repository, but, end_usec) < budget)
+                        free_usec = end_usec;
+        }
+        return free_usec;
 }
 
 int ledger_prune(struct turn *t) {

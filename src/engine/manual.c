@@ -73,17 +73,16 @@ static int clean_line(const char *text, char **ret) {
         return *ret ? 0 : -ENOMEM;
 }
 
-/* What would be done about a breach that goes on depends on when it began. */
+/* The newest value known; and for a dry run the onset, for what would be done about a breach depends on when it began. */
 static void take_breach(struct turn *t, const struct rv_event *event, struct rv_incident *i) {
         const struct series *series;
 
-        if (!event->revert.dry_run || event->revert.n_revisions > 0)
-                return;
         series = series_find(t->engine, t->engine->rule[event->revert.rule], i->labels);
         if (!series)
                 return;
         i->value = i->last_value = series->s.value;
-        if (series->s.onset_usec > 0 && series->s.onset_usec < t->now_usec)
+        if (event->revert.dry_run && event->revert.n_revisions == 0 && series->s.onset_usec > 0 &&
+            series->s.onset_usec < t->now_usec)
                 i->times.onset_usec = series->s.onset_usec;
 }
 

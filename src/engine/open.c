@@ -107,12 +107,14 @@ static int expand_scope(struct rv_incident *i, const struct rv_rule_config *rule
 }
 
 static int expand_summary(struct rv_incident *i, const struct rv_rule_config *rule) {
-        _cleanup_free_ char *text = NULL;
+        _cleanup_free_ char *text = NULL, *other = NULL;
         int r = rv_template_expand(rule->summary, RV_TEMPLATE_TEXT, i->labels, i->value, &text, NULL);
 
+        if (r == 0 && isnan(i->value))
+                r = rv_template_expand(rule->summary, RV_TEMPLATE_TEXT, i->labels, 0, &other, NULL);
         if (r == -ENOMEM)
                 return r;
-        if (r < 0)
+        if (r < 0 || (other && strcmp(text, other) != 0)) /* it tells of a value, and there is none */
                 return 0;
         i->summary = rv_text_line(text, TEXT_BYTES_MAX);
         return i->summary ? 0 : -ENOMEM;

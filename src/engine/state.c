@@ -2,6 +2,7 @@
  * written, all in the turn's batch. */
 #include "core.h"
 
+#include "revertd/cleanup.h"
 #include "revertd/notice.h"
 #include "revertd/text.h"
 
@@ -88,12 +89,15 @@ static int set_detail(struct rv_incident *i, const char *detail) {
         return detail && *detail && !i->detail ? -ENOMEM : 0;
 }
 
-/* Whether it is certain that the branch does not hold the revert: then the intent is no act. Once a push was asked for,
- * only a look at the branch makes it certain: an earlier push whose answer was lost may have arrived, and a worker may
- * say its own no before it looks. */
-static bool was_never_pushed(enum rv_incident_state from, enum rv_reason reason) {
+/* Whether it is certain that the branch does not hold the revert: then the intent is no act. A worker may say its own no
+ * before it looks at the branch; that makes it certain only where no push was asked for before, for an earlier one whose
+ * answer was lost may have arrived. */
+static bool was_never_pushed(const struct open *o, enum rv_incident_state from) {
+        enum rv_reason reason = o->i->reason;
+
         return from < RV_INCIDENT_REVERTING || reason == RV_REASON_PUSH_REFUSED || reason == RV_REASON_MOVED ||
-               (from == RV_INCIDENT_REVERTING && reason == RV_REASON_PAUSED);
+               (from == RV_INCIDENT_REVERTING &&
+                (reason == RV_REASON_PAUSED || (reason == RV_REASON_POLICY && o->is_first_push)));
 }
 
 static int end(struct turn *t, struct open *o, enum rv_incident_state from) {
@@ -110,7 +114,7 @@ static int end(struct turn *t, struct open *o, enum rv_incident_state from) {
                         r = series_store(t, series);
                 }
         }
-        if (r == 0 && was_never_pushed(from, o->i->reason))
+        if (r == 0 && was_never_pushed(o, from))
                 r = ledger_drop(t, o->i->id);
         return r;
 }
@@ -138,6 +142,39 @@ int incident_move(struct turn *t, struct open *o, enum rv_incident_state to, enu
         if (rv_incident_state_is_end(to))
                 r = end(t, o, from);
         return r < 0 ? r : record(t, o, from);
+}
+
+static void put_budget(const struct turn *t, const struct open *o, const char *repository, int budget, FILE *f) {
+        int used = ledger_count(t->engine, repository, o->i->id, t->now_usec);
+        int64_t free_usec = ledger_free_usec(t->engine, repository, o->i->id, budget, t->now_usec);
+        char time[RV_TIME_TEXT_MAX];
+
+        if (used < budget)
+                return;
+        fprintf(f, "%s%s%s: %d of %d pushes in 24 hours are used", ftell(f) > 0 ? "; " : "",
+                repository ? "repository " : "all repositories together", repository ? repository : "", used, budget);
+        if (free_usec > 0)
+                fprintf(f, ", the next is free at %s", rv_time_format(free_usec, time));
+}
+
+/* Of two budgets, which one is used up, and until when. */
+static int budget_detail(const struct turn *t, const struct open *o, char **ret) {
+        size_t size;
+        FILE *f = open_memstream(ret, &size);
+
+        if (!f)
+                return -ENOMEM;
+        put_budget(t, o, o->i->repository, repository_config(t->engine, o->repository)->budget, f);
+        put_budget(t, o, NULL, t->engine->config->budget, f);
+        return fclose(f) == 0 && *ret ? 0 : -ENOMEM;
+}
+
+int incident_decline(struct turn *t, struct open *o, enum rv_reason guard) {
+        _cleanup_free_ char *detail = NULL;
+
+        if (guard == RV_REASON_BUDGET && budget_detail(t, o, &detail) < 0)
+                return -ENOMEM;
+        return incident_move(t, o, RV_INCIDENT_DECLINED, guard, detail);
 }
 
 int incidents_flush(struct turn *t) {

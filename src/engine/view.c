@@ -116,6 +116,10 @@ json_t *rv_engine_rules_json(const struct rv_engine *engine, int64_t now_usec) {
         return array;
 }
 
+int rv_engine_budget_used(const struct rv_engine *engine, int64_t now_usec) {
+        return ledger_count(engine, NULL, NULL, now_usec);
+}
+
 static json_t *repository_json(const struct rv_engine *engine, const struct repository *repository, int64_t now_usec) {
         const struct rv_repository_config *config = repository_config(engine, repository);
 

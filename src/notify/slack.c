@@ -238,6 +238,10 @@ static void render_culprit(struct mrkdwn *m, const struct notice *notice) {
         if (incident->n_suspects == 0)
                 return;
         mrkdwn_markup(m, "*Culprit* ");
+        size_t together =
+                incident->n_revisions > 0 ? 0 : rv_suspects_together(incident->suspects, incident->n_suspects);
+        if (together > 1)
+                mrkdwn_markup(m, "%zu commits that arrived together\n", together);
         const struct rv_revert_spec *spec = incident->plan ? &incident->plan->spec : NULL;
         size_t shown = 0;
         for (size_t i = 0; spec && i < spec->n_commits && shown < COMMITS_SHOWN_MAX; i++) {

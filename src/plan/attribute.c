@@ -1,9 +1,10 @@
 /* Attribution by scope and time: among the commits that touch the scope, which could have caused the breach?
  *
- * The newest candidate is the culprit. If it is reverted already, or is itself a revert, the search does not go on to
- * the next one: the state that broke is the one that the newest change made, and what lies below it ran well.
+ * The newest arrival is the culprit: the newest candidate, and those that the same look at the branch saw arrive, for
+ * they went live with it. If one of them is reverted already, or is itself a revert, the search does not go on to the
+ * next arrival: the state that broke is the one that the newest made, and what lies below it ran well.
  *
- * Confidence: 0.5 for the newest and 0.5/rank for those below; +0.2 for the only candidate, +0.15 where the onset
+ * Confidence: 0.5 for the newest arrival and 0.5/rank for those below; +0.2 for the only candidate, +0.15 where the onset
  * followed closely, +0.15 where a label names the commit; never more than 1. */
 #include "revertd/clock.h"
 #include "revertd/suspect.h"
@@ -47,16 +48,25 @@ static bool is_named(const struct rv_labels *labels, const struct rv_commit *com
         return false;
 }
 
+static bool came_together(const struct rv_live *a, const struct rv_live *b) {
+        return a->observed && b->observed && a->seen_usec == b->seen_usec;
+}
+
 static void weigh(struct rv_attribution *a, int64_t onset_usec, int64_t window_usec, const struct rv_labels *labels) {
         int64_t close_usec = window_usec / 3 < CLOSE_USEC_MAX ? window_usec / 3 : CLOSE_USEC_MAX;
+        size_t rank = 0;
 
         for (size_t i = 0; i < a->n_suspects; i++) {
                 struct rv_suspect *s = &a->suspects[i];
+                bool has_newer = i > 0 && came_together(&s[-1].live, &s->live);
 
                 s->evidence = 1u << RV_EVIDENCE_IN_SCOPE | 1u << RV_EVIDENCE_IN_WINDOW;
-                s->confidence = 0.5 / (double)(i + 1);
+                rank += !has_newer;
+                s->confidence = 0.5 / (double)rank;
                 if (i == 0)
                         s->evidence |= 1u << RV_EVIDENCE_NEWEST;
+                if (has_newer || (i + 1 < a->n_suspects && came_together(&s->live, &s[1].live)))
+                        s->evidence |= 1u << RV_EVIDENCE_TOGETHER;
                 if (a->n_candidates == 1) {
                         s->evidence |= 1u << RV_EVIDENCE_ONLY_CANDIDATE;
                         s->confidence += 0.2;
@@ -125,6 +135,9 @@ int rv_attribute(const struct rv_commit *history, size_t n, int64_t onset_usec, 
                         a.n_after_onset++;
                 else if (l.seen_usec >= onset_usec - window_usec) {
                         a.n_candidates++;
+                        if (a.n_suspects == 0 ||
+                            (a.n_together == a.n_candidates - 1 && came_together(&a.suspects[0].live, &l)))
+                                a.n_together++;
                         if (a.n_suspects < RV_SUSPECTS_MAX)
                                 r = append(&a, &history[i], &l, undone);
                 }

@@ -53,7 +53,13 @@ static int put_rule(FILE *f, const struct rv_plan_facts *facts) {
 
         if (!facts->rule)
                 return 0;
-        fputs("revertd saw a rule in breach, and took this change for the cause:\n", f);
+        if (facts->by_hand)
+                fputs("A person asked for this revert, for the sake of a rule:\n", f);
+        else if (facts->n_commits == 1)
+                fputs("revertd saw a rule in breach, and took this change for the cause:\n", f);
+        else
+                fprintf(f, "revertd saw a rule in breach, and took these %zu changes%s for the cause:\n",
+                        facts->n_commits, facts->arrived_together ? ", which arrived together," : "");
         if (put_indented(f, facts->rule) < 0 || put_indented(f, facts->summary) < 0)
                 return -ENOMEM;
         if (facts->labels && facts->labels->n > 0) {
@@ -68,7 +74,10 @@ static int put_rule(FILE *f, const struct rv_plan_facts *facts) {
 static int put_actor(FILE *f, const struct rv_plan_facts *facts) {
         if (!facts->actor && !facts->note)
                 return 0;
-        fputs(facts->actor ? "A person asked for it or approved it:\n" : "The reason given:\n", f);
+        fputs(!facts->actor    ? "The reason given:\n"
+              : facts->by_hand ? "A person asked for it:\n"
+                               : "A person approved it:\n",
+              f);
         if (put_indented(f, facts->actor) < 0 || put_indented(f, facts->note) < 0)
                 return -ENOMEM;
         fputc('\n', f);

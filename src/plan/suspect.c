@@ -26,6 +26,15 @@ const char *rv_evidence_explain(enum rv_evidence evidence) {
         return evidence < RV_EVIDENCE_MAX ? evidence_texts[evidence] : "";
 }
 
+size_t rv_suspects_together(const struct rv_suspect *suspects, size_t n) {
+        size_t k = n > 0;
+
+        while (k < n && (suspects[0].evidence & suspects[k].evidence & 1u << RV_EVIDENCE_TOGETHER) &&
+               suspects[k].live.seen_usec == suspects[0].live.seen_usec)
+                k++;
+        return k;
+}
+
 void rv_suspect_done(struct rv_suspect *suspect) {
         rv_commit_done(&suspect->commit);
         *suspect = (struct rv_suspect){0};

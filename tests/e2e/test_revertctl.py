@@ -114,10 +114,11 @@ def test_objects_without_what_is_looked_for(odd, body):
 
 
 def test_status_says_what_revertd_does_not_see(odd):
-    well = {"version": "1", "ready": True, "rules": {"count": 10, "failing": 0, "failing_rule": None, "failing_error": None},
+    well = {"version": "1", "ready": True, "budget": 10, "budget_used": 3, "rules": {"count": 10, "failing": 0, "failing_rule": None, "failing_error": None},
             "repositories": [{"name": "fleet", "error": None}], "receivers": [{"name": "deploys", "error": None}]}
     odd.answer = (200, {}, json.dumps(well).encode())
-    assert "annot" not in ctl(odd.url, "status").stdout
+    shown = ctl(odd.url, "status").stdout
+    assert "annot" not in shown and "All repositories together: 3 of 10 pushes in 24 hours used.\n" in shown
     odd.answer = (200, {}, json.dumps({**well, "rules": {
         "count": 10, "failing": 3, "failing_rule": "latency", "failing_error": "status 401"}, "repositories": [
             {"name": "fleet", "error": "no route"}], "receivers": [{"name": "deploys", "error": "no channel"}]}).encode())

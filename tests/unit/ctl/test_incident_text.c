@@ -99,6 +99,33 @@ static void says_what_an_engineer_asks(void **state) {
         assert_null(strstr(with_diff, "in breach when"));
 }
 
+/* Without a plan too, for a guard may have objected to one of them. */
+static void says_what_arrived_together(void **state) {
+        _cleanup_json_ json_t *incident = json_loads(incident_text, 0, NULL);
+        json_t *suspects = json_object_get(incident, "suspects");
+        json_t *first = json_array_get(suspects, 0), *second;
+
+        (void)state;
+        json_array_append_new(json_object_get(first, "evidence"), json_string("together"));
+        second = json_deep_copy(first);
+        json_object_set_new(json_object_get(second, "commit"), "subject", json_string("Add owners"));
+        json_array_append_new(suspects, second);
+        json_object_del(incident, "plan");
+        _cleanup_free_ char *text = print(incident, NULL, NULL, false);
+        assert_says(text, "Culprit\n  2 commits that arrived together\n");
+        assert_says(text, "And\n  9c1e2ab000000000000000000000000000000000\n  Add owners\n");
+        assert_null(strstr(text, "Other suspects"));
+        json_object_set_new(incident, "state", json_string("declined"));
+        json_object_set_new(incident, "reason", json_string("opted_out"));
+        _cleanup_free_ char *declined = print(incident, NULL, NULL, false);
+        assert_says(declined, "revertctl revert -r fleet --force 9c1e2ab000 9c1e2ab000\n");
+
+        json_object_set_new(second, "seen_usec", json_integer(1));
+        _cleanup_free_ char *apart = print(incident, NULL, NULL, false);
+        assert_says(apart, "Other suspects");
+        assert_null(strstr(apart, "commits that arrived"));
+}
+
 static void says_what_can_be_done(void **state) {
         static const char by_hand[] = "To revert by hand: revertctl revert -r fleet";
         static const struct {
@@ -199,9 +226,9 @@ static void odd_answers_do_no_harm(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(says_what_an_engineer_asks), cmocka_unit_test(says_what_can_be_done),
-                cmocka_unit_test(says_whom_it_waits_for),     cmocka_unit_test(hostile_text_does_nothing),
-                cmocka_unit_test(odd_answers_do_no_harm),
+                cmocka_unit_test(says_what_an_engineer_asks), cmocka_unit_test(says_what_arrived_together),
+                cmocka_unit_test(says_what_can_be_done),      cmocka_unit_test(says_whom_it_waits_for),
+                cmocka_unit_test(hostile_text_does_nothing),  cmocka_unit_test(odd_answers_do_no_harm),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,7 +32,7 @@ static void answers_end_incidents(void **state) {
                 {RV_GIT_PLAN, RV_GIT_NOT_FOUND, RV_INCIDENT_DECLINED, RV_REASON_NOT_FOUND, 0},
                 {RV_GIT_PLAN, RV_GIT_MOVED, RV_INCIDENT_FAILED, RV_REASON_GIT_FAILED, 0},
                 {RV_GIT_PUSH, RV_GIT_REFUSED, RV_INCIDENT_FAILED, RV_REASON_PUSH_REFUSED, 0},
-                {RV_GIT_PUSH, RV_GIT_POLICY, RV_INCIDENT_FAILED, RV_REASON_POLICY, 1},
+                {RV_GIT_PUSH, RV_GIT_POLICY, RV_INCIDENT_FAILED, RV_REASON_POLICY, 0},
                 {RV_GIT_PUSH, RV_GIT_CONFLICT, RV_INCIDENT_DECLINED, RV_REASON_CONFLICT, 1},
                 {RV_GIT_PUSH, RV_GIT_EMPTY, RV_INCIDENT_DECLINED, RV_REASON_EMPTY, 1},
                 {RV_GIT_CHECK, RV_GIT_NOT_FOUND, RV_INCIDENT_FAILED, RV_REASON_REVERT_LOST, 1},
@@ -219,6 +219,28 @@ static void many_at_once_do_not_lose_to_each_other(void **state) {
         world_free(w);
 }
 
+/* The worker says no before it looks, and the push before may have arrived: also that of a daemon that died since. */
+static void refusal_after_a_lost_push_keeps_the_act(void **state) {
+        (void)state;
+        for (int died = 0; died < 2; died++) {
+                struct world *w = breached();
+
+                world_settle_to(w, RV_INCIDENT_REVERTING);
+                w->lost[RV_GIT_PUSH] = w->reply_lost_after_push = true;
+                world_answer(w);
+                assert_int_equal(w->n_pushes, 1);
+                w->lost[RV_GIT_PUSH] = false;
+                w->outcome[RV_GIT_PUSH] = RV_GIT_POLICY;
+                if (died)
+                        world_restart(w);
+                world_pass(w, 2 * SEC);
+                world_settle(w);
+                assert_ended(w, FAILED, POLICY);
+                assert_int_equal(acts(w), 1);
+                world_free(w);
+        }
+}
+
 static void revert_that_vanished_is_lost(void **state) {
         struct world *w = breached();
 
@@ -287,6 +309,7 @@ int main(void) {
                 cmocka_unit_test(moved_branch_may_bring_a_revert),
                 cmocka_unit_test(branch_that_keeps_moving_is_given_up),
                 cmocka_unit_test(many_at_once_do_not_lose_to_each_other),
+                cmocka_unit_test(refusal_after_a_lost_push_keeps_the_act),
                 cmocka_unit_test(revert_that_vanished_is_lost),
                 cmocka_unit_test(hostile_words_of_a_server_are_made_safe),
                 cmocka_unit_test(stale_answers_are_ignored),

@@ -211,6 +211,7 @@ static void cooldown(void **state) {
 
 static void budget_of_the_repository(void **state) {
         struct world *w = world_new(ENFORCE);
+        char time[RV_TIME_TEXT_MAX], detail[200];
         int64_t first_usec;
 
         (void)state;
@@ -224,6 +225,9 @@ static void budget_of_the_repository(void **state) {
         breach(w, "web");
         assert_ended(w, DECLINED, BUDGET);
         assert_int_equal(w->n_pushes, 2);
+        snprintf(detail, sizeof(detail), "repository fleet: 2 of 2 pushes in 24 hours are used, the next is free at %s",
+                 rv_time_format(first_usec + RV_USEC_PER_DAY, time));
+        assert_string_equal(w->detail, detail);
 
         world_restart(w); /* counted from the store */
         next_change(w);
@@ -236,6 +240,18 @@ static void budget_of_the_repository(void **state) {
         assert_state(w, VERIFYING);
         assert_int_equal(w->n_pushes, 3);
         world_free(w);
+}
+
+static void budget_of_all(void **state) {
+        struct world *w = world_new(ENFORCE);
+
+        (void)state;
+        w->config->budget = 0;
+        world_bad_commit(w);
+        breach(w, "web");
+        assert_ended(w, DECLINED, BUDGET);
+        assert_string_equal(w->detail, "all repositories together: 0 of 0 pushes in 24 hours are used");
+        declines(w);
 }
 
 /* Many at once: the check and the record of the intent are one step. */
@@ -313,6 +329,7 @@ int main(void) {
                 cmocka_unit_test(too_old),
                 cmocka_unit_test(cooldown),
                 cmocka_unit_test(budget_of_the_repository),
+                cmocka_unit_test(budget_of_all),
                 cmocka_unit_test(budget_holds_under_concurrency),
                 cmocka_unit_test(guards_are_asked_again_before_the_push),
                 cmocka_unit_test(clock_set_back_frees_no_budget),

@@ -41,6 +41,78 @@ static void finds_pushes_and_proves(void **state) {
         world_free(w);
 }
 
+/* A bad commit, and others that the same look sees arrive after it. */
+static struct commit *world_push_together(struct world *w, size_t n_more) {
+        struct commit *bad;
+
+        w->now_usec -= HOUR;
+        world_commit(w);
+        w->now_usec += HOUR - MINUTE - 15 * SEC;
+        world_poll(w);
+        w->now_usec += 15 * SEC;
+        bad = world_commit(w);
+        while (n_more-- > 0)
+                world_commit(w);
+        world_poll(w);
+        w->now_usec += MINUTE;
+        return bad;
+}
+
+static void what_arrived_together_goes_back_together(void **state) {
+        struct world *w = world_new(ENFORCE);
+        const struct rv_incident *i;
+        struct commit *bad;
+
+        (void)state;
+        bad = world_push_together(w, 1);
+        world_evaluate(w, 0.4);
+        world_settle(w);
+        assert_state(w, VERIFYING);
+        i = world_open(w);
+        assert_int_equal(i->n_suspects, 2);
+        assert_int_equal(i->plan->spec.n_commits, 2);
+        assert_string_equal(i->plan->spec.commits[0].hex, bad[1].id.hex);
+        assert_string_equal(i->plan->spec.commits[1].hex, bad->id.hex);
+        assert_non_null(strstr(i->plan->spec.message, "these 2 changes, which arrived together, for the cause"));
+        assert_int_equal(w->n_pushes, 1);
+        world_free(w);
+}
+
+static void objection_to_one_that_arrived_declines_all(void **state) {
+        struct world *w = world_new(ENFORCE);
+
+        (void)state;
+        world_push_together(w, 1)->skip = true;
+        world_evaluate(w, 0.4);
+        world_settle(w);
+        assert_ended(w, DECLINED, OPTED_OUT);
+        assert_int_equal(w->n_push_requests, 0);
+        world_free(w);
+}
+
+static void too_many_that_arrived_are_left_alone(void **state) {
+        static const char *const rule[] = {ENFORCE, POLLED("errors", "mode = \"enforce\"; suspects = \"all\";")};
+
+        (void)state;
+        for (size_t i = 0; i < RV_ARRAY_SIZE(rule); i++)
+                for (size_t n = RV_SUSPECTS_MAX; n <= RV_SUSPECTS_MAX + 1; n++) {
+                        struct world *w = world_new(rule[i]);
+
+                        world_push_together(w, n - 1);
+                        world_evaluate(w, 0.4);
+                        world_settle(w);
+                        if (n == RV_SUSPECTS_MAX) {
+                                assert_state(w, VERIFYING);
+                                assert_int_equal(world_open(w)->plan->spec.n_commits, n);
+                        } else {
+                                assert_ended(w, DECLINED, AMBIGUOUS);
+                                assert_non_null(strstr(w->detail, "33 commits"));
+                                assert_int_equal(w->n_push_requests, 0);
+                        }
+                        world_free(w);
+                }
+}
+
 /* The store holds one incident, its transitions in order, and a notice for each but the silent ones. */
 static void records_and_tells(void **state) {
         struct world *w = world_new(ENFORCE);
@@ -379,6 +451,9 @@ static void well_again_during_the_push_goes_on(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(finds_pushes_and_proves),
+                cmocka_unit_test(what_arrived_together_goes_back_together),
+                cmocka_unit_test(objection_to_one_that_arrived_declines_all),
+                cmocka_unit_test(too_many_that_arrived_are_left_alone),
                 cmocka_unit_test(records_and_tells),
                 cmocka_unit_test(one_breach_is_one_incident),
                 cmocka_unit_test(breach_while_verifying_takes_the_proof),

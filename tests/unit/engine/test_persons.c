@@ -87,6 +87,33 @@ static void by_rule_is_verified(void **state) {
         world_free(w);
 }
 
+/* A rule that tells of a value, and nobody knows one: no "NaN%", and nobody claims to have seen a breach. */
+static void by_rule_tells_no_value_that_it_has_not(void **state) {
+        (void)state;
+        for (int has_value = 0; has_value < 2; has_value++) {
+                struct world *w = world_new(POLLED("errors", "summary = \"at {{ $value | humanizePercentage }}\";"));
+                struct rv_labels *labels = world_labels("web", NULL);
+                struct rv_event event = by_hand(NULL, 0);
+                const char *message;
+
+                world_bad_commit(w);
+                if (has_value)
+                        world_evaluate(w, 0.03);
+                event.revert.rule = 0;
+                event.revert.labels = labels;
+                world_do(w, &event);
+                world_settle(w);
+                assert_state(w, VERIFYING);
+                message = world_open(w)->plan->spec.message;
+                assert_int_equal(strstr(message, "at 3%") != NULL, has_value);
+                assert_null(strstr(message, "NaN"));
+                assert_null(strstr(message, "saw a rule in breach"));
+                assert_non_null(strstr(message, "A person asked for it:\n    uid 0 (root)\n    bad\n"));
+                rv_labels_unref(labels);
+                world_free(w);
+        }
+}
+
 static void unknown_commit_is_not_found(void **state) {
         struct world *w = world_new(ENFORCE);
         const char *revision = "beefbeefbeef";
@@ -334,6 +361,7 @@ int main(void) {
                 cmocka_unit_test(by_commit),
                 cmocka_unit_test(several_commits_newest_first),
                 cmocka_unit_test(by_rule_is_verified),
+                cmocka_unit_test(by_rule_tells_no_value_that_it_has_not),
                 cmocka_unit_test(unknown_commit_is_not_found),
                 cmocka_unit_test(force_overrides_some_guards),
                 cmocka_unit_test(force_does_not_override_a_pause),

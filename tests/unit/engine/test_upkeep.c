@@ -203,6 +203,8 @@ static void views_show_what_is(void **state) {
         world_settle(w);
         repositories = rv_engine_repositories_json(w->engine, w->now_usec);
         assert_int_equal(rv_json_int(json_array_get(repositories, 0), "budget_used", 0), 1);
+        assert_int_equal(rv_engine_budget_used(w->engine, w->now_usec), 1);
+        assert_int_equal(rv_engine_budget_used(w->engine, w->now_usec + RV_USEC_PER_DAY), 0);
         assert_string_equal(rv_json_string(json_array_get(repositories, 0), "branch", ""), "main");
         json_decref(repositories);
         world_free(w);

@@ -29,7 +29,7 @@ struct tale {
         size_t n_paths;
         enum rv_incident_state state;
         enum rv_reason reason;
-        bool by_hand;
+        bool by_hand, together;
 };
 
 static struct rv_labels *tale_labels(const struct tale *tale) {
@@ -100,6 +100,8 @@ static struct rv_incident *tell(const struct tale *tale) {
                 suspect->commit.commit_usec = AT - 60000000;
                 suspect->evidence = (1U << RV_EVIDENCE_IN_SCOPE) | (1U << RV_EVIDENCE_CLOSE);
                 suspect->confidence = 0.8;
+                if (tale->together)
+                        suspect->evidence |= 1U << RV_EVIDENCE_TOGETHER;
         }
         tell_plan(incident, tale);
         return incident;
@@ -275,6 +277,16 @@ static void test_approval(void **state) {
         assert_null(strstr(text, "commit/" REVERT)); /* it is nowhere to be seen yet */
 }
 
+static void test_together(void **state) {
+        (void)state;
+        for (int together = 0; together < 2; together++) {
+                struct tale tale = {.text = "t", .state = RV_INCIDENT_REVERTING, .together = together};
+                _cleanup_json_ json_t *message = render(&tale, false);
+                _cleanup_free_ char *text = all_text(message);
+                assert_int_equal(strstr(text, "2 commits that arrived together") != NULL, together);
+        }
+}
+
 static void test_declined(void **state) {
         (void)state;
         struct tale tale = {
@@ -298,7 +310,8 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_hostile),   cmocka_unit_test(test_subject_of_100_kilobytes),
                 cmocka_unit_test(test_recovered), cmocka_unit_test(test_approval),
-                cmocka_unit_test(test_declined),  cmocka_unit_test(test_damaged),
+                cmocka_unit_test(test_together),  cmocka_unit_test(test_declined),
+                cmocka_unit_test(test_damaged),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -117,6 +117,46 @@ static void later_reverts_are_known(void **state) {
         rv_attribution_done(&a);
 }
 
+/* Two looks at the branch: one saw arrive what stands between the two that userdata points to, the other the rest. */
+static struct rv_live by_look(const struct rv_commit *c, void *userdata) {
+        const struct rv_commit *const *first_of_both = userdata;
+        bool is_newer = c < first_of_both[1] && c >= first_of_both[0];
+
+        return (struct rv_live){c->commit_usec, ONSET - (is_newer ? 2 : 3) * MINUTE, true};
+}
+
+static void what_arrived_together_stands_together(void **state) {
+        const struct rv_commit history[] = {commit(4, 5), commit(3, 9), commit(2, 10), commit(1, 20)};
+        const struct rv_commit *looks[] = {&history[0], &history[2]};
+        struct rv_attribution a;
+
+        (void)state;
+        assert_int_equal(rv_attribute(history, 4, ONSET, WINDOW, NULL, by_look, looks, &a), 0);
+        assert_int_equal(a.n_suspects, 4);
+        assert_int_equal(a.n_together, 2);
+        assert_int_equal(rv_suspects_together(a.suspects, a.n_suspects), 2);
+        for (size_t i = 0; i < 4; i++)
+                assert_true(has(&a.suspects[i], RV_EVIDENCE_TOGETHER));
+        assert_true(a.suspects[0].confidence == a.suspects[1].confidence);
+        assert_true(a.suspects[1].confidence > a.suspects[2].confidence);
+        assert_true(a.suspects[2].confidence == a.suspects[3].confidence);
+        rv_attribution_done(&a);
+
+        looks[1] = &history[1];
+        assert_int_equal(rv_attribute(history, 4, ONSET, WINDOW, NULL, by_look, looks, &a), 0);
+        assert_int_equal(a.n_together, 1);
+        assert_int_equal(rv_suspects_together(a.suspects, a.n_suspects), 1);
+        assert_false(has(&a.suspects[0], RV_EVIDENCE_TOGETHER));
+        rv_attribution_done(&a);
+
+        /* Made in the same second, and nobody saw them come: each stands alone. */
+        a = attribute((struct rv_commit[]){commit(2, 5), commit(1, 5)}, 2, NULL);
+        assert_int_equal(a.n_together, 1);
+        assert_int_equal(rv_suspects_together(a.suspects, a.n_suspects), 1);
+        rv_attribution_done(&a);
+        assert_int_equal(rv_suspects_together(NULL, 0), 0);
+}
+
 static void many_are_counted_and_few_kept(void **state) {
         static struct rv_commit history[RV_COMMITS_MAX];
         struct rv_attribution a;
@@ -158,6 +198,7 @@ int main(void) {
                 cmocka_unit_test(nothing_in_the_window),
                 cmocka_unit_test(labels_name_a_commit),
                 cmocka_unit_test(later_reverts_are_known),
+                cmocka_unit_test(what_arrived_together_stands_together),
                 cmocka_unit_test(many_are_counted_and_few_kept),
                 cmocka_unit_test(records_go_both_ways),
         };

@@ -126,7 +126,38 @@ static void several_commits(void **state) {
         assert_int_equal(count(plan->spec.message, "\nThis reverts commit "), 3);
         assert_null(strstr(plan->spec.message, "Revertd-Incident"));
         rv_plan_free(plan);
+        for (int together = 0; together < 2; together++) {
+                struct rv_plan_facts facts = {
+                        .rule = "errors", .commits = commits, .n_commits = 3, .arrived_together = together};
+
+                assert_int_equal(rv_plan_new(&plan, &facts), 0);
+                assert_int_equal(count(plan->spec.message, "took these 3 changes"), 1);
+                assert_int_equal(count(plan->spec.message, "which arrived together"), together);
+                rv_plan_free(plan);
+        }
         assert_int_equal(rv_plan_new(&plan, &(struct rv_plan_facts){.commits = commits}), -EINVAL);
+}
+
+/* revertd does not claim to have seen what a person says. */
+static void says_by_whose_wish(void **state) {
+        struct rv_commit commit = {.subject = (char *)"x"};
+        const struct rv_commit *commits[] = {&commit};
+
+        (void)state;
+        for (int by_hand = 0; by_hand < 2; by_hand++) {
+                struct rv_plan_facts facts = {.rule = "errors",
+                                              .by_hand = by_hand,
+                                              .actor = "uid 0 (root)",
+                                              .commits = commits,
+                                              .n_commits = 1};
+                struct rv_plan *plan;
+
+                assert_int_equal(rv_plan_new(&plan, &facts), 0);
+                assert_int_equal(count(plan->spec.message, "revertd saw"), !by_hand);
+                assert_int_equal(count(plan->spec.message, "A person asked for it:\n    uid 0 (root)\n"), by_hand);
+                assert_int_equal(count(plan->spec.message, "A person approved it:\n    uid 0 (root)\n"), !by_hand);
+                rv_plan_free(plan);
+        }
 }
 
 static void records_go_both_ways(void **state) {
@@ -163,7 +194,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(says_what_and_why),       cmocka_unit_test(strangers_cannot_forge),
                 cmocka_unit_test(same_facts_same_message), cmocka_unit_test(several_commits),
-                cmocka_unit_test(records_go_both_ways),
+                cmocka_unit_test(records_go_both_ways),    cmocka_unit_test(says_by_whose_wish),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
