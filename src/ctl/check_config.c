@@ -7,9 +7,80 @@
 #include "revertd/build.h"
 #include "revertd/cleanup.h"
 #include "revertd/config.h"
+#include "revertd/credential.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* -- credentials: what the daemon will miss. They may be there only where it runs, so that is no error -- */
+
+static void look_for(json_t *warnings, const struct rv_config *config, const char *kind, const char *owner,
+                     const char *credential) {
+        struct rv_error err = {0};
+        char *secret = NULL;
+
+        if (!credential)
+                return;
+        if (rv_credential_read(config->credentials_directory, credential, &secret, &err) < 0)
+                json_array_append_new(warnings,
+                                      json_sprintf("%s%s%s: %s", kind, owner ? " " : "", owner ? owner : "", err.text));
+        rv_credential_free(secret);
+}
+
+static bool names_any(const struct rv_config *config) {
+        bool any = config->listen.credential || config->listen.key_credential;
+
+        for (size_t i = 0; i < config->n_repositories; i++)
+                any = any || (config->repositories[i].credential && !config->repositories[i].socket);
+        for (size_t i = 0; i < config->n_prometheus; i++)
+                any = any || config->prometheus[i].endpoint.credential || config->prometheus[i].endpoint.key_credential;
+        for (size_t i = 0; i < config->n_receivers; i++)
+                any = any || config->receivers[i].credential;
+        return any;
+}
+
+/* NULL: out of memory. */
+static json_t *find_warnings(const struct rv_config *config) {
+        json_t *warnings = json_array();
+
+        if (!warnings || !config || !names_any(config))
+                return warnings;
+        if (!config->credentials_directory && !getenv("CREDENTIALS_DIRECTORY")) {
+                json_array_append_new(warnings, json_string("the credentials cannot be looked for: neither "
+                                                            "$CREDENTIALS_DIRECTORY nor credentials_directory is set"));
+                return warnings;
+        }
+        look_for(warnings, config, "listen", NULL, config->listen.credential);
+        look_for(warnings, config, "listen", NULL, config->listen.key_credential);
+        for (size_t i = 0; i < config->n_repositories; i++)
+                if (!config->repositories[i].socket) /* else its worker has its own */
+                        look_for(warnings, config, "repository", config->repositories[i].name,
+                                 config->repositories[i].credential);
+        for (size_t i = 0; i < config->n_prometheus; i++) {
+                const struct rv_endpoint *endpoint = &config->prometheus[i].endpoint;
+                look_for(warnings, config, "prometheus", config->prometheus[i].name, endpoint->credential);
+                look_for(warnings, config, "prometheus", config->prometheus[i].name, endpoint->key_credential);
+        }
+        for (size_t i = 0; i < config->n_receivers; i++)
+                look_for(warnings, config, "receiver", config->receivers[i].name, config->receivers[i].credential);
+        return warnings;
+}
+
+static void print_warnings(const json_t *warnings) {
+        const json_t *warning;
+        size_t i;
+
+        json_array_foreach (warnings, i, warning) {
+                printf("  %swarning%s: ", paint_begin(stdout, YELLOW), paint_end(stdout, YELLOW));
+                paint_text(stdout, json_string_value(warning));
+                putchar('\n');
+        }
+}
+
+static void print_count(size_t n, const char *one, const char *many) {
+        printf(" - %zu %s", n, n == 1 ? one : many);
+}
 
 static void print_found(const struct rv_config *config) {
         size_t n_mode[RV_MODE_MAX] = {0};
@@ -18,10 +89,10 @@ static void print_found(const struct rv_config *config) {
         for (size_t i = 0; i < config->n_rules; i++)
                 n_mode[config->rules[i].mode]++;
         puts("Found:");
-        printf(" - %zu repositories\n", config->n_repositories);
-        printf(" - %zu Prometheus servers\n", config->n_prometheus);
-        printf(" - %zu receivers\n", config->n_receivers);
-        printf(" - %zu rules", config->n_rules);
+        print_count(config->n_repositories, "repository\n", "repositories\n");
+        print_count(config->n_prometheus, "Prometheus server\n", "Prometheus servers\n");
+        print_count(config->n_receivers, "receiver\n", "receivers\n");
+        print_count(config->n_rules, "rule", "rules");
         for (unsigned mode = 0; mode < RV_MODE_MAX; mode++)
                 if (n_mode[mode] > 0) {
                         printf("%s%zu %s", separator, n_mode[mode], rv_mode_to_string(mode));
@@ -30,14 +101,15 @@ static void print_found(const struct rv_config *config) {
         putchar('\n');
 }
 
-static json_t *to_json(const char *file, const struct rv_config *config, const struct rv_config_errors *errors) {
+static json_t *to_json(const char *file, const struct rv_config *config, const struct rv_config_errors *errors,
+                       const json_t *warnings) {
         json_t *list = json_array();
 
         for (size_t i = 0; list && i < errors->n; i++)
                 json_array_append_new(list, json_string(errors->text[i]));
-        return json_pack("{s:s, s:b, s:o, s:I, s:I, s:I, s:I}", "file", file, "valid", config != NULL, "errors", list,
-                         "repositories", (json_int_t)(config ? config->n_repositories : 0), "prometheus",
-                         (json_int_t)(config ? config->n_prometheus : 0), "receivers",
+        return json_pack("{s:s, s:b, s:o, s:O, s:I, s:I, s:I, s:I}", "file", file, "valid", config != NULL, "errors",
+                         list, "warnings", warnings, "repositories", (json_int_t)(config ? config->n_repositories : 0),
+                         "prometheus", (json_int_t)(config ? config->n_prometheus : 0), "receivers",
                          (json_int_t)(config ? config->n_receivers : 0), "rules",
                          (json_int_t)(config ? config->n_rules : 0));
 }
@@ -57,9 +129,10 @@ static bool check(const char *file, json_t *all) {
         struct rv_config_errors errors = {0};
         struct rv_config *config = NULL;
         int r = rv_config_load(&config, file, &errors);
+        _cleanup_json_ json_t *warnings = find_warnings(r == 0 ? config : NULL);
 
         if (all) {
-                json_array_append_new(all, to_json(file, config, &errors));
+                json_array_append_new(all, to_json(file, config, &errors, warnings));
         } else {
                 fputs("Checking '", stdout);
                 paint_text(stdout, file);
@@ -68,6 +141,7 @@ static bool check(const char *file, json_t *all) {
                         print_errors(file, r, &errors);
                 else {
                         printf("%sSUCCESS%s\n", paint_begin(stdout, GREEN), paint_end(stdout, GREEN));
+                        print_warnings(warnings);
                         print_found(config);
                 }
         }

@@ -115,6 +115,17 @@ def test_check_config(broken):
     broken.configure(PAGE)
     good = subprocess.run([PROGRAMS / "revertctl", "check-config", broken.revertd.config], capture_output=True, text=True)
     assert good.returncode == 0 and "SUCCESS" in good.stdout
+    assert " - 1 repository\n" in good.stdout and "warning" not in good.stdout
+    secret = broken.revertd.credentials / "slack-token"
+    secret.rename(broken.directory / "elsewhere")
+    missing = subprocess.run([PROGRAMS / "revertctl", "check-config", broken.revertd.config], capture_output=True, text=True)
+    assert missing.returncode == 0 and "SUCCESS" in missing.stdout
+    assert "warning: receiver deploys: credential slack-token: not found in" in missing.stdout
+    secret.write_text("")
+    empty = subprocess.run([PROGRAMS / "revertctl", "check-config", "-o", "json", broken.revertd.config],
+                           capture_output=True, text=True)
+    found = json.loads(empty.stdout)["files"][0]
+    assert empty.returncode == 0 and found["valid"] and "slack-token" in found["warnings"][0] and "empty" in found["warnings"][0]
     broken.configure(PAGE.replace('"30m"', '"x"'))
     bad = subprocess.run([PROGRAMS / "revertctl", "check-config", broken.revertd.config], capture_output=True, text=True)
     assert bad.returncode == 1 and "revertd.conf:" in bad.stdout + bad.stderr
