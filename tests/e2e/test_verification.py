@@ -136,6 +136,27 @@ def test_a_commit_that_opts_out_is_left_alone(broken):
     assert broken.repository.reverts() == []
 
 
+def test_what_came_in_one_push_goes_back_together(world):
+    """The newest of the two is harmless; nothing but the push tells that they belong together."""
+    repository = world.repository
+    repository.commit({"apps/checkout/settings.json": parts.settings(500)}, "Start the fleet")
+    world.start(PAGE)
+    looked_at = lambda: world.revertd.get("/api/v1/status")["repositories"][0]["head"]
+    parts.wait_until(lambda: looked_at() == repository.head(), 20, "the first look at the branch")
+    bad = repository.commit({"apps/checkout/settings.json": parts.settings(5)}, "Lower the timeout", push=False)
+    owners = repository.commit({"apps/checkout/OWNERS": "ana\n"}, "Add owners")
+    parts.wait_until(lambda: looked_at() == owners, 20, "a look that sees both")
+    world.alert(alertname="Errors", app="checkout")
+    incident = world.until({"verifying", "declined"})
+    assert incident["state"] == "verifying", incident["reason"]
+    assert [s["commit"]["id"] for s in incident["suspects"]][:2] == [owners, bad]
+    assert len(repository.reverts()) == 1
+    assert repository.read("apps/checkout/settings.json") + "\n" == parts.settings(500)
+    assert "OWNERS" not in repository.git("-C", repository.path, "ls-tree", "-r", "--name-only", repository.branch)
+    assert "2 commits that arrived together" in world.revertd.ctl("show", incident["id"]).stdout
+    world.told("2 commits that arrived together")
+
+
 def test_a_commit_that_is_too_old_is_left_alone(broken):
     """It caused the alert, which comes only now."""
     committed = int(broken.repository.git("-C", broken.repository.path, "log", "-1", "--format=%ct", broken.bad))
