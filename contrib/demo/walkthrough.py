@@ -157,7 +157,7 @@ def main():
     programs = options.programs.resolve()
     directory = pathlib.Path(tempfile.mkdtemp(prefix="revertd-demo-"))
     story, parts, status = Story(), [], 1
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGINT's own may be ignored, in the background
     try:
         run(story, parts, directory, programs)
         status = 0
@@ -231,7 +231,7 @@ def run(story, parts, directory, programs):
                               "Cleo Example <cleo@example.com>")
     story.hear(f"a harmless commit after it, {other[:10]}: the culprit is not the newest one")
     incident = follow(story, revertd, "http-error-ratio", "the breach begins")
-    conclude(story, repository, incident, bad)
+    conclude(story, repository, incident, bad, "it began")
 
     story.chapter("Second path: Alertmanager's webhook, and a person approves (mode approve)")
     bad = repository.commit({"apps/search/settings.json": settings(30, "tuned")}, "Tighten search's timeout",
@@ -242,21 +242,21 @@ def run(story, parts, directory, programs):
         story.tell(f"$ revertctl approve {incident[:8]} --reason 'seen in the demo'")
         revertd.ctl("approve", incident[:8], "--reason", "seen in the demo", "--no-wait")
     incident = follow(story, revertd, "page", "the alert fires", approve)
-    conclude(story, repository, incident, bad)
+    conclude(story, repository, incident, bad, "the alert fired (its expression was true for 2 s before)")
 
     story.chapter("$ revertctl incidents")
     print(revertd.ctl("incidents").stdout)
     print("Success: both bad commits were found, reverted, pushed and applied, and both services recovered.")
 
 
-def conclude(story, repository, incident, bad):
+def conclude(story, repository, incident, bad, began):
     if incident["state"] != "recovered":
         raise RuntimeError(f"the incident ended as {incident['state']} ({incident.get('reason')}): {incident.get('detail')}")
     revert = incident["plan"]["commit"]
     if incident["suspects"][0]["commit"]["id"] != bad or revert not in repository.reverts():
         raise RuntimeError("the wrong commit was reverted")
     times = incident["times"]
-    story.tell(f"seen {seconds(times, 'onset_usec', 'detected_usec')} after it began, pushed "
+    story.tell(f"seen {seconds(times, 'onset_usec', 'detected_usec')} after {began}, pushed "
                f"{seconds(times, 'detected_usec', 'pushed_usec')} later, well again "
                f"{seconds(times, 'pushed_usec', 'recovered_usec')} after that. The revert:\n\n" +
                repository.git("-C", repository.path, "show", "--patch", "--format=medium",
