@@ -92,7 +92,8 @@ static int read_rule_text(struct loading *loading, const char *text, size_t n) {
         return r;
 }
 
-static int read_rule_file(struct loading *loading, const char *path) {
+/* line: of the main file, which names it. */
+static int read_rule_file(struct loading *loading, const char *path, unsigned line) {
         struct rv_file file = {0};
         struct rv_error err = {0};
         int r = rv_file_read(&file, path, &err);
@@ -105,7 +106,8 @@ static int read_rule_file(struct loading *loading, const char *path) {
         int problem = r;
         r = enter_file(loading, path);
         if (r == 0 && problem < 0)
-                rv_problems_add(&loading->problems, NULL, 0, "%s", err.text);
+                rv_problems_add(&loading->problems, loading->reader.main_file, line, "rule_files: %s: %s", path,
+                                err.text);
         else if (r == 0)
                 r = remember(loading, &file);
         if (r == 0 && problem == 0)
@@ -117,23 +119,27 @@ static int read_rule_file(struct loading *loading, const char *path) {
 static int read_rule_files(struct loading *loading, config_setting_t *root) {
         config_setting_t *setting = config_setting_get_member(root, "rule_files");
         for (char **pattern = loading->config->rule_files; pattern && *pattern; pattern++) {
+                config_setting_t *element =
+                        config_setting_is_aggregate(setting)
+                                ? config_setting_get_elem(setting, (unsigned)(pattern - loading->config->rule_files))
+                                : setting;
                 struct rv_error err = {0};
                 char **paths = NULL;
                 int r = rv_files_glob(&paths, loading->directory, *pattern, &err);
                 if (r == -ENOMEM)
                         return r;
                 if (r < 0) {
-                        rv_problems_add(&loading->problems, loading->reader.main_file, setting->line,
+                        rv_problems_add(&loading->problems, loading->reader.main_file, element->line,
                                         "rule_files: '%s': %s", *pattern, err.text);
                         continue;
                 }
                 for (char **path = paths; *path && r == 0; path++) {
                         if (loading->n_seen > RV_CONFIG_FILES_MAX) {
-                                rv_problems_add(&loading->problems, loading->reader.main_file, setting->line,
+                                rv_problems_add(&loading->problems, loading->reader.main_file, element->line,
                                                 "rule_files: more than %d files", RV_CONFIG_FILES_MAX);
                                 break;
                         }
-                        r = read_rule_file(loading, *path);
+                        r = read_rule_file(loading, *path, element->line);
                 }
                 rv_files_free(paths);
                 if (r < 0)

@@ -337,8 +337,14 @@ static void test_errors_stand_in_the_order_of_files_and_lines(void **state) {
 
 static void test_a_rule_file_that_is_named_must_be_there(void **state) {
         const struct room *room = *state;
-        put(room, "revertd.conf", "rule_files = \"none.conf\";");
-        assert_one_error(room, "none.conf", ": No such file or directory");
+        char want[PATH_MAX + 64];
+
+        snprintf(want, sizeof(want), ":3: rule_files: %s/none.conf: No such file or directory", room->directory);
+        put(room, "a.conf", "rules: ();");
+        put(room, "revertd.conf", "rule_files = [\n\"a.conf\",\n\"none.conf\" ];");
+        assert_one_error(room, "revertd.conf", want);
+        put(room, "revertd.conf", "\n\nrule_files = \"none.conf\";");
+        assert_one_error(room, "revertd.conf", want);
 }
 
 static void test_rule_files_hold_rules_only(void **state) {
