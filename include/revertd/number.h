@@ -13,5 +13,8 @@ int rv_number_parse(const char *text, double *ret) RV_MUST_CHECK;
  * so Prometheus's {{ $value }}. Returns buf. */
 char *rv_number_format(double value, char buf[static RV_NUMBER_TEXT_MAX]);
 
+/* For tables and sentences: at most six significant digits, but whole numbers in full. Returns buf. */
+char *rv_number_format_short(double value, char buf[static RV_NUMBER_TEXT_MAX]);
+
 /* Four significant digits, as Go's %.4g. Returns buf. */
 char *rv_number_format_4g(double value, char buf[static RV_NUMBER_TEXT_MAX]);

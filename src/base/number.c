@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EXPONENT_MIN = -4, EXPONENT_MAX = 21, DIGITS_MAX = 17 };
+enum { EXPONENT_MIN = -4, EXPONENT_MAX = 21, DIGITS_MAX = 17, DIGITS_SHORT = 6 };
 
 /* glibc hands out its one static object for "C": it allocates nothing and cannot fail. */
 static locale_t c_locale(void) {
@@ -118,6 +118,14 @@ char *rv_number_format(double value, char buf[static RV_NUMBER_TEXT_MAX]) {
         else
                 lay_out(scientific, exponent, buf);
         return buf;
+}
+
+char *rv_number_format_short(double value, char buf[static RV_NUMBER_TEXT_MAX]) {
+        if (isfinite(value) && value != trunc(value)) {
+                print_double(buf, RV_NUMBER_TEXT_MAX, "%.*g", DIGITS_SHORT, value);
+                value = strtod_l(buf, NULL, c_locale());
+        }
+        return rv_number_format(value, buf);
 }
 
 char *rv_number_format_4g(double value, char buf[static RV_NUMBER_TEXT_MAX]) {

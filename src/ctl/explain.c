@@ -46,7 +46,7 @@ static void print_sample(const json_t *rule, const json_t *series) {
         else {
                 paint_text(stdout, rv_json_string(series, "verdict", "?"));
                 if (!isnan(value))
-                        printf(": %s", rv_number_format(value, number));
+                        printf(": %s", rv_number_format_short(value, number));
                 if (breach) {
                         fputs(", in breach if ", stdout);
                         paint_text(stdout, breach);

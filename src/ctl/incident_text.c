@@ -104,9 +104,9 @@ static void print_value(FILE *f, const json_t *incident, const char *breach) {
                 return;
         fprintf(f, "  %-*s", LABEL_COLUMN, "Value");
         if (!isnan(value))
-                fprintf(f, "%s at detection", rv_number_format(value, number));
+                fprintf(f, "%s at detection", rv_number_format_short(value, number));
         if (!isnan(last))
-                fprintf(f, "%s%s now or last", isnan(value) ? "" : ", ", rv_number_format(last, number));
+                fprintf(f, "%s%s now or last", isnan(value) ? "" : ", ", rv_number_format_short(last, number));
         if (breach) {
                 fputs("; in breach when ", f);
                 paint_text(f, breach);

@@ -18,7 +18,10 @@ enum {
 /* "what: text", with the server's text made safe to show. */
 static int set_quoted(struct rv_error *err, int code, const char *what, const char *text) {
         _cleanup_free_ char *safe = rv_text_line(text, TEXT_BYTES_MAX);
+        size_t n = safe ? strlen(safe) : 0;
 
+        while (n > 0 && safe[n - 1] == ' ') /* the newline at the end of a page */
+                safe[--n] = '\0';
         return safe ? rv_error_set(err, code, "%s: %s", what, safe) : rv_error_oom(err);
 }
 

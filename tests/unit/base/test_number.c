@@ -55,6 +55,13 @@ static void check_formats(void) {
         assert_string_equal(rv_number_format_4g(0.0123456, buf), "0.01235");
         assert_string_equal(rv_number_format_4g(123456, buf), "1.235e+05");
         assert_string_equal(rv_number_format_4g(-INFINITY, buf), "-Inf");
+        assert_string_equal(rv_number_format_short(0.7000000000000001, buf), "0.7");
+        assert_string_equal(rv_number_format_short(-1234.56789, buf), "-1234.57");
+        assert_string_equal(rv_number_format_short(1234567.5, buf), "1234570");
+        assert_string_equal(rv_number_format_short(1234567, buf), "1234567");
+        assert_string_equal(rv_number_format_short(0.00001234567, buf), "1.23457e-05");
+        assert_string_equal(rv_number_format_short(0, buf), "0");
+        assert_string_equal(rv_number_format_short(NAN, buf), "NaN");
 }
 
 static void check_parses(void) {

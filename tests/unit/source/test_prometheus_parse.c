@@ -179,6 +179,9 @@ static void errors(void **state) {
         assert_error("redirected");
         assert_int_equal(parse(404, "<html>\033[31m"), -EINVAL);
         assert_null(strchr(err.text, '\033'));
+        assert_int_equal(parse(404, "404 page not found\r\n\n"), -EINVAL);
+        assert_string_equal(err.text + strlen(err.text) - strlen("answered: 404 page not found"),
+                            "answered: 404 page not found");
 
         struct rv_http_response lost = {.result = -ETIMEDOUT, .error = "prometheus:9090: no whole answer", .body = ""};
         assert_int_equal(rv_prometheus_parse(&lost, &samples, &err), -EAGAIN);
