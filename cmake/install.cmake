@@ -33,7 +33,10 @@ install(FILES ${contrib}/completions/revertctl.bash DESTINATION ${CMAKE_INSTALL_
 
 # Rule files and examples to start from; nothing is put into /etc, which is the operator's.
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/rules DESTINATION ${CMAKE_INSTALL_DATADIR}/revertd FILES_MATCHING PATTERN "*.conf" PATTERN "*.test")
-install(DIRECTORY ${contrib}/prometheus ${contrib}/alertmanager ${contrib}/examples
+install(DIRECTORY ${contrib}/prometheus ${contrib}/alertmanager ${contrib}/examples/
   DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(FILES ${CMAKE_SOURCE_DIR}/README.md ${CMAKE_SOURCE_DIR}/CHANGELOG.md ${CMAKE_SOURCE_DIR}/LICENSE
   DESTINATION ${CMAKE_INSTALL_DOCDIR} OPTIONAL)
+# In the folder that README.md and the programs name them by.
+file(GLOB documents CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/docs/*.md)
+install(FILES ${documents} DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs)
