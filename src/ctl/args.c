@@ -28,7 +28,7 @@ static const struct option_row {
         {'R', false, "rule", "NAME", "the rule, by its name"},
         {'p', false, "path", "PATTERN", "only paths that match; may be given again"},
         {'m', false, "reason", "TEXT", "why: it is recorded, and with revert stands in the commit"},
-        {'f', false, "force", NULL, "override the guards that a person may override (not the budget of the Git worker)"},
+        {'f', false, "force", NULL, "override guards that a person may override; not the Git worker's budget"},
         {'n', true, "dry-run", NULL, "show what would be pushed, with its diff; push nothing"},
         {'y', true, "yes", NULL, "do not ask before the push; without a daemon only with --no-daemon"},
         {'w', false, "no-wait", NULL, "do not follow what becomes of it"},
