@@ -57,7 +57,8 @@ const struct verb verbs[] = {
                 .summary = "revert by hand, with the same guards",
                 .text = "Revert commits, named by their full or short ids; or, with --rule and labels, the commit that the rule\n"
                         "would hold to be the cause. Several commits become one revert commit. The guards are asked as for an\n"
-                        "automatic revert, of which --force overrides some. What becomes of it is followed until it ends.\n"
+                        "automatic revert, of which --force overrides some. At a terminal the diff is shown and the push is\n"
+                        "confirmed, unless --yes is given. What becomes of it is followed until it ends.\n"
                         "\n"
                         "Without a daemon the Git worker is run from here, with the daemon's configuration. It is said which\n"
                         "guards could not be asked, and the diff is shown before the push is confirmed.",

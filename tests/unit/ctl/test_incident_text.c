@@ -65,7 +65,7 @@ static void says_what_an_engineer_asks(void **state) {
                 "  reverted, and still bad when the time for recovery was over\n",
                 "  Reason: the metric did not recover in time (not_recovered)\n",
                 "  line one\n  line two\n",
-                "What now\n  revertd does nothing more about this breach until the value was well once.\n"
+                "What now\n  revertd does nothing more about this breach until the value was well once.\n",
                 "  The revert 4413460cc2 is still on the branch.",
                 "git revert 4413460cc2\n  More about this reason: docs/reasons.md#not_recovered\n",
                 "Labels      {app=\"checkout\"}\n",
