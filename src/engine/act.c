@@ -104,25 +104,10 @@ static int expired(struct turn *t, struct open *o) {
 }
 
 /* Well again while the push is under way: it goes on, and the recovery is proven as any other. */
-static int verdict(struct turn *t, struct open *o, enum rv_verdict verdict, int64_t at_usec) {
-        (void)t;
-        (void)o;
-        (void)verdict;
-        (void)at_usec;
-        return 0;
-}
-
-static int64_t patience(const struct rv_engine *engine, const struct open *o) {
-        (void)engine;
-        (void)o;
-        return PUSH_PATIENCE_USEC;
-}
-
 const struct state state_reverting = {
         .ask = ask,
         .git = git,
         .expired = expired,
-        .verdict = verdict,
-        .patience = patience,
+        .patience_usec = PUSH_PATIENCE_USEC,
         .waits = true,
 };

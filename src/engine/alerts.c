@@ -36,12 +36,6 @@ static bool is_new_episode(const struct series *series, int64_t starts_usec) {
         return series->ended_usec > 0 && starts_usec > series->ended_usec;
 }
 
-static int tell_incident(struct turn *t, struct series *series) {
-        struct open *o = series->open;
-
-        return o && !o->is_over ? state_of(o)->verdict(t, o, series->s.verdict, t->now_usec) : 0;
-}
-
 static int note_firing(struct turn *t, struct rule *rule, const struct rv_alert *alert) {
         int64_t starts_usec =
                 alert->starts_usec > 0 && alert->starts_usec < t->now_usec ? alert->starts_usec : t->now_usec;
@@ -68,7 +62,7 @@ static int note_firing(struct turn *t, struct rule *rule, const struct rv_alert 
                 series->ended_usec = 0;
                 r = incident_open(t, series, starts_usec);
         } else
-                r = tell_incident(t, series);
+                r = state_tell(t, series, t->now_usec);
         if (r == 0 && (opens || is_later))
                 r = series_store(t, series);
         return r;
@@ -92,7 +86,7 @@ static int note_resolved(struct turn *t, struct rule *rule, const struct rv_aler
         series->s.onset_usec = series->s.breach_usec = 0;
         series->s.latched = false;
         r = series_forget(t, series);
-        return r < 0 ? r : tell_incident(t, series);
+        return r < 0 ? r : state_tell(t, series, t->now_usec);
 }
 
 int alerts(struct turn *t, const struct rv_event *event) {

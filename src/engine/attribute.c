@@ -214,17 +214,11 @@ static int expired(struct turn *t, struct open *o) {
         return incident_move(t, o, RV_INCIDENT_FAILED, RV_REASON_REMOTE_UNAVAILABLE, NULL);
 }
 
-static int64_t patience(const struct rv_engine *engine, const struct open *o) {
-        (void)engine;
-        (void)o;
-        return ATTRIBUTE_PATIENCE_USEC;
-}
-
 const struct state state_attributing = {
         .ask = ask,
         .git = git,
         .expired = expired,
         .verdict = clear_on_ok,
-        .patience = patience,
+        .patience_usec = ATTRIBUTE_PATIENCE_USEC,
         .waits = true,
 };

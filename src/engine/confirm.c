@@ -93,16 +93,10 @@ static int expired(struct turn *t, struct open *o) {
                              "the expression gave no usable answer in time");
 }
 
-static int64_t patience(const struct rv_engine *engine, const struct open *o) {
-        (void)engine;
-        (void)o;
-        return CONFIRM_PATIENCE_USEC;
-}
-
 const struct state state_confirming = {
         .ask = confirm_query,
         .queried = queried,
         .expired = expired,
         .verdict = clear_on_ok,
-        .patience = patience,
+        .patience_usec = CONFIRM_PATIENCE_USEC,
 };

@@ -177,11 +177,16 @@ struct state {
         int (*git)(struct turn *t, struct open *o, const struct rv_git_reply *reply);     /* NULL: lost */
         int (*queried)(struct turn *t, struct open *o, const struct rv_samples *samples); /* NULL: failed */
         int (*expired)(struct turn *t, struct open *o);                                   /* the deadline is over */
-        int (*verdict)(struct turn *t, struct open *o, enum rv_verdict verdict, int64_t at_usec);
-        int64_t (*patience)(const struct rv_engine *engine, const struct open *o); /* how far off a deadline may be */
+        int (*verdict)(struct turn *t, struct open *o, enum rv_verdict verdict,
+                       int64_t at_usec); /* NULL: all the same */
+        int64_t patience_usec;           /* how far off a deadline may be; 0: as patience() says */
+        int64_t (*patience)(const struct rv_engine *engine, const struct open *o);
         bool waits; /* the deadline is looked at only between requests: an answer under way may still be good */
 };
 const struct state *state_of(const struct open *o);
+int64_t state_patience(const struct rv_engine *engine, const struct open *o);
+/* What the incident of the series, if it has one, makes of the newest verdict. */
+int state_tell(struct turn *t, struct series *series, int64_t at_usec);
 extern const struct state state_confirming, state_attributing, state_holding, state_reverting, state_converging,
         state_verifying;
 

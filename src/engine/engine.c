@@ -100,7 +100,7 @@ int rv_engine_load(struct rv_engine *engine, const struct rv_record *record, str
 /* A deadline that is further off than its state ever waits comes from a clock that was ahead. */
 static void bound_deadline(struct turn *t, struct open *o) {
         struct rv_incident *i = o->i;
-        int64_t latest_usec = t->now_usec + state_of(o)->patience(t->engine, o);
+        int64_t latest_usec = t->now_usec + state_patience(t->engine, o);
 
         if (i->deadline_usec > latest_usec)
                 i->deadline_usec = latest_usec;

@@ -23,6 +23,20 @@ const struct state *state_of(const struct open *o) {
         return states[o->i->state];
 }
 
+int64_t state_patience(const struct rv_engine *engine, const struct open *o) {
+        const struct state *state = state_of(o);
+
+        return state->patience_usec > 0 ? state->patience_usec : state->patience(engine, o);
+}
+
+int state_tell(struct turn *t, struct series *series, int64_t at_usec) {
+        struct open *o = series->open;
+
+        if (!o || o->is_over || !state_of(o)->verdict)
+                return 0;
+        return state_of(o)->verdict(t, o, series->s.verdict, at_usec);
+}
+
 void incident_touch(struct turn *t, struct open *o) {
         if (o->is_dirty)
                 return;

@@ -1,4 +1,4 @@
-/* Converging: the remote ref is read again. Verifying: the metric must prove to be well, by verdicts of its own.
+/* Verifying: the metric must prove to be well, by verdicts of its own.
  *
  * Proof is time that is known to have been ok. It grows between two oks that follow one another; other verdicts than ok
  * and breach neither add to it nor take from it, and a breach takes it all. */
@@ -6,68 +6,6 @@
 
 #include <errno.h>
 #include <string.h>
-
-/* -- converging -- */
-
-static int ask_check(struct turn *t, struct open *o) {
-        struct rv_git_request *request = request_new(RV_GIT_CHECK);
-
-        if (!request)
-                return -ENOMEM;
-        request->commit = o->i->plan->commit;
-        return ask_git(t, o, request);
-}
-
-int converge_enter(struct turn *t, struct open *o) {
-        int r = incident_move(t, o, RV_INCIDENT_CONVERGING, RV_REASON_NONE, NULL);
-
-        o->i->deadline_usec = t->now_usec + CONVERGE_PATIENCE_USEC;
-        return r < 0 ? r : ask_check(t, o);
-}
-
-static int on_checked(struct turn *t, struct open *o, const struct rv_git_reply *reply) {
-        bool failed = reply && (reply->outcome == RV_GIT_FAILED || reply->outcome == RV_GIT_POLICY);
-
-        if (!reply || reply->outcome == RV_GIT_UNAVAILABLE || (failed && ++o->failures < FAILURES_MAX))
-                return retry_later(t, o);
-        if (failed)
-                return incident_move(t, o, RV_INCIDENT_FAILED, RV_REASON_GIT_FAILED, reply->message);
-        if (reply->outcome != RV_GIT_OK || !reply->contained)
-                return incident_move(t, o, RV_INCIDENT_FAILED, RV_REASON_REVERT_LOST, reply->message);
-        o->i->head = reply->head;
-        o->i->times.applied_usec = t->now_usec;
-        return verify_enter(t, o);
-}
-
-static int converging_expired(struct turn *t, struct open *o) {
-        return incident_move(t, o, RV_INCIDENT_FAILED, RV_REASON_REMOTE_UNAVAILABLE,
-                             "the revert was pushed, but the branch could not be read again");
-}
-
-static int ignore_verdict(struct turn *t, struct open *o, enum rv_verdict verdict, int64_t at_usec) {
-        (void)t;
-        (void)o;
-        (void)verdict;
-        (void)at_usec;
-        return 0;
-}
-
-static int64_t converging_patience(const struct rv_engine *engine, const struct open *o) {
-        (void)engine;
-        (void)o;
-        return CONVERGE_PATIENCE_USEC;
-}
-
-const struct state state_converging = {
-        .ask = ask_check,
-        .git = on_checked,
-        .expired = converging_expired,
-        .verdict = ignore_verdict,
-        .patience = converging_patience,
-        .waits = true,
-};
-
-/* -- verifying -- */
 
 static int64_t interval_usec(const struct rv_rule_config *rule) {
         return rule->interval_usec > 0 ? rule->interval_usec : CONFIRM_INTERVAL_USEC;
