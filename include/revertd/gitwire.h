@@ -37,7 +37,9 @@ struct rv_commit {
         char **paths; /* touched in the scope, at most RV_COMMIT_PATHS_MAX */
         size_t n_paths;
         size_t n_inside, n_outside; /* how many paths it touched in and out of the scope (outside: counted up to a
-                                       * cap of the worker's; over it the cap) */
+                                       * cap of the worker's; over it, and where not all can be
+                                       * read, the cap. Inside, what cannot be read counts as more
+                                       * than max_files may be) */
 };
 void rv_commit_done(struct rv_commit *commit);
 

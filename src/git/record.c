@@ -15,7 +15,8 @@
 #include <uthash.h>
 
 enum {
-        ENTRIES_MAX = 1 << 20, /* tree entries looked at for one commit */
+        ENTRIES_MAX = 1 << 20,       /* tree entries looked at for one commit, in a scope */
+        WHOLE_ENTRIES_MAX = 1 << 17, /* and for all of it: others' folders may hold anything */
         DEPTH_MAX = 128,
         PATH_BYTES_MAX = 4096, /* of one path in a reply */
 };
@@ -149,8 +150,13 @@ static int find_trees(struct rv_records *records, git_repository *repo, const st
         return 0;
 }
 
-static struct rv_tree_budget budget(void) {
-        return (struct rv_tree_budget){.entries = ENTRIES_MAX, .depth = DEPTH_MAX, .deadline_usec = RV_USEC_INFINITY};
+static struct rv_tree_budget budget(size_t entries) {
+        return (struct rv_tree_budget){.entries = entries, .depth = DEPTH_MAX, .deadline_usec = RV_USEC_INFINITY};
+}
+
+/* It is the commit that is at fault and not the mirror. */
+static bool is_opaque(int r) {
+        return r == -EILSEQ || r == -E2BIG;
 }
 
 struct collection {
@@ -171,7 +177,7 @@ static int collect(void *userdata, const char *path, const struct rv_tree_entry 
 /* Fill in record->paths, or that they are many. */
 static int read_paths(git_odb *odb, const git_oid *from, const git_oid *to, char **ret, size_t *ret_bytes,
                       struct rv_error *err) {
-        struct rv_tree_budget cost = budget();
+        struct rv_tree_budget cost = budget(WHOLE_ENTRIES_MAX);
         _cleanup_free_ char *paths = NULL;
         struct collection c = {};
         size_t bytes = 0;
@@ -235,20 +241,37 @@ static int match_entry(void *userdata, const char *path, const struct rv_tree_en
         return match_path(match, path);
 }
 
-/* A commit of many paths: count until enough are outside; then only what is inside is looked at. */
-static int match_trees(git_odb *odb, const git_oid *from, const git_oid *to, const struct match *match,
-                       struct rv_error *err) {
-        struct rv_tree_budget cost = budget();
+static int match_inside(git_odb *odb, const git_oid *from, const git_oid *to, const struct match *match,
+                        struct rv_error *err) {
+        struct rv_tree_budget cost = budget(ENTRIES_MAX);
+        struct rv_touched *touched = match->touched;
         int r;
 
-        r = rv_tree_walk(odb, from, to, NULL, NULL, 0, &cost, match_entry, (void *)match, err);
-        if (r <= 0 && r != -E2BIG)
-                return r;
-        rv_touched_done(match->touched);
-        cost = budget();
         r = rv_tree_walk(odb, from, to, NULL, match->scope, match->n_scope, &cost, match_entry, (void *)match, err);
-        match->touched->n_outside = RV_HISTORY_OUTSIDE_MAX;
-        return r;
+        if (r < 0 && !is_opaque(r))
+                return r;
+        if (r < 0 && touched->n_inside < RV_HISTORY_INSIDE_MAX)
+                touched->n_inside = RV_HISTORY_INSIDE_MAX;
+        if (match->n_scope > 0)
+                touched->n_outside = RV_HISTORY_OUTSIDE_MAX;
+        return 0;
+}
+
+/* A commit of many paths: count until enough are outside; then, and where not all can be read, only what is inside is
+ * looked at. */
+static int match_trees(struct rv_record *record, git_odb *odb, const git_oid *from, const git_oid *to,
+                       const struct match *match, struct rv_error *err) {
+        struct rv_tree_budget cost = budget(WHOLE_ENTRIES_MAX);
+        int r;
+
+        if (!record->opaque) {
+                r = rv_tree_walk(odb, from, to, NULL, NULL, 0, &cost, match_entry, (void *)match, err);
+                if (r == 0 || (r < 0 && !is_opaque(r)))
+                        return r;
+                record->opaque = r < 0;
+                rv_touched_done(match->touched);
+        }
+        return match_inside(odb, from, to, match, err);
 }
 
 static int match_paths(const struct rv_record *record, const struct match *match, struct rv_error *err) {
@@ -278,14 +301,15 @@ static int find_touched(struct rv_records *records, git_repository *repo, git_od
                 return r;
         if (!record->touched_known) {
                 r = read_paths(odb, from, &to, &record->paths, &record->paths_bytes, err);
-                if (r < 0 && r != -E2BIG)
+                if (r < 0 && !is_opaque(r))
                         return r;
+                record->opaque = r < 0;
                 record->many = r != 0;
                 record->touched_known = true;
                 if (!record->many)
                         return match_paths(record, match, err);
         }
-        return match_trees(odb, from, &to, match, err);
+        return match_trees(record, odb, from, &to, match, err);
 }
 
 int rv_records_touched(struct rv_records *records, git_repository *repo, git_odb *odb, const git_oid *id,

@@ -12,6 +12,7 @@ struct rv_record {
         char *incident; /* trailer Revertd-Incident; NULL: none */
         bool touched_known;
         bool many;   /* it touched more than RV_RECORD_PATHS_MAX paths; they are not kept */
+        bool opaque; /* its trees cannot be read whole: malformed, too deep, or too many entries */
         char *paths; /* raw bytes, each NUL-terminated, one after the other */
         size_t paths_bytes;
 };
@@ -29,11 +30,13 @@ int rv_records_get(struct rv_records *records, git_repository *repo, const git_o
 struct rv_touched {
         char **paths; /* inside, valid UTF-8, at most RV_COMMIT_PATHS_MAX */
         size_t n_paths;
-        size_t n_inside, n_outside; /* outside: at most RV_HISTORY_OUTSIDE_MAX */
+        size_t n_inside, n_outside; /* outside: at most RV_HISTORY_OUTSIDE_MAX; unknown: RV_HISTORY_…_MAX */
 };
 void rv_touched_done(struct rv_touched *touched);
 
-/* What the commit changed against its first parent, in and out of the scope (n_scope 0: all is in). */
+/* What the commit changed against its first parent, in and out of the scope (n_scope 0: all is in). A tree that cannot
+ * be read is no error: one commit must not hide all others. Where it could hold a path of the scope the commit counts
+ * as touching it, with RV_HISTORY_INSIDE_MAX paths or more. */
 int rv_records_touched(struct rv_records *records, git_repository *repo, git_odb *odb, const git_oid *id,
                        const char *const *scope, size_t n_scope, struct rv_touched *ret,
                        struct rv_error *err) RV_MUST_CHECK;

@@ -18,14 +18,18 @@ int rv_tree_read_object(git_odb *odb, const git_oid *id, git_object_t type, size
         git_oid_tostr(hex, sizeof hex, id);
         if (git_odb_read_header(&n, &found, odb, id) < 0)
                 return rv_error_set(err, -EBADMSG, "object %s is missing or damaged", hex);
-        if (found != type)
-                return rv_error_set(err, -EBADMSG, "object %s is a %s, not a %s", hex, git_object_type2string(found),
-                                    git_object_type2string(type));
         if (n > bytes_max)
                 return rv_error_set(err, -E2BIG, "object %s has %zu bytes, more than %zu", hex, n, bytes_max);
         if (git_odb_read(ret, odb, id) < 0)
                 return rv_error_set(err, -EBADMSG, "object %s is damaged", hex);
-        return 0;
+        found = git_odb_object_type(*ret);
+        if (found == type)
+                return 0;
+        /* Its hash is right: whoever named it is wrong, and fetching it again is of no use. */
+        git_odb_object_free(*ret);
+        *ret = NULL;
+        return rv_error_set(err, -EILSEQ, "object %s is a %s, not a %s", hex, git_object_type2string(found),
+                            git_object_type2string(type));
 }
 
 int rv_tree_compare(const char *a, size_t n_a, bool a_is_folder, const char *b, size_t n_b, bool b_is_folder) {

@@ -31,8 +31,8 @@ struct rv_tree_budget {
         int64_t deadline_usec; /* monotonic */
 };
 
-/* An object of the type and at most of the size. -EBADMSG: missing, damaged or of another type; -E2BIG: larger.
- * Free *ret with git_odb_object_free(). */
+/* An object of the type and at most of the size. -EBADMSG: missing or damaged; -EILSEQ: of another type;
+ * -E2BIG: larger. Free *ret with git_odb_object_free(). */
 int rv_tree_read_object(git_odb *odb, const git_oid *id, git_object_t type, size_t bytes_max, git_odb_object **ret,
                         struct rv_error *err) RV_MUST_CHECK;
 

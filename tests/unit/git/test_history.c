@@ -303,22 +303,26 @@ static void test_a_missing_object_is_damage(void **state) {
         rv_git_reply_free(reply);
 }
 
+/* What nobody can read to its end is in the scope all the same, and its paths are beyond counting. */
+static void assert_inside_is_unknown(const struct rv_commit *commit) {
+        assert_true(commit->n_inside >= RV_HISTORY_INSIDE_MAX);
+        assert_true(commit->n_inside > commit->n_paths);
+}
+
 /* Ten trees of a hundred folders each, all the same object: 10^20 paths in a dozen small objects. */
-static void test_a_tree_bomb_is_refused(void **state) {
+static void test_a_tree_bomb_is_seen_but_not_counted(void **state) {
         struct world *world = *state;
-        struct rv_git_request request = {};
-        struct rv_git_reply *reply = calloc(1, sizeof(*reply));
-        struct rv_error err = {};
-        git_oid head;
+        struct rv_git_reply *reply;
 
         repo_change(&world->repo, 100, "a", "1");
         repo_run(&world->repo,
                  "cd work; t=$(git mktree </dev/null); for d in $(seq 10); do "
                  "t=$(for i in $(seq 100 199); do printf '040000 tree %%s\\tf%%s\\n' $t $i; done | git mktree); done; "
                  "c=$(git commit-tree -p HEAD -m bomb $t); git reset -q --soft $c");
-        repo_id(&world->repo, "HEAD", &head);
-        assert_int_equal(rv_history_read(world->history, &head, &request, reply, &err), -E2BIG);
-        assert_non_null(strstr(err.text, "too many tree entries"));
+        reply = read_scope(world, NULL, 0, 0);
+        assert_int_equal(reply->n_commits, 2);
+        assert_inside_is_unknown(&reply->commits[0]);
+        assert_int_equal(reply->commits[0].n_outside, 0);
         rv_git_reply_free(reply);
         /* Outside the scope it does no harm. */
         repo_run(&world->repo, "cd work; c=$(git commit-tree -p HEAD~1 -m bomb $( (git ls-tree HEAD~1; "
@@ -329,23 +333,118 @@ static void test_a_tree_bomb_is_refused(void **state) {
         assert_int_equal(reply->commits[0].n_inside, 1);
         assert_int_equal(reply->commits[0].n_outside, RV_HISTORY_OUTSIDE_MAX);
         rv_git_reply_free(reply);
+        /* Nor is it there at all where nothing else was touched. */
+        reply = read_scope(world, "t/**", 0, 0);
+        assert_int_equal(reply->n_commits, 0);
+        rv_git_reply_free(reply);
 }
 
-static void test_deep_folders_are_refused(void **state) {
+static void test_deep_folders_are_seen_but_not_counted(void **state) {
         struct world *world = *state;
-        struct rv_git_request request = {};
-        struct rv_git_reply *reply = calloc(1, sizeof(*reply));
-        struct rv_error err = {};
-        git_oid head;
+        struct rv_git_reply *reply;
 
         repo_run(&world->repo, "cd work; t=$(printf '' | git hash-object -w --stdin); "
                                "t=$(printf '100644 blob %%s\\tf\\n' $t | git mktree); for d in $(seq 600); do "
                                "t=$(printf '040000 tree %%s\\td\\n' $t | git mktree); done; "
                                "c=$(git commit-tree -m deep $t); git update-ref HEAD $c");
-        repo_id(&world->repo, "HEAD", &head);
-        assert_int_equal(rv_history_read(world->history, &head, &request, reply, &err), -E2BIG);
-        assert_non_null(strstr(err.text, "nested deeper"));
+        reply = read_scope(world, NULL, 0, 0);
+        assert_int_equal(reply->n_commits, 1);
+        assert_inside_is_unknown(&reply->commits[0]);
         rv_git_reply_free(reply);
+        reply = read_scope(world, "apps/**", 0, 0);
+        assert_int_equal(reply->n_commits, 0);
+        rv_git_reply_free(reply);
+}
+
+struct raw_entry {
+        const char *mode, *name;
+        git_oid id;
+};
+
+/* As it is given: git's own commands would refuse it. */
+static git_oid write_tree(struct world *world, const struct raw_entry *entries, size_t n) {
+        _cleanup_git_(odb) git_odb *odb = NULL;
+        char raw[1024];
+        size_t n_raw = 0;
+        git_oid id;
+
+        for (size_t i = 0; i < n; i++) {
+                n_raw += (size_t)sprintf(raw + n_raw, "%s %s", entries[i].mode, entries[i].name) + 1;
+                memcpy(raw + n_raw, entries[i].id.id, GIT_OID_RAWSZ);
+                n_raw += GIT_OID_RAWSZ;
+        }
+        assert_int_equal(git_repository_odb(&odb, world->git), 0);
+        assert_int_equal(git_odb_write(&id, odb, raw, n_raw, GIT_OBJECT_TREE), 0);
+        return id;
+}
+
+static void commit_apps(struct world *world, const char *subject, git_oid cart, git_oid slash) {
+        const struct raw_entry folders[] = {{"40000", "wcart", cart}, {"40000", "wslash", slash}};
+        const git_oid apps = write_tree(world, folders, RV_ARRAY_SIZE(folders));
+        const git_oid root = write_tree(world, &(struct raw_entry){"40000", "apps", apps}, 1);
+        char hex[GIT_OID_HEXSZ + 1];
+
+        git_oid_tostr(hex, sizeof(hex), &root);
+        repo_run(&world->repo, "cd work; git update-ref HEAD $(git commit-tree -p HEAD -m %s %s)", subject, hex);
+}
+
+/* One commit puts what is no tree into an app, the next takes it out again, the third puts it back. */
+static void read_around(struct world *world, const git_oid *bad) {
+        struct rv_git_reply *reply;
+        git_oid old_cart, new_cart, good;
+
+        repo_id(&world->repo, "HEAD~1:apps/wcart", &old_cart);
+        repo_id(&world->repo, "HEAD:apps/wcart", &new_cart);
+        repo_id(&world->repo, "HEAD:apps/wslash", &good);
+        commit_apps(world, "in", new_cart, *bad);
+        commit_apps(world, "out", old_cart, good);
+        commit_apps(world, "back", new_cart, *bad);
+        for (int i = 0; i < 2; i++) {
+                reply = read_scope(world, "apps/wcart/**", 0, 0);
+                assert_int_equal(reply->n_commits, 4);
+                assert_string_equal(reply->commits[0].subject, "back");
+                assert_string_equal(reply->commits[1].subject, "out");
+                for (size_t k = 0; k < 2; k++) {
+                        assert_int_equal(reply->commits[k].n_inside, 1);
+                        assert_string_equal(reply->commits[k].paths[0], "apps/wcart/f");
+                        assert_int_equal(reply->commits[k].n_outside, RV_HISTORY_OUTSIDE_MAX);
+                }
+                assert_int_equal(reply->commits[2].n_outside, 0);
+                rv_git_reply_free(reply);
+                reply = read_scope(world, "apps/wslash/**", 0, 0);
+                assert_int_equal(reply->n_commits, 4);
+                for (size_t k = 0; k < 3; k++)
+                        assert_inside_is_unknown(&reply->commits[k]);
+                assert_int_equal(reply->commits[3].n_inside, 1);
+                rv_git_reply_free(reply);
+                reply = read_scope(world, "apps/other/**", 0, 0);
+                assert_int_equal(reply->n_scanned, 6);
+                assert_int_equal(reply->n_commits, 0);
+                rv_git_reply_free(reply);
+        }
+}
+
+static void test_a_malformed_tree_harms_its_scope_alone(void **state) {
+        struct world *world = *state;
+        struct raw_entry entry = {.mode = "100644", .name = "a/b"};
+
+        repo_change(&world->repo, 100, "apps/wslash/f", "1");
+        repo_change(&world->repo, 100, "apps/wcart/f", "1");
+        repo_change(&world->repo, 100, "apps/wcart/f", "2");
+        repo_id(&world->repo, "HEAD:apps/wcart/f", &entry.id);
+        const git_oid bad = write_tree(world, &entry, 1);
+        read_around(world, &bad);
+}
+
+static void test_a_folder_that_is_a_file_harms_its_scope_alone(void **state) {
+        struct world *world = *state;
+        git_oid blob;
+
+        repo_change(&world->repo, 100, "apps/wslash/f", "1");
+        repo_change(&world->repo, 100, "apps/wcart/f", "1");
+        repo_change(&world->repo, 100, "apps/wcart/f", "2");
+        repo_id(&world->repo, "HEAD:apps/wcart/f", &blob);
+        read_around(world, &blob);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -361,8 +460,10 @@ int main(void) {
                 TEST(test_an_incident_is_found),
                 TEST(test_show_lists_all),
                 TEST(test_a_missing_object_is_damage),
-                TEST(test_a_tree_bomb_is_refused),
-                TEST(test_deep_folders_are_refused),
+                TEST(test_a_tree_bomb_is_seen_but_not_counted),
+                TEST(test_deep_folders_are_seen_but_not_counted),
+                TEST(test_a_malformed_tree_harms_its_scope_alone),
+                TEST(test_a_folder_that_is_a_file_harms_its_scope_alone),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -593,6 +593,40 @@ static void test_a_damaged_mirror_is_fetched_anew(void **state) {
         }
 }
 
+/* One that git itself takes. Others' history is as it was; its own names the commit, and the plan says what is wrong. */
+static void test_a_malformed_commit_is_refused_by_its_name(void **state) {
+        char *cart[] = {(char *)"apps/cart/**"}, *checkout[] = {(char *)"apps/checkout/**"};
+        struct world *world = *state;
+        struct rv_git_request history = {.op = RV_GIT_HISTORY, .scope = cart, .n_scope = 1}, revert;
+        struct rv_git_reply *reply;
+        struct rv_oid commit;
+
+        repo_run(&world->repo, "cd work; t=$(git cat-file tree HEAD:apps/cart | sed 's/image/im\\/ge/' | "
+                               "git hash-object -t tree --literally -w --stdin); "
+                               "t=$(git ls-tree HEAD:apps | sed \"/cart/s/[0-9a-f]\\{40\\}/$t/\" | git mktree); "
+                               "t=$(printf '040000 tree %%s\\tapps\\n' $t | git mktree); "
+                               "git update-ref HEAD $(git commit-tree -p HEAD -m bad $t); git push -q origin main");
+        reply = ask(world, &history);
+        assert_outcome(reply, RV_GIT_OK);
+        assert_int_equal(reply->n_commits, 2);
+        assert_string_equal(reply->commits[0].subject, "bad");
+        rv_git_reply_free(reply);
+        history.scope = checkout;
+        reply = ask(world, &history);
+        assert_outcome(reply, RV_GIT_OK);
+        assert_int_equal(reply->n_commits, 2);
+        rv_git_reply_free(reply);
+        make_revert(world, RV_GIT_PLAN, &revert, &commit);
+        reply = ask(world, &revert);
+        assert_outcome(reply, RV_GIT_POLICY);
+        assert_non_null(strstr(reply->message, "malformed"));
+        rv_git_reply_free(reply);
+        repo_hex(&world->repo, "HEAD~1", &commit);
+        reply = ask(world, &revert);
+        assert_outcome(reply, RV_GIT_OK);
+        rv_git_reply_free(reply);
+}
+
 /* The mirror of a local path reads the remote's objects in place, so fetching anew does not help. */
 static void test_a_damaged_remote_is_said_to_be(void **state) {
         char *scope[] = {(char *)"apps/checkout/**"};
@@ -764,6 +798,7 @@ int main(void) {
                 TEST(test_a_missing_branch_is_named),
                 TEST(test_an_absent_remote_is_unavailable),
                 TEST(test_a_damaged_mirror_is_fetched_anew),
+                TEST(test_a_malformed_commit_is_refused_by_its_name),
                 TEST(test_a_damaged_remote_is_said_to_be),
                 TEST(test_a_mirror_of_another_remote_is_fetched_anew),
                 TEST(test_leftovers_of_a_crash_do_no_harm),
