@@ -193,6 +193,11 @@ static int open_mirror(struct rv_mirror *mirror, struct rv_error *err) {
                        "error", err->text, NULL);
                 return rv_mirror_rebuild(mirror, err);
         }
+        if (!rv_mirror_is_complete(mirror)) {
+                rv_log(RV_LOG_WARN, RV_EV_NONE, "the mirror lacks folders and is fetched anew", "repository", name,
+                       NULL);
+                return rv_mirror_rebuild(mirror, err);
+        }
         if (!is_url(mirror->repo, mirror->options.config->url)) {
                 rv_log(RV_LOG_WARN, RV_EV_NONE, "the mirror is that of another remote and is fetched anew",
                        "repository", name, NULL);
@@ -208,8 +213,9 @@ int rv_mirror_acquire(struct rv_mirror *mirror, int64_t deadline_usec, struct rv
         r = lock(mirror->lock_path, deadline_usec, &mirror->lock_fd, err);
         if (r < 0)
                 return r;
-        /* Another worker may have rebuilt it since. */
-        if (mirror->repo && (stat(mirror->path, &st) < 0 || st.st_ino != mirror->inode))
+        /* Another worker may have rebuilt it since, or somebody cleared it away in part. */
+        if (mirror->repo &&
+            (stat(mirror->path, &st) < 0 || st.st_ino != mirror->inode || !rv_mirror_is_complete(mirror)))
                 git_repository_free(RV_TAKE(mirror->repo));
         r = mirror->repo ? 0 : open_mirror(mirror, err);
         if (r < 0)
@@ -244,6 +250,10 @@ git_repository *rv_mirror_repository(const struct rv_mirror *mirror) {
 
 unsigned rv_mirror_generation(const struct rv_mirror *mirror) {
         return mirror->generation;
+}
+
+bool rv_mirror_is_complete(const struct rv_mirror *mirror) {
+        return rv_mirror_files_are_complete(mirror->path);
 }
 
 struct rv_remote *rv_mirror_remote(const struct rv_mirror *mirror) {

@@ -34,6 +34,9 @@ git_repository *rv_mirror_repository(const struct rv_mirror *mirror);
 unsigned rv_mirror_generation(const struct rv_mirror *mirror); /* how often it was opened */
 struct rv_remote *rv_mirror_remote(const struct rv_mirror *mirror);
 
+/* While acquired: false if somebody took a folder of the mirror away. What fails then fails for that reason. */
+bool rv_mirror_is_complete(const struct rv_mirror *mirror);
+
 /* Throw the content away; the next sync fetches all. */
 int rv_mirror_rebuild(struct rv_mirror *mirror, struct rv_error *err) RV_MUST_CHECK;
 

@@ -56,6 +56,23 @@ static int remove_temporary(const char *path, const struct stat *st, int type, s
         return remove_one(path, st, type, ftw);
 }
 
+bool rv_mirror_files_are_complete(const char *path) {
+        static const char *const folders[] = {"refs", "objects", "objects/info", "objects/pack"};
+
+        for (size_t i = 0; i < RV_ARRAY_SIZE(folders); i++) {
+                _cleanup_free_ char *folder = NULL;
+                struct stat st;
+
+                if (asprintf(&folder, "%s/%s", path, folders[i]) < 0) {
+                        folder = NULL;
+                        return true; /* nothing is known against it */
+                }
+                if (stat(folder, &st) < 0 ? is_absent(errno) : !S_ISDIR(st.st_mode))
+                        return false;
+        }
+        return true;
+}
+
 int rv_mirror_files_clean(const char *path, struct rv_error *err) {
         _cleanup_free_ char *trash = NULL;
         _cleanup_free_ char *objects = NULL;

@@ -76,7 +76,10 @@ static int attempt(struct rv_worker *worker, struct rv_git_reply *reply, struct 
 
         r = rv_history_use(worker->history, rv_mirror_repository(worker->mirror), rv_mirror_generation(worker->mirror),
                            err);
-        return r < 0 ? r : ops[worker->request->op](worker, worker->request, reply, err);
+        if (r == 0)
+                r = ops[worker->request->op](worker, worker->request, reply, err);
+        /* Files that could not be made or found for want of a folder: damage like any other. */
+        return r < 0 && r != -ENOMEM && !rv_mirror_is_complete(worker->mirror) ? -EBADMSG : r;
 }
 
 static bool may_rebuild(const struct rv_worker *worker) {

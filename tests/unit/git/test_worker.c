@@ -627,6 +627,37 @@ static void test_a_malformed_commit_is_refused_by_its_name(void **state) {
         rv_git_reply_free(reply);
 }
 
+/* Under the hands of a worker that has it open. */
+static void test_a_mirror_without_objects_is_fetched_anew(void **state) {
+        static const char *const damages[] = {
+                "rm -rf state/git/fleet.git/objects",
+                "rm -rf state/git/fleet.git/objects/*",
+                "rm -rf state/git/fleet.git/objects; : >state/git/fleet.git/objects",
+                "rm -rf state/git/fleet.git/refs",
+        };
+        struct world *world = *state;
+        char *scope[] = {(char *)"apps/checkout/**"};
+        struct rv_git_request history = {.op = RV_GIT_HISTORY, .scope = scope, .n_scope = 1}, revert;
+        struct rv_git_reply *reply;
+        struct rv_oid commit;
+
+        for (size_t i = 0; i < RV_ARRAY_SIZE(damages); i++) {
+                reply = ask(world, &history);
+                assert_outcome(reply, RV_GIT_OK);
+                rv_git_reply_free(reply);
+                repo_run(&world->repo, "%s", damages[i]);
+                reply = ask(world, &history);
+                assert_outcome(reply, RV_GIT_OK);
+                assert_int_equal(reply->n_commits, 2);
+                rv_git_reply_free(reply);
+                repo_run(&world->repo, "%s", damages[i]);
+                make_revert(world, RV_GIT_PLAN, &revert, &commit);
+                reply = ask(world, &revert);
+                assert_outcome(reply, RV_GIT_OK);
+                rv_git_reply_free(reply);
+        }
+}
+
 /* The mirror of a local path reads the remote's objects in place, so fetching anew does not help. */
 static void test_a_damaged_remote_is_said_to_be(void **state) {
         char *scope[] = {(char *)"apps/checkout/**"};
@@ -799,6 +830,7 @@ int main(void) {
                 TEST(test_an_absent_remote_is_unavailable),
                 TEST(test_a_damaged_mirror_is_fetched_anew),
                 TEST(test_a_malformed_commit_is_refused_by_its_name),
+                TEST(test_a_mirror_without_objects_is_fetched_anew),
                 TEST(test_a_damaged_remote_is_said_to_be),
                 TEST(test_a_mirror_of_another_remote_is_fetched_anew),
                 TEST(test_leftovers_of_a_crash_do_no_harm),
