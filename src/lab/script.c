@@ -1,167 +1,14 @@
 /* What a test says happens, read from its group. */
 #include "lab/lab.h"
+#include "lab/members.h"
 
 #include "revertd/cleanup.h"
 #include "revertd/number.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <math.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int fail(const struct lab_script *s, const config_setting_t *at, struct rv_error *err, const char *fmt, ...)
-        RV_PRINTF(4, 5);
-static int fail(const struct lab_script *s, const config_setting_t *at, struct rv_error *err, const char *fmt, ...) {
-        char text[RV_ERROR_TEXT_MAX / 2];
-        va_list ap;
-
-        va_start(ap, fmt);
-        vsnprintf(text, sizeof(text), fmt, ap);
-        va_end(ap);
-        return rv_error_set(err, -EINVAL, "%s:%u: %s%s%s", s->file, at->line, at->name ? at->name : "",
-                            at->name ? ": " : "", text);
-}
-
-/* -- Members -- */
-
-/* Says the key that is not among the words of `known`. */
-static int check_known(const struct lab_script *s, const config_setting_t *group, const char *known,
-                       struct rv_error *err) {
-        if (config_setting_type(group) != CONFIG_TYPE_GROUP)
-                return fail(s, group, err, "a group { } is wanted");
-        for (int i = 0, n = config_setting_length(group); i < n; i++) {
-                const config_setting_t *member = config_setting_get_elem(group, (unsigned)i);
-                size_t length = strlen(member->name);
-                const char *at = strstr(known, member->name);
-
-                while (at && ((at > known && at[-1] != ' ') || (at[length] && at[length] != ' ')))
-                        at = strstr(at + 1, member->name);
-                if (!at)
-                        return fail(s, member, err, "unknown key; known are: %s", known);
-        }
-        return 0;
-}
-
-static config_setting_t *member(const config_setting_t *group, const char *key) {
-        return config_setting_get_member(group, key);
-}
-
-static int get_text(const struct lab_script *s, const config_setting_t *group, const char *key, const char **ret,
-                    struct rv_error *err) {
-        const config_setting_t *m = member(group, key);
-
-        if (!m)
-                return 0;
-        if (config_setting_type(m) != CONFIG_TYPE_STRING)
-                return fail(s, m, err, "a string is wanted");
-        *ret = config_setting_get_string(m);
-        return 0;
-}
-
-static int get_bool(const struct lab_script *s, const config_setting_t *group, const char *key, bool *ret,
-                    struct rv_error *err) {
-        const config_setting_t *m = member(group, key);
-
-        if (!m)
-                return 0;
-        if (config_setting_type(m) != CONFIG_TYPE_BOOL)
-                return fail(s, m, err, "true or false is wanted");
-        *ret = config_setting_get_bool(m);
-        return 0;
-}
-
-static int get_number(const struct lab_script *s, const config_setting_t *group, const char *key, int64_t *ret,
-                      struct rv_error *err) {
-        const config_setting_t *m = member(group, key);
-
-        if (!m)
-                return 0;
-        if (config_setting_type(m) != CONFIG_TYPE_INT || config_setting_get_int(m) < 0)
-                return fail(s, m, err, "a whole number is wanted");
-        *ret = config_setting_get_int(m);
-        return 0;
-}
-
-static int get_strings(const struct lab_script *s, const config_setting_t *group, const char *key,
-                       const config_setting_t **ret, struct rv_error *err) {
-        const config_setting_t *m = member(group, key);
-
-        if (!m)
-                return 0;
-        if (config_setting_type(m) != CONFIG_TYPE_ARRAY && config_setting_type(m) != CONFIG_TYPE_LIST)
-                return fail(s, m, err, "an array of strings is wanted");
-        for (int i = 0; i < config_setting_length(m); i++)
-                if (!config_setting_get_string_elem(m, i))
-                        return fail(s, m, err, "an array of strings is wanted");
-        *ret = m;
-        return 0;
-}
-
-/* A duration, perhaps with a minus. */
-static int get_span(const struct lab_script *s, const config_setting_t *group, const char *key, int64_t *ret,
-                    struct rv_error *err) {
-        const char *text = NULL;
-        int64_t usec;
-        int r = get_text(s, group, key, &text, err);
-
-        if (r < 0 || !text)
-                return r;
-        if (rv_duration_parse(text + (text[0] == '-'), &usec) < 0 || usec > 100 * 365 * RV_USEC_PER_DAY)
-                return fail(s, member(group, key), err, "'%s' is no time: \"5m\", or \"-5m\" before the start", text);
-        *ret = text[0] == '-' ? -usec : usec;
-        return 0;
-}
-
-/* As a wall time. */
-static int get_time(const struct lab_script *s, const config_setting_t *group, const char *key, int64_t *ret,
-                    struct rv_error *err) {
-        int64_t span = *ret - s->start_usec;
-        int r = get_span(s, group, key, &span, err);
-
-        *ret = s->start_usec + span;
-        return r;
-}
-
-static int get_labels(const struct lab_script *s, const config_setting_t *group, const char *key,
-                      struct rv_labels **ret, struct rv_error *err) {
-        struct rv_label label[RV_LABELS_MAX];
-        const config_setting_t *m = member(group, key);
-        size_t n = 0;
-
-        if (m && config_setting_type(m) != CONFIG_TYPE_GROUP)
-                return fail(s, m, err, "a group of labels is wanted: { app = \"web\"; }");
-        for (int i = 0; m && i < config_setting_length(m); i++) {
-                const config_setting_t *one = config_setting_get_elem(m, (unsigned)i);
-                const char *value = config_setting_get_string(one);
-
-                if (!value || n == RV_LABELS_MAX)
-                        return fail(s, one, err, "the value of a label is a string");
-                label[n++] = (struct rv_label){one->name, value};
-        }
-        int r = rv_labels_new(ret, label, n, err);
-        if (r < 0)
-                return fail(s, m ? m : group, err, "no label set");
-        return 0;
-}
-
-/* A rule by its name; where there is only one it need not be said. `must`: else −1 is any. */
-static int get_rule(const struct lab_script *s, const config_setting_t *group, bool must, int *ret,
-                    struct rv_error *err) {
-        const char *name = NULL;
-        int r = get_text(s, group, "rule", &name, err);
-
-        if (r < 0)
-                return r;
-        *ret = name ? rv_config_find_rule(s->config, name) : must && s->config->n_rules == 1 ? 0 : -1;
-        if (name && *ret < 0)
-                return fail(s, member(group, "rule"), err, "there is no rule named '%s'", name);
-        if (must && *ret < 0)
-                return fail(s, group, err, "rule is missing, and there are several");
-        return 0;
-}
 
 /* -- Lists -- */
 
@@ -170,13 +17,13 @@ static int each(struct lab_script *s, const config_setting_t *test, const char *
                 size_t *ret_n,
                 int (*fn)(struct lab_script *s, const config_setting_t *group, void *element, struct rv_error *err),
                 struct rv_error *err) {
-        const config_setting_t *list = member(test, key);
+        const config_setting_t *list = lab_member(test, key);
         int n = list ? config_setting_length(list) : 0;
 
         if (list && config_setting_type(list) != CONFIG_TYPE_LIST)
-                return fail(s, list, err, "a list of groups is wanted: ( { }, … )");
+                return lab_fail(s, list, err, "a list of groups is wanted: ( { }, … )");
         if ((size_t)n + *ret_n > LAB_ITEMS_MAX)
-                return fail(s, list, err, "more than %d", LAB_ITEMS_MAX);
+                return lab_fail(s, list, err, "more than %d", LAB_ITEMS_MAX);
         void *grown = reallocarray(*ret, *ret_n + (size_t)n + 1, size);
         if (!grown)
                 return rv_error_oom(err);
@@ -202,31 +49,31 @@ static int check_query(const struct lab_script *s, const config_setting_t *group
                    : series->query == LAB_REQUIRE ? rule->require != NULL
                                                   : rule->confirm != NULL;
 
-        return has ? 0 : fail(s, group, err, "rule %s has no %s", rule->name, query_words[series->query]);
+        return has ? 0 : lab_fail(s, group, err, "rule %s has no %s", rule->name, query_words[series->query]);
 }
 
 static int read_points(const struct lab_script *s, const config_setting_t *group, const char *key,
                        struct lab_points *ret, struct rv_error *err) {
         const char *text = NULL;
         struct rv_error why = {0};
-        int r = get_text(s, group, key, &text, err);
+        int r = lab_get_text(s, group, key, &text, err);
 
         if (r < 0 || !text)
                 return r;
         r = lab_points_parse(text, ret, &why);
-        return r < 0 ? fail(s, member(group, key), err, "%s", why.text) : 0;
+        return r < 0 ? lab_fail(s, lab_member(group, key), err, "%s", why.text) : 0;
 }
 
 static int read_series(struct lab_script *s, const config_setting_t *group, void *element, struct rv_error *err) {
         struct lab_series *series = element;
         const char *query = NULL;
         int rule = 0;
-        int r = check_known(s, group, "rule query labels values then", err);
+        int r = lab_check_known(s, group, "rule query labels values then", err);
 
         if (r == 0)
-                r = get_rule(s, group, true, &rule, err);
+                r = lab_get_rule(s, group, true, &rule, err);
         if (r == 0)
-                r = get_text(s, group, "query", &query, err);
+                r = lab_get_text(s, group, "query", &query, err);
         if (r < 0)
                 return r;
         series->rule = (size_t)rule;
@@ -237,16 +84,16 @@ static int read_series(struct lab_script *s, const config_setting_t *group, void
                         query = NULL;
                 }
         if (query)
-                return fail(s, member(group, "query"), err, "'%s' is none of: expr, require, confirm", query);
+                return lab_fail(s, lab_member(group, "query"), err, "'%s' is none of: expr, require, confirm", query);
         r = check_query(s, group, series, err);
         if (r == 0)
-                r = get_labels(s, group, "labels", &series->labels, err);
+                r = lab_get_labels(s, group, "labels", &series->labels, err);
         if (r == 0)
                 r = read_points(s, group, "values", &series->values, err);
         if (r == 0)
                 r = read_points(s, group, "then", &series->then, err);
         if (r == 0 && series->values.n == 0)
-                return fail(s, group, err, "values is missing");
+                return lab_fail(s, group, err, "values is missing");
         return r;
 }
 
@@ -269,11 +116,11 @@ static void make_id(const char *name, struct rv_oid *ret) {
 static int get_repository(const struct lab_script *s, const config_setting_t *group, size_t *ret,
                           struct rv_error *err) {
         const char *name = NULL;
-        int r = get_text(s, group, "repository", &name, err);
+        int r = lab_get_text(s, group, "repository", &name, err);
         int index = name ? rv_config_find_repository(s->config, name) : 0;
 
         if (r == 0 && index < 0)
-                return fail(s, member(group, "repository"), err, "there is no repository named '%s'", name);
+                return lab_fail(s, lab_member(group, "repository"), err, "there is no repository named '%s'", name);
         *ret = (size_t)(index < 0 ? 0 : index);
         return r;
 }
@@ -281,40 +128,40 @@ static int get_repository(const struct lab_script *s, const config_setting_t *gr
 static int read_commit(struct lab_script *s, const config_setting_t *group, void *element, struct rv_error *err) {
         struct lab_commit *c = element;
         const char *name = NULL;
-        int r = check_known(s, group, "id repository at committed subject author email paths lines reverts skip merge",
-                            err);
+        int r = lab_check_known(s, group,
+                                "id repository at committed subject author email paths lines reverts skip merge", err);
 
         *c = (struct lab_commit){
                 .at_usec = s->start_usec, .subject = "Change something", .author = "Ana", .email = "ana@example.com"};
         if (r == 0)
-                r = get_text(s, group, "id", &name, err);
+                r = lab_get_text(s, group, "id", &name, err);
         if (r == 0 && !name)
-                return fail(s, group, err, "id is missing");
+                return lab_fail(s, group, err, "id is missing");
         c->name = name;
         if (r == 0)
                 r = get_repository(s, group, &c->repository, err);
         if (r == 0)
-                r = get_time(s, group, "at", &c->at_usec, err);
+                r = lab_get_time(s, group, "at", &c->at_usec, err);
         c->made_usec = c->at_usec;
         if (r == 0)
-                r = get_time(s, group, "committed", &c->made_usec, err);
+                r = lab_get_time(s, group, "committed", &c->made_usec, err);
         c->made_usec -= c->made_usec % RV_USEC_PER_SEC; /* as Git keeps it */
         if (r == 0)
-                r = get_text(s, group, "subject", &c->subject, err);
+                r = lab_get_text(s, group, "subject", &c->subject, err);
         if (r == 0)
-                r = get_text(s, group, "author", &c->author, err);
+                r = lab_get_text(s, group, "author", &c->author, err);
         if (r == 0)
-                r = get_text(s, group, "email", &c->email, err);
+                r = lab_get_text(s, group, "email", &c->email, err);
         if (r == 0)
-                r = get_strings(s, group, "paths", &c->paths, err);
+                r = lab_get_strings(s, group, "paths", &c->paths, err);
         if (r == 0)
-                r = get_strings(s, group, "lines", &c->lines, err);
+                r = lab_get_strings(s, group, "lines", &c->lines, err);
         if (r == 0)
-                r = get_strings(s, group, "reverts", &c->reverts, err);
+                r = lab_get_strings(s, group, "reverts", &c->reverts, err);
         if (r == 0)
-                r = get_bool(s, group, "skip", &c->skip, err);
+                r = lab_get_bool(s, group, "skip", &c->skip, err);
         if (r == 0)
-                r = get_bool(s, group, "merge", &c->is_merge, err);
+                r = lab_get_bool(s, group, "merge", &c->is_merge, err);
         if (r == 0)
                 make_id(c->name, &c->id);
         return r;
@@ -322,17 +169,17 @@ static int read_commit(struct lab_script *s, const config_setting_t *group, void
 
 static int read_alert(struct lab_script *s, const config_setting_t *group, void *element, struct rv_error *err) {
         struct lab_event *e = element;
-        int r = check_known(s, group, "at starts labels resolved", err);
+        int r = lab_check_known(s, group, "at starts labels resolved", err);
 
         *e = (struct lab_event){.kind = LAB_ALERT, .line = group->line, .at_usec = s->start_usec, .rule = -1};
         if (r == 0)
-                r = get_time(s, group, "at", &e->at_usec, err);
+                r = lab_get_time(s, group, "at", &e->at_usec, err);
         e->starts_usec = e->at_usec;
         if (r == 0)
-                r = get_time(s, group, "starts", &e->starts_usec, err);
+                r = lab_get_time(s, group, "starts", &e->starts_usec, err);
         if (r == 0)
-                r = get_bool(s, group, "resolved", &e->resolved, err);
-        return r < 0 ? r : get_labels(s, group, "labels", &e->labels, err);
+                r = lab_get_bool(s, group, "resolved", &e->resolved, err);
+        return r < 0 ? r : lab_get_labels(s, group, "labels", &e->labels, err);
 }
 
 static const struct {
@@ -351,8 +198,8 @@ static const struct {
 static int find_event(const struct lab_script *s, const config_setting_t *group, enum lab_event_kind *ret,
                       struct rv_error *err) {
         const char *word = NULL;
-        int r = config_setting_type(group) == CONFIG_TYPE_GROUP ? get_text(s, group, "do", &word, err)
-                                                                : fail(s, group, err, "a group { } is wanted");
+        int r = config_setting_type(group) == CONFIG_TYPE_GROUP ? lab_get_text(s, group, "do", &word, err)
+                                                                : lab_fail(s, group, err, "a group { } is wanted");
 
         for (unsigned i = 0; r == 0 && word && i < LAB_EVENT_MAX; i++)
                 if (event_words[i].word && strcmp(word, event_words[i].word) == 0) {
@@ -360,8 +207,8 @@ static int find_event(const struct lab_script *s, const config_setting_t *group,
                         return 0;
                 }
         return r < 0 ? r
-                     : fail(s, group, err,
-                            "do is one of: pause, resume, approve, reject, revert, restart, git, lose-revert");
+                     : lab_fail(s, group, err,
+                                "do is one of: pause, resume, approve, reject, revert, restart, git, lose-revert");
 }
 
 static int read_event(struct lab_script *s, const config_setting_t *group, void *element, struct rv_error *err) {
@@ -372,36 +219,36 @@ static int read_event(struct lab_script *s, const config_setting_t *group, void 
 
         *e = (struct lab_event){.kind = kind, .line = group->line, .at_usec = s->start_usec, .rule = -1, .scope = ""};
         if (r == 0)
-                r = check_known(s, group, event_words[kind].keys, err);
+                r = lab_check_known(s, group, event_words[kind].keys, err);
         if (r == 0)
-                r = get_time(s, group, "at", &e->at_usec, err);
+                r = lab_get_time(s, group, "at", &e->at_usec, err);
         if (r == 0)
-                r = get_text(s, group, "scope", &e->scope, err);
+                r = lab_get_text(s, group, "scope", &e->scope, err);
         if (r == 0)
-                r = get_span(s, group, "for", &e->duration_usec, err);
+                r = lab_get_span(s, group, "for", &e->duration_usec, err);
         if (r == 0)
-                r = get_rule(s, group, false, &e->rule, err);
+                r = lab_get_rule(s, group, false, &e->rule, err);
         if (r == 0)
-                r = get_labels(s, group, "labels", &e->labels, err);
+                r = lab_get_labels(s, group, "labels", &e->labels, err);
         if (r == 0)
-                r = get_text(s, group, "commit", &e->commit, err);
+                r = lab_get_text(s, group, "commit", &e->commit, err);
         if (r == 0)
-                r = get_bool(s, group, "force", &e->force, err);
+                r = lab_get_bool(s, group, "force", &e->force, err);
         if (r == 0)
-                r = get_bool(s, group, "dry_run", &e->dry_run, err);
+                r = lab_get_bool(s, group, "dry_run", &e->dry_run, err);
         if (r == 0)
-                r = get_text(s, group, "answers", &answers, err);
+                r = lab_get_text(s, group, "answers", &answers, err);
         if (r == 0 && (rv_git_outcome_from_string(answers, &e->outcome) < 0 || e->outcome == RV_GIT_ALREADY ||
                        e->outcome == RV_GIT_MOVED))
-                return fail(s, member(group, "answers"), err, "'%s' is nothing that the worker says by itself",
-                            answers);
+                return lab_fail(s, lab_member(group, "answers"), err, "'%s' is nothing that the worker says by itself",
+                                answers);
         return r;
 }
 
 static int get_confidence(const struct lab_script *s, const config_setting_t *group, struct lab_expectation *e,
                           struct rv_error *err) {
         const char *text = NULL;
-        int r = get_text(s, group, "confidence", &text, err);
+        int r = lab_get_text(s, group, "confidence", &text, err);
 
         if (r < 0 || !text)
                 return r;
@@ -412,7 +259,7 @@ static int get_confidence(const struct lab_script *s, const config_setting_t *gr
                         e->confidence_op = op;
         if (e->confidence_op == RV_BREACH_OP_MAX ||
             rv_number_parse(text + n + strspn(text + n, " "), &e->confidence) < 0)
-                return fail(s, member(group, "confidence"), err, "'%s' is no threshold: \">= 0.8\"", text);
+                return lab_fail(s, lab_member(group, "confidence"), err, "'%s' is no threshold: \">= 0.8\"", text);
         e->has_confidence = true;
         return 0;
 }
@@ -423,50 +270,51 @@ static int check_words(const struct lab_script *s, const config_setting_t *group
         enum rv_reason reason;
 
         if (e->state && strcmp(e->state, "none") != 0 && rv_incident_state_from_string(e->state, &state) < 0)
-                return fail(s, member(group, "state"), err, "'%s' is no state of an incident, nor none", e->state);
+                return lab_fail(s, lab_member(group, "state"), err, "'%s' is no state of an incident, nor none",
+                                e->state);
         if (e->reason && rv_reason_from_string(e->reason, &reason) < 0)
-                return fail(s, member(group, "reason"), err, "'%s' is no reason", e->reason);
+                return lab_fail(s, lab_member(group, "reason"), err, "'%s' is no reason", e->reason);
         return 0;
 }
 
 static int read_expectation(struct lab_script *s, const config_setting_t *group, void *element, struct rv_error *err) {
         struct lab_expectation *e = element;
-        int r = check_known(
+        int r = lab_check_known(
                 s, group,
                 "at rule labels state reason culprit suspects evidence confidence detail incidents files pushed", err);
 
         *e = (struct lab_expectation){
                 .line = group->line, .at_usec = s->end_usec, .rule = -1, .incidents = -1, .files = -1};
         if (r == 0)
-                r = get_time(s, group, "at", &e->at_usec, err);
+                r = lab_get_time(s, group, "at", &e->at_usec, err);
         if (r == 0)
-                r = get_rule(s, group, false, &e->rule, err);
+                r = lab_get_rule(s, group, false, &e->rule, err);
         if (r == 0)
-                r = get_labels(s, group, "labels", &e->labels, err);
+                r = lab_get_labels(s, group, "labels", &e->labels, err);
         if (r == 0)
-                r = get_text(s, group, "state", &e->state, err);
+                r = lab_get_text(s, group, "state", &e->state, err);
         if (r == 0)
-                r = get_text(s, group, "reason", &e->reason, err);
+                r = lab_get_text(s, group, "reason", &e->reason, err);
         if (r == 0)
-                r = get_text(s, group, "culprit", &e->culprit, err);
+                r = lab_get_text(s, group, "culprit", &e->culprit, err);
         if (r == 0)
-                r = get_text(s, group, "detail", &e->detail, err);
+                r = lab_get_text(s, group, "detail", &e->detail, err);
         if (r == 0)
-                r = get_strings(s, group, "suspects", &e->suspects, err);
+                r = lab_get_strings(s, group, "suspects", &e->suspects, err);
         if (r == 0)
-                r = get_strings(s, group, "evidence", &e->evidence, err);
+                r = lab_get_strings(s, group, "evidence", &e->evidence, err);
         if (r == 0)
-                r = get_strings(s, group, "pushed", &e->pushed, err);
+                r = lab_get_strings(s, group, "pushed", &e->pushed, err);
         if (r == 0)
-                r = get_number(s, group, "incidents", &e->incidents, err);
+                r = lab_get_number(s, group, "incidents", &e->incidents, err);
         if (r == 0)
-                r = get_number(s, group, "files", &e->files, err);
+                r = lab_get_number(s, group, "files", &e->files, err);
         if (r == 0)
                 r = get_confidence(s, group, e, err);
         if (r == 0)
                 r = check_words(s, group, e, err);
         if (r == 0 && e->at_usec > s->end_usec)
-                return fail(s, member(group, "at"), err, "is after the end of the test");
+                return lab_fail(s, lab_member(group, "at"), err, "is after the end of the test");
         return r;
 }
 
@@ -493,23 +341,23 @@ static int compare_expectations(const void *a, const void *b) {
 static int read_head(struct lab_script *s, const config_setting_t *test, struct rv_error *err) {
         const char *start = NULL;
         int64_t duration_usec = LAB_DURATION_USEC;
-        int r = check_known(s, test, "name thread start duration series commits alerts events expect", err);
+        int r = lab_check_known(s, test, "name thread start duration series commits alerts events expect", err);
 
         s->start_usec = LAB_START_USEC;
         if (r == 0)
-                r = get_text(s, test, "name", &s->name, err);
+                r = lab_get_text(s, test, "name", &s->name, err);
         if (r == 0 && !s->name)
-                return fail(s, test, err, "name is missing");
+                return lab_fail(s, test, err, "name is missing");
         if (r == 0)
-                r = get_text(s, test, "thread", &s->thread, err);
+                r = lab_get_text(s, test, "thread", &s->thread, err);
         if (r == 0)
-                r = get_text(s, test, "start", &start, err);
+                r = lab_get_text(s, test, "start", &start, err);
         if (r == 0 && start && rv_time_parse(start, &s->start_usec) < 0)
-                return fail(s, member(test, "start"), err, "'%s' is no time as in RFC 3339", start);
+                return lab_fail(s, lab_member(test, "start"), err, "'%s' is no time as in RFC 3339", start);
         if (r == 0)
-                r = get_span(s, test, "duration", &duration_usec, err);
+                r = lab_get_span(s, test, "duration", &duration_usec, err);
         if (r == 0 && (duration_usec <= 0 || duration_usec > LAB_DURATION_USEC_MAX))
-                return fail(s, member(test, "duration"), err, "is out of range: up to 60d");
+                return lab_fail(s, lab_member(test, "duration"), err, "is out of range: up to 60d");
         s->end_usec = s->start_usec + duration_usec;
         return r;
 }
@@ -531,7 +379,7 @@ int lab_script_read(struct lab_script *ret, struct rv_config *config, const char
                 r = each(&s, test, "expect", sizeof(*s.expectation), (void **)&s.expectation, &s.n_expectations,
                          read_expectation, err);
         if (r == 0 && s.n_expectations == 0)
-                r = fail(&s, test, err, "%s: expects nothing", s.name);
+                r = lab_fail(&s, test, err, "%s: expects nothing", s.name);
         if (r < 0) {
                 lab_script_done(&s);
                 return r;
