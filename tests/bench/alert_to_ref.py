@@ -22,7 +22,7 @@ import parts  # noqa: E402
 
 RULE = """{ name = "page"; match = [ "alertname=Errors", "app=~.+" ]; repository = "fleet";
   paths = [ "apps/{{ $labels.app }}/**" ]; window = "30m"; recover = "1s"; verify_timeout = "1m"; cooldown = "0s";
-  mode = "enforce"; }"""
+  mode = "enforce"; shared_cause = 0; }"""
 SCRIPT = """#!/bin/sh
 set -e
 cd "$1"
