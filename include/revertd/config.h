@@ -144,8 +144,9 @@ struct rv_rule_config {
         int repository; /* index */
         struct rv_template **paths;
         size_t n_paths;
-        int64_t window_usec;  /* how far before the onset a cause may lie */
-        int64_t max_age_usec; /* a culprit older than this at decision time is left alone */
+        int64_t window_usec;     /* how far before the onset a cause may lie */
+        int64_t max_age_usec;    /* a culprit older than this at decision time is left alone */
+        int64_t good_after_usec; /* ok for this long with a head makes that the last good one; 0: window_usec */
         enum rv_suspects suspects;
         double confidence; /* a culprit less sure than this is left alone */
         enum rv_outside outside;

@@ -124,8 +124,9 @@ struct rv_incident {
 
         struct rv_suspect *suspects; /* newest first, at most RV_SUSPECTS_MAX */
         size_t n_suspects;
-        struct rv_plan *plan; /* NULL: none yet */
-        struct rv_oid head;   /* the branch, as last read for it */
+        struct rv_plan *plan;    /* NULL: none yet */
+        struct rv_oid head;      /* the branch, as last read for it */
+        struct rv_oid last_good; /* the newest head at which the scope was proven ok; none: not known */
 
         char **revisions; /* by hand: what to undo, as asked for; none: attribute by the rule */
         size_t n_revisions;
@@ -147,7 +148,7 @@ struct rv_incident *rv_incident_free(struct rv_incident *incident);
 /* {"id", "state", "reason", "detail", "rule", "labels": {}, "summary", "repository", "scope": [], "mode", "by_hand",
  *  "actor", "note", "force", "value", "last_value",
  *  "times": {"onset_usec", "detected_usec", "decided_usec", "pushed_usec", "applied_usec", "recovered_usec", "ended_usec"},
- *  "suspects": [rv_suspect_to_json()…], "plan": rv_plan_to_json(), "head", "revisions": [], "released", "attempts",
+ *  "suspects": [rv_suspect_to_json()…], "plan": rv_plan_to_json(), "head", "last_good", "revisions": [], "released", "attempts",
  *  "guards": {"<reason>": objects…, in the order in which they are asked}, "moves", "retry_usec", "deadline_usec", "ok_usec", "n_transitions"}
  * What is missing is null, an object id that is missing "", a time not reached 0. Values are numbers, or null for NaN,
  * or "+Inf" and "-Inf". The version is the record's and stands there. */

@@ -18,7 +18,8 @@
         X(HEAD, "head")                   /* key: repository; the newest head known */                                 \
         X(OUTBOX, "outbox")               /* a notice to send: see notice.h */                                         \
         X(THREAD, "thread")               /* key: receiver/incident: where it was posted */                            \
-        X(UNDELIVERABLE, "undeliverable") /* a notice given up: as OUTBOX, with "error" and "given_up_usec" */
+        X(UNDELIVERABLE, "undeliverable") /* a notice given up: as OUTBOX, with "error" and "given_up_usec" */         \
+        X(GOOD, "good")                   /* key: repository/scope; the last good head; sort: when proven */
 
 enum rv_record_kind {
 #define X(name, str) RV_RECORD_##name,

@@ -144,6 +144,8 @@ const struct rv_key rv_schema[] = {
              .min = SEC, .max = 30 * DAY, .fallback = "30m", .flags = IN_DEFAULTS),
         RULE("max_age", duration, max_age_usec, "a culprit older than this is left alone",
              .min = SEC, .max = 30 * DAY, .fallback = "6h", .flags = IN_DEFAULTS),
+        RULE("good_after", duration, good_after_usec, "ok for this long with a head of the branch makes that the last good one",
+             .min = SEC, .max = 30 * DAY, .absent = "as window", .flags = IN_DEFAULTS),
         RULE("suspects", suspects, suspects, "which of several candidates are reverted", .fallback = "newest",
              .flags = IN_DEFAULTS),
         RULE("confidence", ratio, confidence, "a culprit less sure than this is left alone", .fallback = "0",

@@ -131,6 +131,7 @@ static void print_subject(FILE *f, const json_t *incident, const char *breach) {
         field(f, "Repository", string(incident, "repository"));
         json_array_foreach (json_object_get(incident, "scope"), i, pattern)
                 field(f, i == 0 ? "Scope" : "", json_string_value(pattern));
+        field(f, "Last good", string(incident, "last_good"));
         field(f, is_by_hand ? "Asked by" : "Decided by", string(incident, "actor"));
         field(f, "They said", string(incident, "note"));
 }

@@ -13,6 +13,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { SHORT_COMMIT = 10 };
+
 char *labels_text(const json_t *object) {
         _cleanup_labels_ struct rv_labels *labels = NULL;
 
@@ -95,8 +97,10 @@ static void add_series(struct table *table, const json_t *rule, const json_t *se
         _cleanup_free_ char *labels = labels_text(json_object_get(series, "labels"));
         const char *state = rv_json_string(series, "state", "");
         double value = rv_value_from_json(json_object_get(series, "value"));
-        char number[RV_NUMBER_TEXT_MAX], ago[PAINT_TIME_MAX];
+        const char *good = rv_json_string(series, "last_good", NULL);
+        char number[RV_NUMBER_TEXT_MAX], ago[PAINT_TIME_MAX], short_commit[SHORT_COMMIT + 1];
 
+        snprintf(short_commit, sizeof(short_commit), "%s", good ? good : "");
         table_add(table, PLAIN, rv_json_string(rule, "name", NULL));
         table_add(table, PLAIN, labels);
         table_add(table, strcmp(state, "firing") == 0 ? RED : YELLOW, state);
@@ -104,11 +108,13 @@ static void add_series(struct table *table, const json_t *rule, const json_t *se
         table_add(table, PLAIN, isnan(value) ? NULL : rv_number_format_short(value, number));
         table_add(table, PLAIN, paint_ago(rv_json_int(series, "onset_usec", 0), now_usec, ago));
         table_add(table, PLAIN, rv_json_string(series, "incident", NULL));
+        table_add(table, PLAIN, good ? short_commit : NULL);
 }
 
 /* Those that are not well. */
 static int print_series(const json_t *rules, int64_t now_usec) {
-        static const char *const titles[] = {"RULE", "LABELS", "STATE", "VERDICT", "VALUE", "ONSET", "INCIDENT"};
+        static const char *const titles[] = {"RULE",  "LABELS", "STATE",    "VERDICT",
+                                             "VALUE", "ONSET",  "INCIDENT", "LAST GOOD"};
         struct table *table = table_new(titles, RV_ARRAY_SIZE(titles));
         const json_t *rule, *series;
         size_t i, k, n = 0;

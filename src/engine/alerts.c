@@ -65,7 +65,7 @@ static int note_firing(struct turn *t, struct rule *rule, const struct rv_alert 
                 r = state_tell(t, series, t->now_usec);
         if (r == 0 && (opens || is_later))
                 r = series_store(t, series);
-        return r;
+        return r < 0 ? r : good_breach(t, series);
 }
 
 static int note_resolved(struct turn *t, struct rule *rule, const struct rv_alert *alert) {
@@ -85,7 +85,9 @@ static int note_resolved(struct turn *t, struct rule *rule, const struct rv_aler
                 series->s.ok_usec = t->now_usec;
         series->s.onset_usec = series->s.breach_usec = 0;
         series->s.latched = false;
-        r = series_forget(t, series);
+        r = good_breach(t, series); /* until now */
+        if (r == 0)
+                r = series_forget(t, series);
         return r < 0 ? r : state_tell(t, series, t->now_usec);
 }
 

@@ -142,9 +142,10 @@ static int decline_too_many(struct turn *t, struct open *o, size_t n) {
 static int find_suspects(struct turn *t, struct open *o, const struct rv_git_reply *reply, bool *ret_only_after,
                          size_t *ret_n_culprits) {
         const struct rv_rule_config *rule = rule_config(t->engine, o->rule);
+        size_t n = good_cut(t, o, reply);
         struct rv_attribution a;
-        int r = rv_attribute(reply->commits, reply->n_commits, o->i->times.onset_usec, window_usec(t, o), o->i->labels,
-                             history_live, o->repository, &a);
+        int r = rv_attribute(reply->commits, n, o->i->times.onset_usec, window_usec(t, o), o->i->labels, history_live,
+                             o->repository, &a);
 
         if (r < 0)
                 return r;
@@ -157,12 +158,15 @@ static int find_suspects(struct turn *t, struct open *o, const struct rv_git_rep
 
 static int on_history(struct turn *t, struct open *o, const struct rv_git_reply *reply) {
         bool only_after_onset = false, passed;
+        const struct good *good;
         size_t n = 0;
         int r = history_note(t, o->repository, reply, o->asked_usec);
 
         if (r < 0)
                 return r;
         o->i->head = reply->head;
+        good = good_find(t->engine, o->i->repository, o->i->scope, o->i->n_scope);
+        o->i->last_good = good ? good->head : (struct rv_oid){0};
         r = o->i->n_revisions > 0 ? manual_order(o, reply) : find_suspects(t, o, reply, &only_after_onset, &n);
         if (r < 0)
                 return r;

@@ -42,6 +42,10 @@ struct series {
         int64_t stored_usec;   /* s.breach_usec as stored; 0: not stored */
         int64_t ended_usec;    /* its last incident ended then, while in breach; 0: none did */
         int64_t resolved_usec; /* alerts: startsAt of the newest episode that is over */
+        int64_t well_usec;     /* first of the run of evaluations that all were ok; 0: the newest was not */
+        int64_t well_last_usec;
+        struct good *good; /* of its scope; NULL: not looked up yet */
+        bool has_no_scope; /* its labels give no safe path */
         struct series *prev, *next;
         UT_hash_handle hh;
 };
@@ -62,12 +66,31 @@ struct seen {
         UT_hash_handle hh;
 };
 
+/* A head of the branch, and since when. */
+struct stood {
+        struct rv_oid head;
+        int64_t since_usec;
+};
+
+/* The last good head of a scope. In the store (RV_RECORD_GOOD) once there is one. */
+struct good {
+        char *key; /* repository/scope, the latter as rv_act_scope() has it */
+        char *repository;
+        struct rv_oid head;  /* none: not proven yet */
+        int64_t since_usec;  /* when it was seen to be the head */
+        int64_t proven_usec; /* when it was last written */
+        int64_t breach_usec; /* the newest breach of any rule with this scope; 0: none since the start */
+        UT_hash_handle hh;
+};
+
 struct repository {
         char *name;
         ssize_t index; /* in the configuration; -1: gone */
         struct rv_oid head;
         int64_t synced_usec; /* the newest successful look at the branch; 0: none */
         struct seen *seen;   /* oldest first, once sorted at the start */
+        struct stood *stood; /* heads since the start, oldest first */
+        size_t n_stood;
         UT_hash_handle hh;
 };
 
@@ -108,6 +131,7 @@ struct rv_engine {
         struct rv_act *act; /* the ledger */
         size_t n_acts;
         struct pause *pauses;
+        struct good *goods;
         struct rv_step owed;       /* of a turn whose event was refused: goes out with the next */
         struct rv_batch leftovers; /* records of what is configured no more: deleted at the next turn */
         uint64_t token, round, opened;
@@ -124,6 +148,7 @@ struct turn {
         struct rv_error *err;
         const char *actor; /* whose doing it is; NULL: revertd's */
         struct open *dirty;
+        size_t n_proven; /* scopes that got another last good head */
 };
 
 /* -- names.c -- */
@@ -240,6 +265,21 @@ struct rv_live history_live(const struct rv_commit *commit, void *repository);
 int history_load(struct rv_engine *engine, const struct rv_record *record, struct rv_error *err);
 void history_sort(struct rv_engine *engine);
 void history_done(struct repository *repository);
+
+/* -- good.c: the last good head of each scope -- */
+/* NULL: none was proven. Its head may have left the branch since, if that was forced. */
+const struct good *good_find(const struct rv_engine *engine, const char *repository, char *const *scope, size_t n);
+size_t good_cut(const struct turn *t, const struct open *o,
+                const struct rv_git_reply *reply); /* the first so many commits came after it */
+int good_stand(struct repository *repository, const struct rv_oid *head, int64_t since_usec);
+int good_note(struct turn *t, struct series *series, int64_t at_usec); /* of a polled rule: its newest verdict */
+int good_breach(struct turn *t, struct series *series);
+int64_t good_span_usec(const struct rv_rule_config *rule);
+void good_unbind(struct rv_engine *engine); /* scopes may be others after a reload */
+int good_bound(struct turn *t);             /* the clock was set back */
+int good_prune(struct turn *t);
+int good_load(struct rv_engine *engine, const struct rv_record *record, struct rv_error *err);
+void good_done(struct rv_engine *engine);
 
 /* -- ledger.c: pushes intended -- */
 int ledger_put(struct turn *t, struct open *o);

@@ -52,6 +52,7 @@ struct rv_engine *rv_engine_free(struct rv_engine *engine) {
                 pause_free(pause);
         }
         ledger_done(engine);
+        good_done(engine);
         rv_batch_done(&engine->leftovers);
         rv_step_done(&engine->owed);
         names_done(engine);
@@ -71,6 +72,8 @@ static int load(struct rv_engine *engine, const struct rv_record *record, struct
                 return series_load(engine, record, err);
         case RV_RECORD_ACT:
                 return ledger_load(engine, record, err);
+        case RV_RECORD_GOOD:
+                return good_load(engine, record, err);
         case RV_RECORD_PAUSE:
                 return pause_load(engine, record, err);
         case RV_RECORD_SEEN:
@@ -112,13 +115,15 @@ static void bound_deadline(struct turn *t, struct open *o) {
                 verify_restart(t, o);
 }
 
-static void note_clock(struct turn *t) {
+static int note_clock(struct turn *t) {
+        bool is_set_back = t->now_usec < t->engine->now_usec;
         struct open *o, *next;
 
-        if (t->now_usec < t->engine->now_usec)
+        if (is_set_back)
                 HASH_ITER (hh, t->engine->open, o, next)
                         bound_deadline(t, o);
         t->engine->now_usec = t->now_usec;
+        return is_set_back ? good_bound(t) : 0;
 }
 
 static bool is_lost(const struct open *o, int64_t now_usec) {
@@ -190,13 +195,16 @@ int64_t rv_engine_deadline(const struct rv_engine *engine) {
 
 static int resume(struct turn *t) {
         struct open *o, *next;
+        int r;
 
         /* Answers to what an engine before this one asked must not be taken for answers to this one. */
         if (t->engine->token < (uint64_t)t->now_usec)
                 t->engine->token = (uint64_t)t->now_usec;
         history_sort(t->engine);
+        r = good_bound(t);
+        if (r < 0)
+                return r;
         HASH_ITER (hh, t->engine->open, o, next) {
-                int r = 0;
 
                 if (o->is_over)
                         continue;
@@ -294,12 +302,15 @@ static int prepare(struct turn *t) {
                         return r;
                 free(write->key);
         }
-        note_clock(t);
-        r = names_sweep(t);
+        r = note_clock(t);
+        if (r == 0)
+                r = names_sweep(t);
         if (r < 0 || (t->now_usec >= engine->pruned_usec && t->now_usec - engine->pruned_usec < PRUNE_USEC))
                 return r;
         engine->pruned_usec = t->now_usec;
         r = ledger_prune(t);
+        if (r == 0)
+                r = good_prune(t);
         return r < 0 ? r : series_prune(t);
 }
 

@@ -53,7 +53,9 @@ static int note(struct turn *t, struct series *series, const struct rv_rule_conf
         bool is_firing = series->s.latched || series->open;
         int r = advance(t, series, rule, rv_rule_settle(rule, verdict, value, is_firing), value, at_usec);
 
-        return r < 0 ? r : tell_incident(t, series, at_usec);
+        if (r == 0)
+                r = tell_incident(t, series, at_usec);
+        return r < 0 ? r : good_note(t, series, at_usec);
 }
 
 static int note_samples(struct turn *t, struct rule *rule, const struct rv_samples *samples,

@@ -119,6 +119,8 @@ int history_note(struct turn *t, struct repository *repository, const struct rv_
                         &t->step->batch, RV_RECORD_HEAD, repository->name, t->now_usec, -1,
                         json_pack("{s:s, s:I}", "head", reply->head.hex, "synced_usec", (json_int_t)asked_usec));
         }
+        if (r == 0)
+                r = good_stand(repository, &reply->head, t->now_usec);
         if (asked_usec > repository->synced_usec || asked_usec < t->now_usec - RV_USEC_PER_DAY)
                 repository->synced_usec = asked_usec;
         return r;
@@ -159,6 +161,7 @@ void history_done(struct repository *repository) {
                 HASH_DEL(repository->seen, seen);
                 free(seen);
         }
+        free(repository->stood);
 }
 
 static int load_head(struct repository *repository, const json_t *json, struct rv_error *err) {

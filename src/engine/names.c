@@ -116,6 +116,7 @@ int names_apply(struct rv_engine *engine, struct rv_config *config) {
         engine->repository = repositories;
         rv_config_unref(engine->config);
         engine->config = rv_config_ref(config);
+        good_unbind(engine);
         return 0;
 fail:
         free(rules);

@@ -36,10 +36,11 @@ static json_t *one_series_json(const struct series *series) {
         const struct rv_series *s = &series->s;
         const char *state = s->latched ? "firing" : s->onset_usec > 0 ? "pending" : "inactive";
 
-        return json_pack("{s:o, s:s, s:o, s:s, s:I, s:I, s:b, s:s?}", "labels", rv_labels_to_json(s->labels), "verdict",
-                         rv_verdict_to_string(s->verdict), "value", rv_value_to_json(s->value), "state", state,
-                         "seen_usec", (json_int_t)s->seen_usec, "onset_usec", (json_int_t)s->onset_usec, "latched",
-                         s->latched, "incident", series->open ? series->open->i->id : NULL);
+        return json_pack("{s:o, s:s, s:o, s:s, s:I, s:I, s:b, s:s?, s:s?}", "labels", rv_labels_to_json(s->labels),
+                         "verdict", rv_verdict_to_string(s->verdict), "value", rv_value_to_json(s->value), "state",
+                         state, "seen_usec", (json_int_t)s->seen_usec, "onset_usec", (json_int_t)s->onset_usec,
+                         "latched", s->latched, "incident", series->open ? series->open->i->id : NULL, "last_good",
+                         series->good && *series->good->head.hex ? series->good->head.hex : NULL);
 }
 
 /* Those that are not well first: of a rule with many label sets, these must not be cut off. */

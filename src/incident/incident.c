@@ -96,7 +96,7 @@ static void guards_from_json(struct rv_incident *incident, const json_t *object)
 json_t *rv_incident_to_json(const struct rv_incident *i) {
         /* A missing part (out of memory) makes json_pack() fail as a whole. */
         return json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:o, s:s?, s:s, s:o, s:s, s:b, s:s?, s:s?, s:b, s:o, s:o, s:o,"
-                         " s:o, s:o, s:s, s:o, s:s, s:o, s:i, s:i, s:I, s:I, s:I, s:i}",
+                         " s:o, s:o, s:s, s:s, s:o, s:s, s:o, s:i, s:i, s:I, s:I, s:I, s:i}",
                          "id", i->id, "state", rv_incident_state_to_string(i->state), "reason",
                          rv_reason_to_string(i->reason), "detail", i->detail, "rule", i->rule, "labels",
                          i->labels ? rv_labels_to_json(i->labels) : json_object(), "summary", i->summary, "repository",
@@ -104,11 +104,12 @@ json_t *rv_incident_to_json(const struct rv_incident *i) {
                          rv_mode_to_string(i->mode), "by_hand", i->by_hand, "actor", i->actor, "note", i->note, "force",
                          i->force, "value", rv_value_to_json(i->value), "last_value", rv_value_to_json(i->last_value),
                          "times", times_to_json(&i->times), "suspects", suspects_to_json(i), "plan",
-                         i->plan ? rv_plan_to_json(i->plan) : json_null(), "head", i->head.hex, "revisions",
-                         json_from_strings(i->revisions, i->n_revisions), "released", i->released.hex, "guards",
-                         guards_to_json(i), "attempts", (int)i->attempts, "moves", (int)i->moves, "retry_usec",
-                         (json_int_t)i->retry_usec, "deadline_usec", (json_int_t)i->deadline_usec, "ok_usec",
-                         (json_int_t)i->ok_usec, "n_transitions", (int)i->n_transitions);
+                         i->plan ? rv_plan_to_json(i->plan) : json_null(), "head", i->head.hex, "last_good",
+                         i->last_good.hex, "revisions", json_from_strings(i->revisions, i->n_revisions), "released",
+                         i->released.hex, "guards", guards_to_json(i), "attempts", (int)i->attempts, "moves",
+                         (int)i->moves, "retry_usec", (json_int_t)i->retry_usec, "deadline_usec",
+                         (json_int_t)i->deadline_usec, "ok_usec", (json_int_t)i->ok_usec, "n_transitions",
+                         (int)i->n_transitions);
 }
 
 static int read_enums(struct rv_incident *i, const json_t *json, struct rv_error *err) {
@@ -178,7 +179,8 @@ static int read_progress(struct rv_incident *i, const json_t *json, struct rv_er
         i->retry_usec = rv_json_int(json, "retry_usec", 0);
         i->deadline_usec = rv_json_int(json, "deadline_usec", 0);
         i->ok_usec = rv_json_int(json, "ok_usec", 0);
-        if (json_get_oid(json, "head", &i->head, err) < 0 || json_get_oid(json, "released", &i->released, err) < 0 ||
+        if (json_get_oid(json, "head", &i->head, err) < 0 || json_get_oid(json, "last_good", &i->last_good, err) < 0 ||
+            json_get_oid(json, "released", &i->released, err) < 0 ||
             json_get_unsigned(json, "attempts", &i->attempts, err) < 0 ||
             json_get_unsigned(json, "moves", &i->moves, err) < 0 ||
             json_get_unsigned(json, "n_transitions", &i->n_transitions, err) < 0)

@@ -20,7 +20,8 @@ static const char full[] =
         " \"force\": true, \"value\": 0.5, \"last_value\": \"+Inf\","
         " \"times\": {\"onset_usec\": 1, \"detected_usec\": 2, \"decided_usec\": 3, \"pushed_usec\": 4,"
         "             \"applied_usec\": 5, \"recovered_usec\": 6, \"ended_usec\": 7},"
-        " \"suspects\": [], \"plan\": null, \"head\": \"aa\", \"revisions\": [\"bb\"], \"released\": \"cc\","
+        " \"suspects\": [], \"plan\": null, \"head\": \"aa\", \"last_good\": \"dd\", \"revisions\": [\"bb\"], "
+        "\"released\": \"cc\","
         " \"guards\": {\"paused\": false, \"is_ours\": true, \"budget\": false},"
         " \"attempts\": 8, \"moves\": 9, \"retry_usec\": 10, \"deadline_usec\": 11, \"ok_usec\": 12,"
         " \"n_transitions\": 13}";
