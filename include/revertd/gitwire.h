@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 enum {
-        RV_GITWIRE_VERSION = 1,
+        RV_GITWIRE_VERSION = 2,
         RV_GITWIRE_LINE_BYTES_MAX = 8 << 20, /* one message */
         RV_OID_HEX_MAX = 64,                 /* SHA-1 has 40 digits */
         RV_COMMITS_MAX = 10000,              /* in one history */
@@ -60,7 +60,9 @@ struct rv_revert_spec {
         struct rv_oid base;     /* the head it applies to; none (PLAN only): the mirror's head */
         struct rv_oid *commits; /* to undo, newest first; on the first-parent line, or a commit merged by it */
         size_t n_commits;
-        char **scope; /* patterns; n_scope = 0: everything. Outside paths stay as they are */
+        struct rv_oid restore; /* the scope (never empty then) goes back to this commit's tree; commits: all that
+                                * touched it since. None: they are reverted */
+        char **scope;          /* patterns; n_scope = 0: everything. Outside paths stay as they are */
         size_t n_scope;
         char *message;     /* whole, with trailers */
         int64_t time_usec; /* author and committer time */

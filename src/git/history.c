@@ -145,6 +145,30 @@ int rv_history_read(struct rv_history *history, const git_oid *head, const struc
         }
 }
 
+int rv_history_read_since(struct rv_history *history, const git_oid *head, const git_oid *last,
+                          const struct rv_git_request *request, struct rv_git_reply *reply, struct rv_error *err) {
+        git_oid id = *head;
+
+        while (!git_oid_equal(&id, last)) {
+                struct rv_record *record;
+                git_oid parent;
+                int r;
+
+                r = step(history, &id, &record, err);
+                if (r < 0)
+                        return r;
+                if (record->n_parents == 0 || reply->n_scanned == request->max_commits)
+                        return 0;
+                parent = record->parents[0];
+                reply->n_scanned++;
+                r = look_at(history, &id, request, reply, err);
+                if (r < 0)
+                        return r;
+                id = parent;
+        }
+        return 1;
+}
+
 static int append_fresh(struct rv_git_reply *reply, const git_oid *id, struct rv_error *err) {
         if (!reply->fresh)
                 reply->fresh = calloc(RV_HISTORY_FRESH_MAX, sizeof(*reply->fresh));

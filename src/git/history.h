@@ -24,6 +24,12 @@ int rv_history_use(struct rv_history *history, git_repository *repo, unsigned ge
 int rv_history_read(struct rv_history *history, const git_oid *head, const struct rv_git_request *request,
                     struct rv_git_reply *reply, struct rv_error *err) RV_MUST_CHECK;
 
+/* The same from head down to `last`, without it; request->since_usec does not count. 1: `last` was reached; 0: it is
+ * not on head's first-parent line, or more than request->max_commits below. */
+int rv_history_read_since(struct rv_history *history, const git_oid *head, const git_oid *last,
+                          const struct rv_git_request *request, struct rv_git_reply *reply,
+                          struct rv_error *err) RV_MUST_CHECK;
+
 /* First-parent commits that head has and known has not, newest first, into reply->fresh. known "" gives none. */
 int rv_history_fresh(struct rv_history *history, const git_oid *head, const struct rv_oid *known,
                      struct rv_git_reply *reply, struct rv_error *err) RV_MUST_CHECK;

@@ -5,6 +5,7 @@
 #include "git/ledger.h"
 #include "git/policy.h"
 #include "git/push.h"
+#include "git/restore.h"
 #include "git/revert.h"
 #include "git/sign.h"
 #include "git/utf8.h"
@@ -103,6 +104,11 @@ static int compute(struct rv_worker *worker, const struct rv_revert_spec *spec, 
         r = check_commits(worker, spec, &base, reply, err);
         if (r <= 0)
                 return r;
+        if (spec->restore.hex[0]) {
+                r = rv_restore_check(worker->history, spec, rv_clock_realtime_usec(), err);
+                if (r != 0)
+                        return r < 0 ? r : rv_op_say(reply, RV_GIT_POLICY, "%s", err->text);
+        }
         r = rv_revert_compute(repo, spec, worker->config->committer_name, worker->config->committer_email, want_diff,
                               worker->deadline_usec, result, err);
         if (r == 0)

@@ -66,6 +66,19 @@ static int undo(struct revert *revert, const struct rv_oid *id, git_oid *tree) {
                                    parent ? git_commit_tree_id(parent) : NULL, tree, tree, revert->err);
 }
 
+/* What changed since `restore` taken back from the branch itself: it has changed nothing besides, so that every path of
+ * the scope comes out as it was, and a conflict can only be a name that is a file and a folder at once. */
+static int restore(struct revert *revert, git_oid *tree) {
+        _cleanup_git_(commit) git_commit *commit = NULL;
+        git_oid commit_id;
+
+        int r = look_up(revert, &revert->spec->restore, &commit_id, &commit);
+        if (r != 0)
+                return r;
+        return rv_tree_merge_apply(&revert->merge, &revert->base_tree, git_commit_tree_id(commit), &revert->base_tree,
+                                   tree, revert->err);
+}
+
 static int take_conflicts(struct revert *revert) {
         struct rv_revert_result *result = revert->result;
         size_t n = revert->merge.n_conflicts;
@@ -119,8 +132,9 @@ static int compute(struct revert *revert, const char *name, const char *email, b
                 return r;
         git_oid_cpy(&revert->base_tree, git_commit_tree_id(base));
         tree = revert->base_tree;
-        for (size_t i = 0; i < revert->spec->n_commits; i++) {
-                r = undo(revert, &revert->spec->commits[i], &tree);
+        bool is_restore = revert->spec->restore.hex[0];
+        for (size_t i = 0; i < (is_restore ? 1 : revert->spec->n_commits); i++) {
+                r = is_restore ? restore(revert, &tree) : undo(revert, &revert->spec->commits[i], &tree);
                 if (r != 0)
                         return r;
                 if (revert->merge.n_conflicts > 0)

@@ -2,6 +2,8 @@
  * equal subtrees; take the parent's entry where the branch still has the culprit's, else merge the file three ways;
  * write only the trees on the changed paths. The cost is that of the change, not of the repository.
  *
+ * A restore is the same with another change: that from the branch's tree to the one it goes back to, in the scope.
+ *
  * Where the outcome is OK, the tree is the one that `git revert` makes. Where `git revert` stops at a conflict, so does
  * this; it also declines a few cases that git would settle (see revert.c). */
 #pragma once

@@ -42,7 +42,7 @@ static int copy_into(struct rv_revert_spec *copy, const struct rv_revert_spec *s
 }
 
 int rv_revert_spec_copy(struct rv_revert_spec *ret, const struct rv_revert_spec *spec) {
-        struct rv_revert_spec copy = {.base = spec->base, .time_usec = spec->time_usec};
+        struct rv_revert_spec copy = {.base = spec->base, .restore = spec->restore, .time_usec = spec->time_usec};
         int r;
 
         r = copy_into(&copy, spec);
@@ -60,6 +60,7 @@ json_t *rv_revert_spec_to_json(const struct rv_revert_spec *spec) {
 
         r |= wire_set_oid(json, "base", &spec->base);
         r |= wire_set_oids(json, "commits", spec->commits, spec->n_commits);
+        r |= wire_set_oid(json, "restore", &spec->restore);
         r |= wire_set_strings(json, "scope", spec->scope, spec->n_scope);
         r |= wire_set_string(json, "message", spec->message);
         r |= wire_set_int(json, "time_usec", spec->time_usec);
@@ -74,6 +75,7 @@ int rv_revert_spec_from_json(struct rv_revert_spec *ret, const json_t *json, str
                 return rv_error_set(err, -EINVAL, "spec: not an object");
         if ((r = wire_get_oid(json, "base", &spec.base, err)) < 0 ||
             (r = wire_get_oids(json, "commits", RV_REVERT_COMMITS_MAX, &spec.commits, &spec.n_commits, err)) < 0 ||
+            (r = wire_get_oid(json, "restore", &spec.restore, err)) < 0 ||
             (r = wire_get_strings(json, "scope", SCOPE_MAX, &spec.scope, &spec.n_scope, err)) < 0 ||
             (r = wire_get_string(json, "message", &spec.message, err)) < 0 ||
             (r = wire_get_int(json, "time_usec", &spec.time_usec, err)) < 0) {

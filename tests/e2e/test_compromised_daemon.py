@@ -114,6 +114,42 @@ def test_commits_that_are_not_the_branchs(world):
     world.refused("not_found", "failed", commits=["a" * 64])
 
 
+def restore(world, to, commits, scope=("apps/**",), names=None, **more):
+    message = "".join(["Go back\n\n", f"Revertd-Incident: evil-{world.number}\n", f"Revertd-Restores: {names or to}\n",
+                       *(f"Revertd-Reverts: {commit}\n" for commit in commits or world.commits[:1])])
+    return {"commits": commits, "restore": to, "scope": list(scope), "message": message, **more}
+
+
+def test_restores_only_as_far_as_the_policy_goes(world):
+    """All that touched the paths since must be told; nothing old, nothing elsewhere, no revert of ours."""
+    one, two, _, four, five, six = world.commits
+    told = [six, five, four]
+    world.refused("policy", **restore(world, two, told, scope=()))
+    assert "does not say so" in world.refused("policy", **restore(world, two, told[:2]))["message"]
+    assert "does not say so" in world.refused("policy", **restore(world, two, told[::-1]))["message"]
+    assert "did not touch" in world.refused("policy", **restore(world, two, [*told, two]))["message"]
+    assert "Revertd-Restores" in world.refused("policy", **restore(world, two, told, names=one))["message"]
+    assert "allow_paths" in world.refused("policy", **restore(world, five, [six], scope=("**",)))["message"]
+    world.refused("policy", **restore(world, world.elsewhere, told))
+    world.refused("policy", "not_found", **restore(world, "0" * 40, told))
+    assert world.ask("push", spec=world.spec(**restore(world, two, told)))["outcome"] == "ok"
+    assert git(world.remote, "diff", "--name-only", two, "main", "--", "apps") == ""
+    assert git(world.remote, "diff", "--name-only", "main~", "main") == "apps/c\napps/d\napps/e"
+    ours = world.head()
+    again = world.refused("policy", **restore(world, six, [ours]))
+    assert "a revert by revertd" in again["message"]
+
+
+def test_no_restore_undoes_what_is_old(world):
+    os.environ["GIT_COMMITTER_DATE"] = "@1700000000 +0000"
+    try:
+        old = world.commit({"apps/old": "1"})
+    finally:
+        del os.environ["GIT_COMMITTER_DATE"]
+    git(world.work, "push", "-q", world.remote, "main")
+    assert "older than 7 days" in world.refused("policy", **restore(world, world.commits[5], [old]))["message"]
+
+
 @pytest.mark.parametrize("name", ["main", "refs/heads/other", "HEAD", "--upload-pack=touch pwned", "../x", 7, None])
 def test_names_that_are_no_ids(world, name):
     """Not even a request: the worker ends."""

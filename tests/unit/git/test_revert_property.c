@@ -338,8 +338,63 @@ static void same_as_git(void **unused) {
         repo_remove(&repo);
 }
 
+/* Every path of the scope as it was, by git's own checkout; nothing where git knows no such path in either tree. */
+static void compare_restore(struct repo *repo, git_repository *repository, const char *to, const char *pattern) {
+        struct rv_revert_spec spec = {.scope = (char **)&pattern, .n_scope = 1, .message = (char *)"m", .time_usec = 1};
+        struct rv_revert_result result = {0};
+        struct rv_error err = {0};
+        char head[GIT_OID_HEXSZ + 1], ours[GIT_OID_HEXSZ + 1], theirs[GIT_OID_HEXSZ + 1];
+
+        strcpy(spec.base.hex, repo_ask(repo, "git -C work rev-parse HEAD"));
+        strcpy(head, repo_ask(repo, "git -C work rev-parse HEAD:"));
+        strcpy(spec.restore.hex, to);
+        int r = rv_revert_compute(repository, &spec, "n", "e@example.com", false,
+                                  rv_clock_monotonic_usec() + 60 * RV_USEC_PER_SEC, &result, &err);
+        if (r != 0)
+                fail_msg("%d: %s", r, err.text);
+        strcpy(theirs, repo_ask(repo,
+                                "cd work; git checkout -q --no-overlay %s -- ':(glob)%s' 2>../out || "
+                                "grep -q 'did not match' ../out; git write-tree",
+                                to, pattern));
+        repo_run(repo, "cd work; git reset -q --hard; git clean -qfdx");
+        git_oid_tostr(ours, sizeof ours, &result.tree);
+        counts.compared++;
+        if (result.outcome == RV_GIT_CONFLICT)
+                counts.declined++;
+        else if (strcmp(result.outcome == RV_GIT_EMPTY ? head : ours, theirs) != 0)
+                fail_msg("restore of %s to %s onto %s: outcome %d, ours %s, git's %s", pattern, to, spec.base.hex,
+                         result.outcome, ours, theirs);
+        counts.equal += result.outcome == RV_GIT_OK;
+        counts.empty += result.outcome == RV_GIT_EMPTY;
+        rv_revert_result_done(&result);
+}
+
+static void restores_as_git_checks_out(void **unused) {
+        static const char *const patterns[] = {"apps/**", "apps/web", "apps/*/deploy.yaml", "**/a*", "base/deep/er/a"};
+        struct repo repo;
+        struct history history;
+
+        (void)unused;
+        memset(&counts, 0, sizeof counts);
+        repo_make(&repo);
+        for (unsigned i = 0; i < HISTORIES_DEFAULT / 2; i++) {
+                git_repository *repository = NULL;
+                state = (UINT64_C(20261121) + i) * UINT64_C(0x9e3779b97f4a7c15) | 1;
+                make_history(&repo, &history);
+                repository = repo_open(&repo);
+                for (unsigned k = history.n; k > 0; k--)
+                        compare_restore(&repo, repository, history.ids[k], patterns[(k + i) % RV_ARRAY_SIZE(patterns)]);
+                git_repository_free(repository);
+        }
+        printf("restored %u: %u equal, %u empty, %u declined here only\n", counts.compared, counts.equal, counts.empty,
+               counts.declined);
+        assert_true(counts.equal > counts.compared / 4);
+        assert_true(counts.declined < counts.compared / 20);
+        repo_remove(&repo);
+}
+
 int main(void) {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(same_as_git)};
+        const struct CMUnitTest tests[] = {cmocka_unit_test(same_as_git), cmocka_unit_test(restores_as_git_checks_out)};
         struct rv_error err = {0};
 
         if (rv_libgit2_init(&err) < 0)

@@ -267,7 +267,7 @@ static void test_hello_goes_round(void **state) {
                                      .libgit2 = (char *)"1.5.1",
                                      .repository = (char *)"fleet",
                                      .error = (char *)"no"};
-        static const char other[] = "{\"version\":2,\"repository\":\"fleet\"}";
+        static const char other[] = "{\"version\":3,\"repository\":\"fleet\"}";
         struct rv_git_hello copy = {};
         _cleanup_free_ char *text = NULL;
         struct rv_error err = {};
@@ -290,6 +290,7 @@ static void test_spec_is_copied_whole(void **state) {
         char *scope[] = {(char *)"a", (char *)"b"};
         struct rv_oid commits[] = {{A40}, {B40}};
         struct rv_revert_spec spec = {.base = {B40},
+                                      .restore = {A40},
                                       .commits = commits,
                                       .n_commits = 2,
                                       .scope = scope,
@@ -305,6 +306,7 @@ static void test_spec_is_copied_whole(void **state) {
         json = rv_revert_spec_to_json(&copy);
         assert_int_equal(rv_revert_spec_from_json(&from, json, &err), 0);
         assert_string_equal(from.base.hex, B40);
+        assert_string_equal(from.restore.hex, A40);
         assert_string_equal(from.commits[1].hex, B40);
         assert_string_equal(from.scope[1], "b");
         assert_string_equal(from.message, "m");
