@@ -13,8 +13,9 @@ enum {
         RV_GITWIRE_VERSION = 2,
         RV_GITWIRE_LINE_BYTES_MAX = 8 << 20, /* one message */
         RV_OID_HEX_MAX = 64,                 /* SHA-1 has 40 digits */
-        RV_COMMITS_MAX = 10000,              /* in one history */
-        RV_COMMIT_PATHS_MAX = 64,            /* paths listed for a commit; the count goes on */
+        RV_PAUSE_BYTES_MAX = 1000,
+        RV_COMMITS_MAX = 10000,   /* in one history */
+        RV_COMMIT_PATHS_MAX = 64, /* paths listed for a commit; the count goes on */
         RV_DIFF_BYTES_MAX = 256 << 10,
         RV_REVERT_COMMITS_MAX = 64, /* commits undone by one plan */
 };
@@ -122,6 +123,7 @@ struct rv_git_reply {
         size_t n_paths;
         char *diff;     /* PLAN with want_diff; NULL: none */
         bool contained; /* CHECK */
+        char *pause;    /* SYNC, HISTORY: what .revertd/pause at the head says, capped; NULL: there is none */
         bool progress;  /* not the answer yet: still at work on a long fetch; message says how far. Counts
                                     * anew for both deadlines */
 };

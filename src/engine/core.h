@@ -89,6 +89,7 @@ struct repository {
         struct rv_oid head;
         int64_t synced_usec; /* the newest successful look at the branch; 0: none */
         struct seen *seen;   /* oldest first, once sorted at the start */
+        char *pause;         /* what .revertd/pause on the branch says; NULL: there is none */
         struct stood *stood; /* heads since the start, oldest first */
         size_t n_stood;
         UT_hash_handle hh;
@@ -255,6 +256,7 @@ int reject(struct turn *t, const struct rv_event *event);
 int pause_put(struct turn *t, const struct rv_event *event); /* also -EINVAL */
 int pause_end(struct turn *t, const struct rv_event *event); /* also -ENOENT */
 int pause_expire(struct turn *t);
+int pause_obey_file(struct turn *t, const struct repository *repository); /* ends what it covers */
 bool pause_covers(const struct rv_engine *engine, const char *rule, const char *repository, int64_t now_usec);
 int pause_load(struct rv_engine *engine, const struct rv_record *record, struct rv_error *err);
 void pause_free(struct pause *pause);

@@ -250,11 +250,16 @@ static int on_queried(struct turn *t, const struct rv_event *event) {
 }
 
 static int on_synced(struct turn *t, const struct rv_event *event) {
+        struct repository *repository;
+        int r;
+
         if (event->synced.repository >= t->engine->config->n_repositories)
                 return rv_error_set(t->err, -EINVAL, "there is no repository %zu", event->synced.repository);
         if (!event->synced.reply || event->synced.reply->outcome != RV_GIT_OK)
                 return 0;
-        return history_note(t, t->engine->repository[event->synced.repository], event->synced.reply, t->now_usec);
+        repository = t->engine->repository[event->synced.repository];
+        r = history_note(t, repository, event->synced.reply, t->now_usec);
+        return r < 0 ? r : pause_obey_file(t, repository);
 }
 
 static int dispatch(struct turn *t, const struct rv_event *event) {

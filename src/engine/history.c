@@ -2,6 +2,7 @@
 #include "core.h"
 
 #include "revertd/json.h"
+#include "revertd/text.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -104,20 +105,33 @@ static int note_fresh(struct turn *t, struct repository *repository, const struc
         return prune(t, repository);
 }
 
+static int note_pause(struct repository *repository, const char *text, bool *ret_has_changed) {
+        char *copy = text ? rv_text_line(text, RV_PAUSE_BYTES_MAX) : NULL;
+
+        if (text && !copy)
+                return -ENOMEM;
+        *ret_has_changed = !copy != !repository->pause || (copy && strcmp(copy, repository->pause) != 0);
+        free(repository->pause);
+        repository->pause = copy;
+        return 0;
+}
+
 /* At the very first look nothing is known to have arrived: what is there has been there for some time. */
 int history_note(struct turn *t, struct repository *repository, const struct rv_git_reply *reply, int64_t asked_usec) {
-        bool is_first = !*repository->head.hex;
+        bool is_first = !*repository->head.hex, has_changed = false;
         int r = 0;
 
         if (!*reply->head.hex)
                 return 0;
         if (!is_first)
                 r = note_fresh(t, repository, reply);
-        if (r == 0 && strcmp(repository->head.hex, reply->head.hex) != 0) {
+        if (r == 0)
+                r = note_pause(repository, reply->pause, &has_changed);
+        if (r == 0 && (has_changed || strcmp(repository->head.hex, reply->head.hex) != 0)) {
                 repository->head = reply->head;
-                r = rv_batch_put(
-                        &t->step->batch, RV_RECORD_HEAD, repository->name, t->now_usec, -1,
-                        json_pack("{s:s, s:I}", "head", reply->head.hex, "synced_usec", (json_int_t)asked_usec));
+                r = rv_batch_put(&t->step->batch, RV_RECORD_HEAD, repository->name, t->now_usec, -1,
+                                 json_pack("{s:s, s:I, s:s?}", "head", reply->head.hex, "synced_usec",
+                                           (json_int_t)asked_usec, "pause", repository->pause));
         }
         if (r == 0)
                 r = good_stand(repository, &reply->head, t->now_usec);
@@ -162,16 +176,19 @@ void history_done(struct repository *repository) {
                 free(seen);
         }
         free(repository->stood);
+        free(repository->pause);
 }
 
 static int load_head(struct repository *repository, const json_t *json, struct rv_error *err) {
-        const char *head = rv_json_string(json, "head", "");
+        const char *head = rv_json_string(json, "head", ""), *pause = rv_json_string(json, "pause", NULL);
 
         if (!*head || strlen(head) > RV_OID_HEX_MAX)
                 return rv_error_set(err, -EINVAL, "head: not an object id");
         snprintf(repository->head.hex, sizeof(repository->head.hex), "%s", head);
         repository->synced_usec = rv_json_int(json, "synced_usec", 0);
-        return 0;
+        free(repository->pause);
+        repository->pause = pause ? strdup(pause) : NULL;
+        return pause && !repository->pause ? -ENOMEM : 0;
 }
 
 int history_load(struct rv_engine *engine, const struct rv_record *record, struct rv_error *err) {

@@ -44,10 +44,12 @@ static bool is_current(const struct pause *pause, int64_t now_usec) {
 }
 
 bool pause_covers(const struct rv_engine *engine, const char *rule, const char *repository, int64_t now_usec) {
+        const struct repository *tracked = repository ? repository_find(engine, repository) : NULL;
+
         for (const struct pause *p = engine->pauses; p; p = p->next)
                 if (is_current(p, now_usec) && covers(p, rule, repository))
                         return true;
-        return false;
+        return tracked && tracked->pause;
 }
 
 bool rv_engine_paused(const struct rv_engine *engine, int rule, int64_t now_usec) {
@@ -82,6 +84,15 @@ static bool is_scope(const struct rv_engine *engine, const char *scope) {
         if (repository)
                 return rv_config_find_repository(engine->config, repository) >= 0;
         return !*scope;
+}
+
+/* The file on a branch, as a pause of its repository. */
+static int append_file(json_t *array, const struct repository *repository) {
+        return json_array_append_new(array,
+                                     json_pack("{s:o, s:s, s:s, s:I, s:I}", "scope",
+                                               json_sprintf("%s%s", repository_prefix, repository->name), "actor",
+                                               ".revertd/pause on the branch", "note", repository->pause, "since_usec",
+                                               (json_int_t)0, "until_usec", (json_int_t)0));
 }
 
 static json_t *pause_to_json(const struct pause *p) {
@@ -127,6 +138,19 @@ static int decline_covered(struct turn *t, const struct pause *pause) {
         return 0;
 }
 
+int pause_obey_file(struct turn *t, const struct repository *repository) {
+        struct pause pause = {.note = repository->pause};
+        int r;
+
+        if (!repository->pause)
+                return 0;
+        if (asprintf(&pause.scope, "%s%s", repository_prefix, repository->name) < 0)
+                return -ENOMEM;
+        r = decline_covered(t, &pause);
+        free(pause.scope);
+        return r;
+}
+
 int pause_put(struct turn *t, const struct rv_event *event) {
         int64_t duration_usec = event->pause.duration_usec;
         const char *scope = event->pause.scope;
@@ -151,11 +175,21 @@ int pause_put(struct turn *t, const struct rv_event *event) {
         return r < 0 ? r : decline_covered(t, pause);
 }
 
+static bool is_by_file(const struct rv_engine *engine, const char *scope) {
+        const char *name = after(scope, repository_prefix);
+        const struct repository *repository = name ? repository_find(engine, name) : NULL;
+
+        return repository && repository->pause;
+}
+
 int pause_end(struct turn *t, const struct rv_event *event) {
         struct pause **p = find(t->engine, event->pause.scope);
 
         if (!*p)
-                return rv_error_set(t->err, -ENOENT, "nothing is paused there");
+                return rv_error_set(t->err, -ENOENT, "nothing is paused there%s",
+                                    is_by_file(t->engine, event->pause.scope)
+                                            ? " but by .revertd/pause on the branch: take the file away there"
+                                            : "");
         take_out(p);
         return rv_batch_delete(&t->step->batch, RV_RECORD_PAUSE, event->pause.scope);
 }
@@ -199,6 +233,11 @@ json_t *rv_engine_pauses_json(const struct rv_engine *engine, int64_t now_usec) 
 
         for (const struct pause *p = engine->pauses; array && p; p = p->next)
                 if (is_current(p, now_usec) && json_array_append_new(array, pause_to_json(p)) < 0) {
+                        json_decref(array);
+                        return NULL;
+                }
+        for (size_t i = 0; array && i < engine->config->n_repositories; i++)
+                if (engine->repository[i]->pause && append_file(array, engine->repository[i]) < 0) {
                         json_decref(array);
                         return NULL;
                 }

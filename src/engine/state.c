@@ -188,6 +188,9 @@ int incident_decline(struct turn *t, struct open *o, enum rv_reason guard) {
 
         if (guard == RV_REASON_BUDGET && budget_detail(t, o, &detail) < 0)
                 return -ENOMEM;
+        if (guard == RV_REASON_PAUSED && o->repository && o->repository->pause &&
+            asprintf(&detail, ".revertd/pause on the branch: %s", o->repository->pause) < 0)
+                return -ENOMEM;
         return incident_move(t, o, RV_INCIDENT_DECLINED, guard, detail);
 }
 

@@ -1,5 +1,6 @@
 #include "git/ops.h"
 
+#include "git/pause_file.h"
 #include "revertd/cleanup.h"
 
 #include <errno.h>
@@ -59,6 +60,8 @@ int rv_op_sync(struct rv_worker *worker, const struct rv_git_request *request, s
         int r;
 
         r = rv_op_read_branch(worker, reply, &head, err);
+        if (r == 0)
+                r = rv_pause_file_read(rv_mirror_repository(worker->mirror), &head, &reply->pause, err);
         if (r < 0)
                 return r;
         return rv_history_fresh(worker->history, &head, &request->known, reply, err);
@@ -70,6 +73,8 @@ int rv_op_history(struct rv_worker *worker, const struct rv_git_request *request
         int r;
 
         r = rv_op_read_branch(worker, reply, &head, err);
+        if (r == 0)
+                r = rv_pause_file_read(rv_mirror_repository(worker->mirror), &head, &reply->pause, err);
         if (r == 0)
                 r = rv_history_fresh(worker->history, &head, &request->known, reply, err);
         if (r == 0)

@@ -41,6 +41,7 @@ struct rv_git_reply *rv_git_reply_free(struct rv_git_reply *reply) {
         free(reply->fresh);
         wire_free_strings(reply->paths, reply->n_paths);
         free(reply->diff);
+        free(reply->pause);
         free(reply);
         return NULL;
 }
@@ -77,6 +78,7 @@ int rv_git_reply_encode(const struct rv_git_reply *reply, char **ret) {
                 r |= wire_set_strings(json, "paths", reply->paths, reply->n_paths);
         r |= wire_set_string(json, "diff", reply->diff);
         r |= wire_set_bool(json, "contained", reply->contained);
+        r |= wire_set_string(json, "pause", reply->pause);
         if (r < 0)
                 return -ENOMEM;
         return wire_dump(RV_TAKE(json), ret);
@@ -124,7 +126,8 @@ static int read_reply(struct rv_git_reply *reply, const json_t *json, struct rv_
             (r = wire_get_size(json, "n_deletions", &reply->n_deletions, err)) < 0 ||
             (r = wire_get_strings(json, "paths", RV_COMMIT_PATHS_MAX, &reply->paths, &reply->n_paths, err)) < 0 ||
             (r = wire_get_string(json, "diff", &reply->diff, err)) < 0 ||
-            (r = wire_get_bool(json, "contained", &reply->contained, err)) < 0)
+            (r = wire_get_bool(json, "contained", &reply->contained, err)) < 0 ||
+            (r = wire_get_string(json, "pause", &reply->pause, err)) < 0)
                 return r;
         reply->id = (uint64_t)id;
         return 0;

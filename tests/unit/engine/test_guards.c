@@ -18,6 +18,44 @@ static void pause_scope(struct world *w, const char *scope, int64_t duration_use
         world_do(w, &(struct rv_event){.kind = RV_EVENT_PAUSE, .pause = {scope, "token", "migration", duration_usec}});
 }
 
+/* Learned with the very history that the culprit is found in; kept over a restart; gone with the file. */
+static void paused_by_a_file(void **state) {
+        struct world *w = world_new(POLLED("errors", "mode = \"enforce\";"));
+        json_t *pauses;
+
+        (void)state;
+        world_bad_commit(w);
+        w->pause_file = "freeze until Monday";
+        world_evaluate(w, 0.4);
+        world_settle(w);
+        assert_ended(w, DECLINED, PAUSED);
+        assert_string_equal(w->detail, ".revertd/pause on the branch: freeze until Monday");
+        assert_int_equal(w->n_push_requests, 0);
+        world_restart(w);
+        assert_true(rv_engine_paused(w->engine, 0, w->now_usec));
+        pauses = rv_engine_pauses_json(w->engine, w->now_usec);
+        assert_int_equal(json_array_size(pauses), 1);
+        json_decref(pauses);
+        w->pause_file = NULL;
+        world_poll(w);
+        assert_false(rv_engine_paused(w->engine, 0, w->now_usec));
+        world_free(w);
+}
+
+/* An empty file pauses too. */
+static void a_file_ends_what_waits(void **state) {
+        struct world *w = world_new(POLLED("errors", "mode = \"approve\";"));
+
+        (void)state;
+        world_bad_commit(w);
+        world_evaluate(w, 0.4);
+        world_settle_to(w, RV_INCIDENT_HOLDING);
+        w->pause_file = "";
+        world_poll(w);
+        assert_ended(w, DECLINED, PAUSED);
+        world_free(w);
+}
+
 static void paused(void **state) {
         static const char *const scope[] = {"", "rule:errors", "repository:fleet"};
 
@@ -317,6 +355,8 @@ static void clock_set_back_frees_no_budget(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(paused),
+                cmocka_unit_test(paused_by_a_file),
+                cmocka_unit_test(a_file_ends_what_waits),
                 cmocka_unit_test(no_candidate),
                 cmocka_unit_test(after_onset),
                 cmocka_unit_test(came_between_two_polls),

@@ -50,6 +50,7 @@ struct world {
         bool reply_lost_after_push;
         bool ref_lost; /* CHECK: not contained */
         bool move_under_push;
+        const char *pause_file; /* what .revertd/pause says; NULL: there is none */
         size_t n_pushes, n_push_requests;
 
         double query_value; /* NaN: an empty answer */
@@ -248,6 +249,7 @@ static inline void world_reply_sync(const struct world *w, const struct rv_git_r
                                     struct rv_git_reply *reply) {
         ssize_t known = world_find(w, &request->known);
 
+        reply->pause = w->pause_file ? strdup(w->pause_file) : NULL;
         if (known < 0)
                 return;
         reply->fresh = calloc(COMMITS_MAX, sizeof(*reply->fresh));

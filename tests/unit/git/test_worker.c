@@ -250,6 +250,42 @@ static void test_plan_and_push(void **state) {
         rv_git_reply_free(pushed);
 }
 
+static void assert_pause(struct world *world, const char *expected) {
+        struct rv_git_reply *reply = ask_simple(world, RV_GIT_SYNC);
+
+        assert_outcome(reply, RV_GIT_OK);
+        if (expected)
+                assert_string_equal(reply->pause, expected);
+        else
+                assert_null(reply->pause);
+        rv_git_reply_free(reply);
+}
+
+static void test_the_pause_file(void **state) {
+        struct world *world = *state;
+
+        assert_pause(world, NULL);
+        repo_change(&world->repo, world->now, ".revertd/other", "1");
+        repo_run(&world->repo, "git -C work push -q ../remote.git main");
+        assert_pause(world, NULL);
+        repo_change(&world->repo, world->now, ".revertd/pause", "freeze");
+        repo_run(&world->repo, "git -C work push -q ../remote.git main");
+        assert_pause(world, "freeze\n");
+        repo_run(&world->repo,
+                 "cd work; rm .revertd/pause; head -c 70000 /dev/zero | tr '\\0' x >.revertd/pause; git add -A");
+        repo_commit(&world->repo, world->now, "-m pause");
+        repo_run(&world->repo, "git -C work push -q ../remote.git main");
+        assert_pause(world, "(the file cannot be read)");
+        repo_run(&world->repo, "cd work; rm .revertd/pause; ln -s /etc/passwd .revertd/pause; git add -A");
+        repo_commit(&world->repo, world->now, "-m pause");
+        repo_run(&world->repo, "git -C work push -q ../remote.git main");
+        assert_pause(world, "/etc/passwd");
+        repo_run(&world->repo, "cd work; rm .revertd/pause; mkdir .revertd/pause; touch .revertd/pause/x; git add -A");
+        repo_commit(&world->repo, world->now, "-m pause");
+        repo_run(&world->repo, "git -C work push -q ../remote.git main");
+        assert_pause(world, "(the file cannot be read)");
+}
+
 /* With a kind of key that signs differently each time: the push is that of the plan all the same. */
 static void test_signed(void **state) {
         struct world *world = *state;
@@ -815,6 +851,7 @@ int main(void) {
                 TEST(test_sync_says_what_is_fresh),
                 TEST(test_history_of_a_scope),
                 TEST(test_plan_and_push),
+                TEST(test_the_pause_file),
                 TEST(test_signed),
                 TEST(test_signing_fails),
                 TEST(test_two_workers_make_the_same_commit),

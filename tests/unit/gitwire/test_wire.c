@@ -113,6 +113,7 @@ static void test_reply_goes_round(void **state) {
                 .n_paths = 1,
                 .diff = (char *)"--- a\n+++ b\n",
                 .contained = true,
+                .pause = (char *)"freeze",
                 .progress = true,
         };
         struct rv_git_reply *copy = NULL;
@@ -151,6 +152,7 @@ static void test_reply_goes_round(void **state) {
         assert_string_equal(copy->paths[0], paths[0]);
         assert_string_equal(copy->diff, reply.diff);
         assert_true(copy->contained);
+        assert_string_equal(copy->pause, "freeze");
         assert_true(copy->progress);
         rv_git_reply_free(copy);
 }
