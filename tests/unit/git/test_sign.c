@@ -79,16 +79,24 @@ static void verify(struct world *world, const git_oid *commit) {
         assert_false(git_oid_equal(commit, &world->unsigned_commit));
 }
 
-static void test_ed25519_signs_the_same_again(void **state) {
-        struct world *world = *state;
+/* Ed25519 and RSA have no random number in their signatures. */
+static void signs_the_same_again(struct world *world, const char *options) {
         git_oid first, second;
 
-        make_ssh_key(world, "-t ed25519 -N ''");
+        make_ssh_key(world, options);
         sign(world, NULL, &first);
         verify(world, &first);
         repo_run(&world->repo, "grep -q 'Good \"git\" signature for ana@example.com' verified");
         sign(world, NULL, &second);
         assert_true(git_oid_equal(&first, &second));
+}
+
+static void test_ed25519_signs_the_same_again(void **state) {
+        signs_the_same_again(*state, "-t ed25519 -N ''");
+}
+
+static void test_rsa_signs_the_same_again(void **state) {
+        signs_the_same_again(*state, "-t rsa -b 2048 -N ''");
 }
 
 /* An ECDSA signature has a random number in it: the one that was made is taken again. */
@@ -197,6 +205,7 @@ int main(int argc, char **argv) {
         const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
                 TEST(test_ed25519_signs_the_same_again),
+                TEST(test_rsa_signs_the_same_again),
                 TEST(test_the_earlier_one_is_taken),
                 TEST(test_passphrase),
                 TEST(test_agent),
