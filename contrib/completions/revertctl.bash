@@ -23,7 +23,9 @@ _revertctl_names() {
 # _revertctl_value OPTION: what may follow it.
 _revertctl_value() {
         case $1 in
-        -o | --output) echo "table json" ;;
+        -o | --output)
+                if [[ " ${COMP_WORDS[*]} " == *" backtest "* ]]; then echo "table json html"; else echo "table json"; fi
+                ;;
         --state)
                 echo "open ended confirming attributing holding reverting converging verifying recovered reverted" \
                         "cleared declined rejected unrecovered failed"
@@ -31,6 +33,7 @@ _revertctl_value() {
         --rule) _revertctl_names rules ;;
         -r | --repository) _revertctl_ask status | sed -n '/^REPOSITORY/,/^$/{/^REPOSITORY/d;/^$/d;s/ .*//p}' ;;
         --for) echo "30m 1h 2h 8h 1d" ;;
+        --last) echo "1d 7d 30d" ;;
         esac
 }
 
@@ -64,7 +67,7 @@ _revertctl() {
 
         if [[ -n $option && ($option == -[or] || $'\n'$options$'\n' == *$'\n'"$option="$'\n'*) ]]; then
                 case $option in
-                --config.file | --token-file | --ca-file | --git.program | --socket) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
+                --config.file | --token-file | --ca-file | --git.program | --socket | --file) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
                 --storage.path) mapfile -t COMPREPLY < <(compgen -d -- "$current") ;;
                 *) mapfile -t COMPREPLY < <(compgen -W "$(_revertctl_value "$option")" -- "$current") ;;
                 esac
@@ -78,7 +81,7 @@ _revertctl() {
         case $verb in
         "") mapfile -t COMPREPLY < <(compgen -W "$(_revertctl_verbs)" -- "$current") ;;
         help) mapfile -t COMPREPLY < <(compgen -W "$(_revertctl_verbs)" -- "$current") ;;
-        rules | explain) mapfile -t COMPREPLY < <(compgen -W "$(_revertctl_names rules)" -- "$current") ;;
+        rules | explain | backtest) mapfile -t COMPREPLY < <(compgen -W "$(_revertctl_names rules)" -- "$current") ;;
         show) mapfile -t COMPREPLY < <(compgen -W "$(_revertctl_names incidents --limit=100)" -- "$current") ;;
         approve | reject)
                 mapfile -t COMPREPLY < <(compgen -W "$(_revertctl_names incidents --state=open --limit=100)" -- "$current")

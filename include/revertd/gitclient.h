@@ -20,6 +20,7 @@ struct rv_gitclient_options {
         const char *repository;      /* name */
         const char *state_directory; /* the mirror is at <it>/git/<name>.git */
         const char *socket;          /* the worker's socket unit; NULL: spawn */
+        bool is_read_only;           /* a push is refused here, and by a worker that we spawn */
         int64_t timeout_usec;        /* one attempt at the remote; our own deadline is a little later */
 };
 enum { RV_GITCLIENT_QUEUE_MAX = 256 };

@@ -13,3 +13,33 @@
  *
  * With errors there are no tests: the file is not what it should be. -ENOMEM, -EIO: nothing is known. */
 int rv_lab_test_file(const char *path, json_t **ret, struct rv_error *err) RV_MUST_CHECK;
+
+/* -- A backtest: the same world, with what Prometheus and the repository hold of the past. It can only ask. -- */
+
+#include "revertd/config.h"
+#include "revertd/gitwire.h"
+#include "revertd/signal.h"
+
+struct rv_backtest {
+        struct rv_config *config; /* modes and steps are set in it: it is the backtest's own */
+        const bool *rules;        /* which take part; alert rules do not */
+        int64_t from_usec, to_usec;
+        int64_t apply_usec; /* assumed from the push of a revert to the end of what it cures */
+
+        /* Values of the rule's expression, or of its `require`. -E2BIG: fewer steps may do. */
+        int (*range)(void *userdata, size_t rule, bool is_require, int64_t from_usec, int64_t step_usec, size_t n_steps,
+                     struct rv_range *ret, struct rv_error *err);
+        /* HISTORY and PLAN only. Takes request. */
+        int (*git)(void *userdata, size_t repository, struct rv_git_request *request, struct rv_git_reply **ret,
+                   struct rv_error *err);
+        void (*progress)(void *userdata, int64_t at_usec);
+        void *userdata;
+};
+
+/* {"from_usec", "to_usec", "apply_usec", "rules": [{"name", "mode", "step_usec", "evaluations", "breaches"}…],
+ *  "breaches": [{"rule", "labels", "mode", "threshold", "onset_usec", "fired_usec", "end_usec" (0: not over at the
+ *     end of the range), "outcome": "reverted" | "declined" | "cleared" | "failed" | "open", "pushed_usec",
+ *     "would_end_usec", "saved_usec", "undone_by", "undone_usec", "incident": the record, "points": [[usec, value]…]}…],
+ *  "summary": {"breaches", "reverted", "declined", "reasons": {reason: n}, "breach_usec", "saved_usec"}}
+ * undone_by: a commit by people that says that it reverts a culprit; "" none. */
+int rv_lab_backtest(const struct rv_backtest *backtest, json_t **ret, struct rv_error *err) RV_MUST_CHECK;

@@ -22,6 +22,18 @@ enum { RV_SAMPLES_MAX = 10000 }; /* series in an answer; more is an error */
 
 void rv_samples_done(struct rv_samples *samples);
 
+/* The answer to a query over a range: rows of n_steps, at from_usec and every step_usec after it. */
+struct rv_range {
+        struct rv_labels **labels;
+        double *value;    /* n × n_steps */
+        bool *is_present; /* the same; NaN may be a value */
+        size_t n, n_steps;
+        int64_t from_usec, step_usec;
+        bool is_partial;
+};
+enum { RV_RANGE_VALUES_MAX = 2000000 };
+void rv_range_done(struct rv_range *range);
+
 /* One alert of one delivery. */
 struct rv_alert {
         struct rv_labels *labels;

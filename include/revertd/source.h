@@ -23,6 +23,15 @@ typedef void (*rv_query_callback)(const struct rv_samples *samples, const struct
 int rv_prometheus_query(struct rv_prometheus *prometheus, size_t index, const char *expr, int64_t at_usec,
                         rv_query_callback callback, void *userdata, struct rv_error *err) RV_MUST_CHECK;
 
+/* The same for /api/v1/query_range: at from_usec and n_steps - 1 times every step_usec after it (whole milliseconds).
+ * -E2BIG: the answer is too large; fewer steps may do. */
+typedef void (*rv_range_callback)(const struct rv_range *range, int code, const struct rv_error *err, void *userdata);
+int rv_prometheus_query_range(struct rv_prometheus *prometheus, size_t index, const char *expr, int64_t from_usec,
+                              int64_t step_usec, size_t n_steps, rv_range_callback callback, void *userdata,
+                              struct rv_error *err) RV_MUST_CHECK;
+int rv_prometheus_parse_range(const struct rv_http_response *response, int64_t from_usec, int64_t step_usec,
+                              size_t n_steps, struct rv_range *ret, struct rv_error *err) RV_MUST_CHECK;
+
 struct rv_prometheus_metrics {
         uint64_t queries, failures;
         double seconds_sum;

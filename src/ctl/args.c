@@ -35,12 +35,19 @@ static const struct option_row {
         {'d', true, "diff", NULL, "show the plan's diff too"},
         {'s', false, "state", "STATE", "open, ended, or a state such as verifying"},
         {'l', false, "limit", "N", "at most so many (default 20)"},
+        {'B', false, "from", "TIME", "begin here: 2026-03-01, or 2026-03-01T10:00:00Z"},
+        {'E', false, "to", "TIME", "end here (default now)"},
+        {'Z', false, "last", "DURATION", "the newest so much, such as 30d, in place of --from"},
+        {'I', false, "step", "DURATION", "evaluate so often, in place of each rule's interval"},
+        {'Y', false, "apply", "DURATION", "what a revert is taken to need from its push to its effect (default 2m)"},
+        {'W', false, "file", "FILE", "write the report there; html is one file without outside parts"},
+        {'P', false, "progress", NULL, "tell how far it is, also where standard error is no terminal"},
         {'F', false, "for", "DURATION", "end by itself after so long, such as 2h"},
         {'L', false, "no-daemon", NULL, "do not ask a daemon: run the Git worker from here"},
         {'C', false, "config.file", "FILE", "the configuration (default " RV_SYSCONFDIR "/revertd.conf)"},
         {'D', false, "storage.path", "FOLDER", "keep the mirror here (default ~/.cache/revertctl)"},
         {'G', false, "git.program", "FILE", "the worker, revertd-git"},
-        {'o', true, "output", "FORMAT", "table (default), or json: the API's own object"},
+        {'o', true, "output", "FORMAT", "table (default), json, or html (backtest)"},
         {'S', false, "socket", "PATH", "the daemon's socket (default " DEFAULT_SOCKET ")"},
         {'U', false, "url", "URL", "the daemon's URL; also $REVERTD_URL; unix:PATH is a socket"},
         {'T', false, "token-file", "FILE", "the token for a URL, or the password with --username"},
@@ -131,16 +138,24 @@ static int set_number(struct args *args, const char *value) {
 }
 
 static int set_output(struct args *args, const char *value) {
+        if (strcmp(value, "html") == 0 && args->verb && strchr(args->verb->takes, 'W')) {
+                args->output = CTL_HTML;
+                return -1;
+        }
         if (strcmp(value, "table") != 0 && strcmp(value, "json") != 0)
                 return args_complain(args, "--output: neither table nor json: %s", value);
         args->output = strcmp(value, "json") == 0 ? CTL_JSON : CTL_TABLE;
         return -1;
 }
 
-static int set_timeout(struct args *args, const char *value) {
-        if (rv_duration_parse(value, &args->timeout_usec) < 0 || args->timeout_usec == 0)
-                return args_complain(args, "--timeout: not a duration such as 30s: %s", value);
+static int set_span(struct args *args, const char *name, const char *value, int64_t *ret) {
+        if (rv_duration_parse(value, ret) < 0 || *ret == 0)
+                return args_complain(args, "--%s: not a duration such as 30s: %s", name, value);
         return -1;
+}
+
+static int set_timeout(struct args *args, const char *value) {
+        return set_span(args, "timeout", value, &args->timeout_usec);
 }
 
 static int set_duration(struct args *args, const char *value) {
@@ -168,13 +183,14 @@ static int apply(struct args *args, char key, const char *value) {
                 {'r', &args->repository},  {'R', &args->rule},         {'m', &args->reason},      {'s', &args->state},
                 {'C', &args->config_file}, {'D', &args->storage_path}, {'G', &args->git_program}, {'S', &args->socket},
                 {'U', &args->url},         {'T', &args->token_file},   {'N', &args->username},    {'A', &args->ca_file},
+                {'B', &args->from},        {'E', &args->to},           {'Z', &args->last},        {'W', &args->file},
         };
         const struct {
                 char key;
                 bool *flag;
         } flags[] = {
-                {'f', &args->force},   {'n', &args->dry_run}, {'y', &args->yes},
-                {'w', &args->no_wait}, {'d', &args->diff},    {'L', &args->no_daemon},
+                {'f', &args->force}, {'n', &args->dry_run},   {'y', &args->yes},      {'w', &args->no_wait},
+                {'d', &args->diff},  {'L', &args->no_daemon}, {'P', &args->progress},
         };
 
         for (size_t i = 0; i < RV_ARRAY_SIZE(texts); i++)
@@ -194,6 +210,10 @@ static int apply(struct args *args, char key, const char *value) {
                 return set_number(args, value);
         case 't':
                 return set_timeout(args, value);
+        case 'I':
+                return set_span(args, "step", value, &args->step_usec);
+        case 'Y':
+                return set_span(args, "apply", value, &args->apply_usec);
         case 'F':
                 return set_duration(args, value);
         case 'p':

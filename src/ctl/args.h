@@ -7,7 +7,7 @@
 
 enum { CTL_OK = 0, CTL_FAILED = 1, CTL_USAGE = 2, CTL_PATHS_MAX = 64 };
 
-enum ctl_output { CTL_TABLE, CTL_JSON };
+enum ctl_output { CTL_TABLE, CTL_JSON, CTL_HTML };
 
 struct args {
         const struct verb *verb;
@@ -25,10 +25,12 @@ struct args {
         const char *config_file, *storage_path, *git_program;
 
         const char *repository, *rule, *reason, *state, *duration;
+        const char *from, *to, *last, *file; /* backtest */
+        int64_t step_usec, apply_usec;       /* 0: each rule's own */
         const char *path[CTL_PATHS_MAX];
         size_t n_paths;
         int limit;
-        bool force, dry_run, yes, no_wait, diff;
+        bool force, dry_run, yes, no_wait, diff, progress;
 
         char **operand;
         int n_operands;

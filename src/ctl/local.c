@@ -131,7 +131,7 @@ static int prepare(struct local *l, const json_t *labels, struct rv_error *err) 
                 r = fill_scope(l, err);
         if (r == 0 && !(l->actor = who_am_i()))
                 r = rv_error_oom(err);
-        return r == 0 ? worker_new(&l->worker, l->args, l->repository, err) : r;
+        return r == 0 ? worker_new(&l->worker, l->args, l->repository, l->args->dry_run, err) : r;
 }
 
 /* -- which commits -- */

@@ -121,6 +121,19 @@ const struct verb verbs[] = {
                             "  revertctl test -o json rules/*.test\n",
         },
         {
+                .name = "backtest", .operands = "[RULE…]", .takes = "BEZIYWPCDG", .max_operands = -1, .is_local = true,
+                .run = verb_backtest,
+                .summary = "what would have been reverted in the past",
+                .text = "Run rules over a past range of Prometheus's data and of the repository's history, by the daemon's own\n"
+                        "engine under a clock of its own: which commits would have been reverted, when and how surely, what\n"
+                        "would have been declined and why, and how long each breach really lasted. Every rule is run as if\n"
+                        "its mode were enforce. Nothing can be pushed: the worker is started to read only. Rules that are\n"
+                        "fed by alerts are left out, and named.",
+                .examples = "  revertctl backtest --last=30d\n"
+                            "  revertctl backtest http-error-ratio --from=2026-03-01 --to=2026-04-01 --step=1m\n"
+                            "  revertctl backtest --last=7d -o html --file=report.html\n",
+        },
+        {
                 .name = "version", .operands = "", .takes = "", .run = verb_version,
                 .summary = "the version of revertctl, and of the daemon",
                 .text = "Show both versions; the daemon's where one answers.",

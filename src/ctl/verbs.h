@@ -17,6 +17,7 @@ int verb_pause(const struct args *args);
 int verb_resume(const struct args *args);
 int verb_check_config(const struct args *args);
 int verb_test(const struct args *args);
+int verb_backtest(const struct args *args);
 int verb_explain(const struct args *args);
 
 /* name=value are labels, the rest are revisions. What there is none of stays NULL. −1: done; else the exit status. */
@@ -41,6 +42,9 @@ void plan_print(FILE *f, const json_t *plan, const char *indent);
 /* Tell of an incident's states as it reaches them, until it ends. seen: transitions that are no news. *ret is the last
  * answer, {"incident", "transitions"}. Returns the exit status: CTL_OK where the incident ended well. */
 int incident_follow(const struct args *args, const char *id, size_t seen, bool is_quiet, json_t **ret);
+
+/* The report of a backtest, as rv_lab_backtest() makes it. */
+void backtest_print_html(FILE *f, const json_t *report);
 
 /* Without a daemon. */
 int revert_locally(const struct args *args, const json_t *labels, const json_t *revisions);

@@ -48,7 +48,7 @@ static int find_storage(const struct args *args, char **ret, struct rv_error *er
 }
 
 int worker_new(struct worker **ret, const struct args *args, const struct rv_repository_config *repository,
-               struct rv_error *err) {
+               bool is_read_only, struct rv_error *err) {
         _cleanup_free_ char *storage = NULL, *config_file = NULL;
         struct worker *worker;
         sigset_t signals;
@@ -76,6 +76,7 @@ int worker_new(struct worker **ret, const struct args *args, const struct rv_rep
                 .repository = repository->name,
                 .state_directory = storage,
                 .socket = repository->socket,
+                .is_read_only = is_read_only,
                 .timeout_usec = repository->timeout_usec,
         };
         r = sd_event_new(&worker->event);

@@ -8,7 +8,7 @@
 struct worker;
 
 int worker_new(struct worker **ret, const struct args *args, const struct rv_repository_config *repository,
-               struct rv_error *err) RV_MUST_CHECK;
+               bool is_read_only, struct rv_error *err) RV_MUST_CHECK;
 struct worker *worker_free(struct worker *worker);
 
 /* Takes request, waits for the answer, and says what it waits for where that takes long. */

@@ -25,6 +25,7 @@ static const char help[] = "Usage: revertd-git --config.file=FILE --repository=N
                            "  --storage.path=DIR    the mirror is at DIR/git/NAME.git (default /var/lib/revertd)\n"
                            "  --config.fd=N         the configuration's text, in place of what stands in the file\n"
                            "  --socket-fd=N         the stream socket to serve on (default: systemd's)\n"
+                           "  --read-only           refuse every push\n"
                            "  --log.level=LEVEL     error, warn, info, debug (default info)\n"
                            "  --log.format=FORMAT   logfmt, json (default logfmt; the journal under systemd)\n"
                            "  --version             print the version and exit\n"
@@ -33,6 +34,7 @@ static const char help[] = "Usage: revertd-git --config.file=FILE --repository=N
 struct arguments {
         const char *config_file, *repository, *storage_path;
         int socket_fd; /* −1: systemd's */
+        bool is_read_only;
         int config_fd; /* −1: the file */
         enum rv_log_level level;
         enum rv_log_format format;
@@ -45,6 +47,7 @@ enum {
         OPT_STORAGE,
         OPT_SOCKET,
         OPT_CONFIG_FD,
+        OPT_READ_ONLY,
         OPT_LEVEL,
         OPT_FORMAT,
         OPT_VERSION,
@@ -73,6 +76,7 @@ static int parse(int argc, char **argv, struct arguments *arguments) {
                 {"storage.path", required_argument, NULL, OPT_STORAGE},
                 {"socket-fd", required_argument, NULL, OPT_SOCKET},
                 {"config.fd", required_argument, NULL, OPT_CONFIG_FD},
+                {"read-only", no_argument, NULL, OPT_READ_ONLY},
                 {"log.level", required_argument, NULL, OPT_LEVEL},
                 {"log.format", required_argument, NULL, OPT_FORMAT},
                 {"version", no_argument, NULL, OPT_VERSION},
@@ -99,6 +103,9 @@ static int parse(int argc, char **argv, struct arguments *arguments) {
                 case OPT_CONFIG_FD:
                         if (!parse_descriptor(optarg, &arguments->config_fd))
                                 return usage("--config.fd is no descriptor: ", optarg);
+                        break;
+                case OPT_READ_ONLY:
+                        arguments->is_read_only = true;
                         break;
                 case OPT_LEVEL:
                         if (rv_log_level_from_string(optarg, &arguments->level) < 0)
@@ -190,7 +197,8 @@ static int confine(const struct rv_worker_options *options, struct rv_error *err
 }
 
 static int run(const struct arguments *arguments, struct rv_error *err) {
-        struct rv_worker_options options = {.storage_path = arguments->storage_path};
+        struct rv_worker_options options = {.storage_path = arguments->storage_path,
+                                            .is_read_only = arguments->is_read_only};
         _cleanup_close_ int fd = -1;
         struct rv_config *config = NULL;
         int index, r;

@@ -140,6 +140,7 @@ static int perform(struct rv_worker *worker, struct rv_git_reply **reply) {
 
 static int serve(struct rv_worker *worker, const struct rv_git_request *request, struct rv_error *err) {
         int64_t timeout_usec = timeout_of(request);
+        bool is_refused = worker->is_read_only && request->op == RV_GIT_PUSH;
         int64_t margin_usec = timeout_usec / 3 < MARGIN_MAX_USEC ? timeout_usec / 3 : MARGIN_MAX_USEC;
         struct rv_git_reply *reply;
         int r;
@@ -150,7 +151,8 @@ static int serve(struct rv_worker *worker, const struct rv_git_request *request,
         worker->request = request;
         worker->deadline_usec = rv_clock_monotonic_usec() + timeout_usec - margin_usec;
         rv_deadline_set(timeout_usec);
-        r = perform(worker, &reply);
+        r = is_refused ? rv_op_say(reply, RV_GIT_POLICY, "the worker was started to read only")
+                       : perform(worker, &reply);
         if (r == 0)
                 r = send_reply(worker, reply, err);
         else
@@ -226,6 +228,7 @@ static int prepare(struct rv_worker *worker, const struct rv_worker_options *opt
 int rv_worker_run(const struct rv_worker_options *options, struct rv_error *err) {
         struct rv_worker worker = {.config = options->repository,
                                    .credentials_directory = options->config->credentials_directory,
+                                   .is_read_only = options->is_read_only,
                                    .line = {.fd = options->fd}};
         int r;
 

@@ -10,6 +10,7 @@ struct rv_worker {
         const struct rv_repository_config *config;
         struct rv_mirror *mirror;
         struct rv_history *history;
+        bool is_read_only;
         char *ledger_path;
         char *state_directory; /* private: sockets, copies of keys */
         const char *credentials_directory;
@@ -26,7 +27,8 @@ struct rv_worker_options {
         const struct rv_config *config;
         const struct rv_repository_config *repository;
         const char *storage_path;
-        int fd; /* the peer's stream socket */
+        bool is_read_only; /* pushes are refused */
+        int fd;            /* the peer's stream socket */
 };
 
 /* Says hello and serves until the peer closes. 0: it has closed; -EBADMSG: it sent what is no request. */

@@ -360,6 +360,10 @@ int rv_gitclient_ask(struct rv_gitclient *client, struct rv_git_request *request
                 return rv_error_set(err, -EBUSY, "%d requests wait for the Git worker of \"%s\"",
                                     RV_GITCLIENT_QUEUE_MAX, client->options.repository);
         }
+        if (client->options.is_read_only && request->op == RV_GIT_PUSH) {
+                rv_git_request_free(request);
+                return rv_error_set(err, -EPERM, "nothing may be pushed from here");
+        }
         item = calloc(1, sizeof(*item));
         if (!item) {
                 rv_git_request_free(request);
@@ -386,6 +390,7 @@ static int copy_string(const char **ret, const char *s) {
 static int copy_options(struct rv_gitclient_options *copy, const struct rv_gitclient_options *options) {
         int r = 0;
 
+        copy->is_read_only = options->is_read_only;
         copy->timeout_usec = options->timeout_usec > 0 ? options->timeout_usec : RV_USEC_PER_MINUTE;
         r |= copy_string(&copy->program, options->program);
         r |= copy_string(&copy->config_file, options->config_file);

@@ -152,6 +152,7 @@ static int start_program(struct process *ret, const struct rv_gitclient_options 
         _cleanup_free_ char *config_argument = NULL;
         _cleanup_close_ int config_fd = -1;
         char *arguments[ARGUMENTS_MAX] = {};
+        char read_only[] = "--read-only";
         int r;
 
         if (options->program)
@@ -177,6 +178,8 @@ static int start_program(struct process *ret, const struct rv_gitclient_options 
                         return r;
                 arguments[5] = config_argument;
         }
+        if (options->is_read_only)
+                arguments[options->config_text ? 6 : 5] = read_only;
         return spawn(ret, arguments, config_fd, err);
 }
 

@@ -92,7 +92,19 @@ struct lab_expectation {
         double confidence;
 };
 
+/* Who answers in place of the script: a backtest. */
+struct lab_sources {
+        int (*query)(void *userdata, size_t rule, enum lab_query query, int64_t now_usec, struct rv_samples *ret,
+                     struct rv_error *err);
+        int (*git)(void *userdata, size_t repository, const struct rv_git_request *request, int64_t now_usec,
+                   struct rv_git_reply **ret, struct rv_error *err);
+        int (*stored)(void *userdata, const json_t *incident, struct rv_error *err); /* each time that it is */
+        const bool *rules;                                                           /* which are evaluated */
+        void *userdata;
+};
+
 struct lab_script {
+        const struct lab_sources *sources; /* NULL: the script itself */
         const char *file, *name, *thread;
         unsigned line;
         struct rv_config *config; /* lent */

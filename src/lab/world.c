@@ -44,8 +44,11 @@ static int tell(struct lab_world *w, const char *fmt, ...) {
 /* -- What the engine does -- */
 
 static int see(struct lab_world *w, const struct rv_write *write) {
+        const struct lab_sources *sources = w->script->sources;
         struct lab_seen *grown;
 
+        if (sources)
+                return sources->stored(sources->userdata, write->value, w->err);
         for (size_t i = 0; i < w->n_seen; i++)
                 if (strcmp(w->seen[i].id, write->key) == 0) {
                         json_decref(w->seen[i].record);
@@ -89,7 +92,7 @@ static int take_step(struct lab_world *w, struct rv_step *step) {
         for (size_t i = 0; r == 0 && i < step->batch.n; i++)
                 if (step->batch.write[i].kind == RV_RECORD_INCIDENT && step->batch.write[i].value)
                         r = see(w, &step->batch.write[i]);
-        for (size_t i = 0; r == 0 && i < step->n_transitions; i++)
+        for (size_t i = 0; r == 0 && !w->script->sources && i < step->n_transitions; i++)
                 r = tell_transition(w, &step->transition[i]);
         if (r == 0)
                 r = rv_store_commit(w->store, &step->batch, w->err);
@@ -148,6 +151,8 @@ static int query(struct lab_world *w, size_t rule, enum lab_query kind, const st
         const struct lab_script *s = w->script;
 
         *ret_ok = true;
+        if (s->sources)
+                return s->sources->query(s->sources->userdata, rule, kind, w->now_usec, ret, w->err);
         ret->sample = calloc(s->n_series + 1, sizeof(*ret->sample));
         if (!ret->sample)
                 return rv_error_oom(w->err);
@@ -165,6 +170,13 @@ static int query(struct lab_world *w, size_t rule, enum lab_query kind, const st
         return 0;
 }
 
+/* How far in the past a backtest looks; a script's values are of their moment. */
+static int64_t delay_of(const struct lab_world *w, size_t rule) {
+        const struct rv_config *config = w->script->config;
+
+        return w->script->sources ? config->prometheus[config->rules[rule].prometheus].delay_usec : 0;
+}
+
 static int evaluate(struct lab_world *w, size_t rule) {
         struct rv_samples samples = {0}, require = {0};
         bool has_require = w->script->config->rules[rule].require, samples_ok, require_ok = true;
@@ -176,7 +188,7 @@ static int evaluate(struct lab_world *w, size_t rule) {
                 r = handle(w,
                            &(struct rv_event){.kind = RV_EVENT_EVALUATED,
                                               .evaluated = {.rule = rule,
-                                                            .at_usec = w->now_usec,
+                                                            .at_usec = w->now_usec - delay_of(w, rule),
                                                             .samples = samples_ok ? &samples : NULL,
                                                             .require = has_require && require_ok ? &require : NULL}});
         rv_samples_done(&samples);
@@ -207,13 +219,24 @@ static const char *name_of(const struct lab_world *w, const struct rv_oid *id) {
         return "a revert";
 }
 
+static int ask_git(struct lab_world *w, size_t repository, const struct rv_git_request *request,
+                   struct rv_git_reply **ret) {
+        const struct lab_sources *sources = w->script->sources;
+
+        if (sources)
+                return sources->git(sources->userdata, repository, request, w->now_usec, ret, w->err);
+        *ret = lab_branch_answer(&w->branch[repository], request, w->now_usec);
+        return *ret ? 0 : rv_error_oom(w->err);
+}
+
 static int answer_git(struct lab_world *w, const struct rv_effect *effect) {
         struct lab_branch *branch = &w->branch[effect->repository];
         size_t n_pushes = branch->n_pushes;
-        struct rv_git_reply *reply = lab_branch_answer(branch, effect->request, w->now_usec);
-        int r = reply ? 0 : rv_error_oom(w->err);
+        struct rv_git_reply *reply = NULL;
+        int r = ask_git(w, effect->repository, effect->request, &reply);
 
-        for (size_t k = 0; r == 0 && branch->n_pushes > n_pushes && k < effect->request->spec.n_commits; k++)
+        for (size_t k = 0;
+             r == 0 && !w->script->sources && branch->n_pushes > n_pushes && k < effect->request->spec.n_commits; k++)
                 r = tell(w, "pushed: a revert of %s", name_of(w, &effect->request->spec.commits[k]));
         if (r == 0)
                 r = handle(w,
@@ -229,11 +252,11 @@ static int answer(struct lab_world *w, struct rv_effect *effect) {
 static int poll_branch(struct lab_world *w, size_t repository) {
         struct lab_branch *branch = &w->branch[repository];
         struct rv_git_request request = {.op = RV_GIT_SYNC, .known = branch->known};
-        struct rv_git_reply *reply = lab_branch_answer(branch, &request, w->now_usec);
-        int r;
+        struct rv_git_reply *reply = NULL;
+        int r = ask_git(w, repository, &request, &reply);
 
-        if (!reply)
-                return rv_error_oom(w->err);
+        if (r < 0)
+                return r;
         if (reply->outcome == RV_GIT_OK)
                 branch->known = reply->head;
         r = handle(w,
@@ -418,7 +441,9 @@ static int prepare(struct lab_world *w, struct next *next) {
         if (!w->branch || !w->due_usec || !w->poll_usec)
                 return rv_error_oom(w->err);
         for (size_t i = 0; i < config->n_rules; i++)
-                w->due_usec[i] = config->rules[i].expr ? w->now_usec : RV_USEC_INFINITY;
+                w->due_usec[i] = config->rules[i].expr && (!w->script->sources || w->script->sources->rules[i])
+                                         ? w->now_usec + delay_of(w, i)
+                                         : RV_USEC_INFINITY;
         for (; r == 0 && next->commit < w->script->n_commits && w->script->commit[next->commit].at_usec < w->now_usec;
              next->commit++)
                 r = arrive(w, &w->script->commit[next->commit]);

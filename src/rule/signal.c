@@ -21,3 +21,12 @@ void rv_alerts_done(struct rv_alerts *alerts) {
         free(alerts->group_key);
         *alerts = (struct rv_alerts){0};
 }
+
+void rv_range_done(struct rv_range *range) {
+        for (size_t i = 0; i < range->n; i++)
+                rv_labels_unref(range->labels[i]);
+        free(range->labels);
+        free(range->value);
+        free(range->is_present);
+        *range = (struct rv_range){0};
+}

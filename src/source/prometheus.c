@@ -42,7 +42,7 @@ struct rv_prometheus {
 
 /* -- a query -- */
 
-static char *percent_encode(char *to, const char *s) {
+char *prometheus_encode(char *to, const char *s) {
         static const char hex[] = "0123456789ABCDEF";
 
         for (; *s; s++) {
@@ -71,7 +71,7 @@ static int write_form(struct rv_prometheus *prometheus, const char *expr, int64_
                 prometheus->form = form;
                 prometheus->form_size = 3 * n + FORM_BYTES_MAX;
         }
-        char *end = percent_encode(stpcpy(prometheus->form, "query="), expr);
+        char *end = prometheus_encode(stpcpy(prometheus->form, "query="), expr);
         int64_t at_msec = at_usec / RV_USEC_PER_MSEC;
         end += snprintf(end, (size_t)(prometheus->form + prometheus->form_size - end),
                         "&time=%" PRId64 ".%03" PRId64 "&timeout=%" PRId64 "ms", at_msec / 1000, at_msec % 1000,
@@ -195,4 +195,13 @@ struct rv_prometheus *rv_prometheus_free(struct rv_prometheus *prometheus) {
 
 const struct rv_prometheus_metrics *rv_prometheus_get_metrics(const struct rv_prometheus *prometheus, size_t index) {
         return &prometheus->server[index].metrics;
+}
+
+struct rv_http_client *prometheus_client(struct rv_prometheus *prometheus) {
+        return prometheus->client;
+}
+
+struct rv_http_target *prometheus_target(struct rv_prometheus *prometheus, size_t index, int64_t *ret_timeout_usec) {
+        *ret_timeout_usec = prometheus->server[index].timeout_usec;
+        return prometheus->server[index].target;
 }

@@ -1,6 +1,7 @@
 /* The answers of /api/v1/query, of Prometheus and of those that speak like it. */
 
 #include "revertd/cleanup.h"
+#include "revertd/clock.h"
 #include "revertd/json.h"
 #include "revertd/number.h"
 #include "revertd/source.h"
@@ -9,6 +10,7 @@
 #include <errno.h>
 #include <math.h>
 #include <string.h>
+#include <sys/types.h>
 
 enum {
         VALUES_MAX = 1000000, /* of JSON: RV_SAMPLES_MAX series with up to about a hundred labels */
@@ -189,24 +191,36 @@ static int refuse(const struct rv_http_response *response, const json_t *root, s
         return response->status == 200 ? r : rv_error_prefix(err, r, "status %d", response->status);
 }
 
-int rv_prometheus_parse(const struct rv_http_response *response, struct rv_samples *ret, struct rv_error *err) {
-        struct rv_samples samples = {0};
+static int parse_envelope(const struct rv_http_response *response, size_t max_values, json_t **ret,
+                          struct rv_error *err) {
         _cleanup_json_ json_t *root = NULL;
         struct rv_error syntax;
         int r;
 
         if (response->result < 0)
-                return rv_error_set(err, -EAGAIN, "%s", response->error);
-        r = rv_json_parse(&root, response->body, response->body_bytes, VALUES_MAX, &syntax);
+                return rv_error_set(err, response->result == -E2BIG ? -E2BIG : -EAGAIN, "%s", response->error);
+        r = rv_json_parse(&root, response->body, response->body_bytes, max_values, &syntax);
         if (r == -ENOMEM)
                 return rv_error_oom(err);
         if (response->status != 200)
                 return refuse(response, root, err);
         if (r < 0)
-                return rv_error_set(err, -EINVAL, "the answer is not understood: %s", syntax.text);
+                return rv_error_set(err, r == -E2BIG ? r : -EINVAL, "the answer is not understood: %s", syntax.text);
         if (strcmp(rv_json_string(root, "status", ""), "success") != 0)
                 return refuse(response, root, err);
+        *ret = RV_TAKE(root);
+        return 0;
+}
 
+int rv_prometheus_parse(const struct rv_http_response *response, struct rv_samples *ret, struct rv_error *err) {
+        struct rv_samples samples = {0};
+        _cleanup_json_ json_t *root = NULL;
+        int r = parse_envelope(response, VALUES_MAX, &root, err);
+
+        if (r == -E2BIG) /* asking again does not make an answer of one instant smaller, a timeout may pass */
+                return response->result < 0 ? -EAGAIN : -EINVAL;
+        if (r < 0)
+                return r;
         r = parse_data(root, &samples, err);
         if (r >= 0)
                 r = parse_warnings(root, &samples, err);
@@ -215,5 +229,81 @@ int rv_prometheus_parse(const struct rv_http_response *response, struct rv_sampl
                 return r;
         }
         *ret = samples;
+        return 0;
+}
+
+/* -- a range -- */
+
+/* The step that a time stands for; -1: none. */
+static ssize_t step_of(const struct rv_range *range, double seconds) {
+        double step = (seconds * (double)RV_USEC_PER_SEC - (double)range->from_usec) / (double)range->step_usec;
+
+        return step > -0.5 && step < (double)range->n_steps - 0.5 ? (ssize_t)llround(step) : -1;
+}
+
+static int parse_row(const json_t *series, struct rv_range *range, struct rv_error *err) {
+        const json_t *values = json_object_get(series, "values"), *point;
+        size_t i;
+        int r;
+
+        if (json_object_get(series, "histograms"))
+                return rv_error_set(err, -EINVAL, "native histograms have no single value");
+        if (!json_is_array(values))
+                return rv_error_set(err, -EINVAL, "no values");
+        r = rv_labels_from_json(&range->labels[range->n], json_object_get(series, "metric"), "__name__", err);
+        if (r < 0)
+                return r == -ENOMEM ? r : -EINVAL;
+        size_t row = range->n++ * range->n_steps;
+        json_array_foreach (values, i, point) {
+                double value;
+                r = parse_point(point, &value, err);
+                if (r < 0)
+                        return r;
+                ssize_t step = step_of(range, json_number_value(json_array_get(point, 0)));
+                if (step < 0)
+                        return rv_error_set(err, -EINVAL, "a time that was not asked for");
+                range->value[row + (size_t)step] = value;
+                range->is_present[row + (size_t)step] = true;
+        }
+        return 0;
+}
+
+static int parse_matrix(const json_t *data, struct rv_range *range, struct rv_error *err) {
+        const json_t *result = json_object_get(data, "result");
+        size_t n = json_array_size(result);
+
+        if (strcmp(rv_json_string(data, "resultType", ""), "matrix") != 0 || !json_is_array(result))
+                return rv_error_set(err, -EINVAL, "the result is not a matrix");
+        if (n > RV_SAMPLES_MAX)
+                return rv_error_set(err, -EINVAL, "%zu series, over %d", n, RV_SAMPLES_MAX);
+        if (n * range->n_steps > RV_RANGE_VALUES_MAX)
+                return rv_error_set(err, -E2BIG, "%zu series of %zu steps are too many values", n, range->n_steps);
+        range->labels = calloc(n + 1, sizeof(*range->labels));
+        range->value = calloc(n * range->n_steps + 1, sizeof(*range->value));
+        range->is_present = calloc(n * range->n_steps + 1, sizeof(*range->is_present));
+        if (!range->labels || !range->value || !range->is_present)
+                return rv_error_oom(err);
+        for (size_t i = 0; i < n; i++) {
+                int r = parse_row(json_array_get(result, i), range, err);
+                if (r < 0)
+                        return rv_error_prefix(err, r, "series %zu", i);
+        }
+        return 0;
+}
+
+int rv_prometheus_parse_range(const struct rv_http_response *response, int64_t from_usec, int64_t step_usec,
+                              size_t n_steps, struct rv_range *ret, struct rv_error *err) {
+        struct rv_range range = {.from_usec = from_usec, .step_usec = step_usec, .n_steps = n_steps};
+        _cleanup_json_ json_t *root = NULL;
+        int r = parse_envelope(response, VALUES_MAX, &root, err);
+
+        if (r == 0)
+                r = parse_matrix(json_object_get(root, "data"), &range, err);
+        if (r < 0) {
+                rv_range_done(&range);
+                return r;
+        }
+        range.is_partial = json_array_size(json_object_get(root, "warnings")) > 0;
+        *ret = range;
         return 0;
 }

@@ -48,11 +48,11 @@ repositories: ( {{ name = "fleet"; url = "{self.remote}"; branch = "main"; allow
         git(self.work, "commit", "-q", "-m", f"Set {' '.join(files)}")
         return git(self.work, "rev-parse", "HEAD")
 
-    def start(self):
+    def start(self, *more):
         ours, theirs = socket.socketpair()
         self.process = subprocess.Popen(
             [PROGRAMS / "revertd-git", "--config.file", self.folder / "revertd.conf", "--repository", "fleet",
-             "--storage.path", self.folder / "state", "--socket-fd", str(theirs.fileno()), "--log.level", "error"],
+             "--storage.path", self.folder / "state", "--socket-fd", str(theirs.fileno()), "--log.level", "error", *more],
             pass_fds=[theirs.fileno()])
         theirs.close()
         ours.settimeout(60)
@@ -234,3 +234,14 @@ def test_what_is_no_request(world, line):
     assert world.refs() == before
     world.start()
     assert world.ask("sync")["outcome"] == "ok"
+
+
+def test_a_worker_that_reads_only_pushes_nothing(world):
+    world.stop()
+    world.start("--read-only")
+    spec = world.spec([world.commits[1]])
+    planned = world.ask("plan", spec=spec)
+    assert planned["outcome"] == "ok"
+    pushed = world.ask("push", spec=spec, commit=planned["commit"])
+    assert pushed["outcome"] == "policy" and "read only" in pushed["message"]
+    assert world.head() == spec["base"]

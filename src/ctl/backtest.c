@@ -1,0 +1,353 @@
+/* revertctl backtest: what the lab asks for is asked of the real Prometheus and of a worker that can only read. */
+#include "ctl/verbs.h"
+
+#include "ctl/api.h"
+#include "ctl/paint.h"
+#include "ctl/table.h"
+#include "ctl/worker.h"
+
+#include "revertd/build.h"
+#include "revertd/cleanup.h"
+#include "revertd/clock.h"
+#include "revertd/lab.h"
+#include "revertd/number.h"
+#include "revertd/source.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { EVALUATIONS_MAX = 2000000 };
+#define APPLY_DEFAULT_USEC (2 * RV_USEC_PER_MINUTE)
+
+struct ask {
+        const struct args *args;
+        struct rv_backtest b;
+        bool *rules;
+        sd_event *event;
+        struct rv_http_client *client;
+        struct rv_prometheus *prometheus;
+        struct worker **worker; /* by repository */
+        bool tells;
+        int told;
+
+        /* Of the query under way. */
+        struct rv_range *range;
+        struct rv_error *err;
+        int result;
+        bool is_done;
+};
+
+static void ask_done(struct ask *a) {
+        for (size_t i = 0; a->worker && i < a->b.config->n_repositories; i++)
+                worker_free(a->worker[i]);
+        free(a->worker);
+        rv_prometheus_free(a->prometheus);
+        rv_http_client_free(a->client);
+        sd_event_unref(a->event);
+        free(a->rules);
+        rv_config_unref(a->b.config);
+}
+
+/* -- what the lab asks -- */
+
+static void on_range(const struct rv_range *range, int code, const struct rv_error *err, void *userdata) {
+        struct ask *a = userdata;
+
+        a->is_done = true;
+        a->result = code;
+        if (code < 0) {
+                *a->err = *err;
+                return;
+        }
+        *a->range = *range; /* the lender's copy is emptied, so that the rows change hands */
+        *(struct rv_range *)range = (struct rv_range){0};
+}
+
+static int ask_range(void *userdata, size_t rule, bool is_require, int64_t from_usec, int64_t step_usec, size_t n_steps,
+                     struct rv_range *ret, struct rv_error *err) {
+        struct ask *a = userdata;
+        const struct rv_rule_config *config = &a->b.config->rules[rule];
+        int r;
+
+        a->range = ret;
+        a->err = err;
+        a->is_done = false;
+        r = rv_prometheus_query_range(a->prometheus, (size_t)config->prometheus,
+                                      is_require ? config->require : config->expr, from_usec, step_usec, n_steps,
+                                      on_range, a, err);
+        while (r >= 0 && !a->is_done)
+                r = sd_event_run(a->event, (uint64_t)RV_USEC_PER_SEC);
+        if (r < 0)
+                return rv_error_prefix(err, r, "prometheus");
+        return a->result;
+}
+
+/* Pushes are not even passed on. */
+static int ask_git(void *userdata, size_t repository, struct rv_git_request *request, struct rv_git_reply **ret,
+                   struct rv_error *err) {
+        struct ask *a = userdata;
+        const struct rv_repository_config *config = &a->b.config->repositories[repository];
+        bool is_read = request->op == RV_GIT_HISTORY || request->op == RV_GIT_PLAN;
+        int r = is_read ? 0 : rv_error_set(err, -EPERM, "a backtest only reads");
+
+        if (r == 0 && !a->worker[repository])
+                r = worker_new(&a->worker[repository], a->args, config, true, err);
+        if (r < 0) {
+                rv_git_request_free(request);
+                return r;
+        }
+        enum rv_git_op op = request->op;
+        r = op == RV_GIT_HISTORY ? worker_ask_ok(a->worker[repository], request, ret, err)
+                                 : worker_ask(a->worker[repository], request, ret, err);
+        return r < 0 ? rv_error_prefix(err, r, "repository %s", config->name) : 0;
+}
+
+static void tell_progress(void *userdata, int64_t at_usec) {
+        struct ask *a = userdata;
+        int percent = (int)(100 * (at_usec - a->b.from_usec) / (a->b.to_usec - a->b.from_usec + 1));
+        char time[PAINT_TIME_MAX];
+
+        if (!a->tells || percent == a->told)
+                return;
+        a->told = percent;
+        fprintf(stderr, paint_is_on(stderr) ? "\r\x1B[K%3d %%  %s" : "%3d %%  %s\n", percent,
+                paint_time(at_usec, time));
+}
+
+/* -- what is meant -- */
+
+static int parse_time(const char *option, const char *text, int64_t *ret, struct rv_error *err) {
+        _cleanup_free_ char *day = NULL;
+
+        if (asprintf(&day, "%sT00:00:00Z", text) < 0) {
+                day = NULL;
+                return rv_error_oom(err);
+        }
+        if (rv_time_parse(text, ret) == 0 || rv_time_parse(day, ret) == 0)
+                return 0;
+        return rv_error_set(err, -EINVAL, "--%s: not a time such as 2026-03-01 or 2026-03-01T10:00:00Z: %s", option,
+                            text);
+}
+
+static int find_times(struct ask *a, struct rv_error *err) {
+        int64_t now_usec = rv_clock_realtime_usec(), span_usec;
+        int r = 0;
+
+        a->b.to_usec = now_usec;
+        if (a->args->to)
+                r = parse_time("to", a->args->to, &a->b.to_usec, err);
+        if (r < 0)
+                return r;
+        if (!a->args->from == !a->args->last)
+                return rv_error_set(err, -EINVAL, "say either --from or --last: where the range begins");
+        if (a->args->from)
+                r = parse_time("from", a->args->from, &a->b.from_usec, err);
+        else if (rv_duration_parse(a->args->last, &span_usec) < 0 || span_usec > a->b.to_usec)
+                r = rv_error_set(err, -EINVAL, "--last: not a duration such as 30d: %s", a->args->last);
+        else
+                a->b.from_usec = a->b.to_usec - span_usec;
+        if (r < 0)
+                return r;
+        if (a->b.from_usec >= a->b.to_usec || a->b.to_usec > now_usec)
+                return rv_error_set(err, -EINVAL, "the range is empty, or ends in the future");
+        a->b.from_usec -= a->b.from_usec % RV_USEC_PER_SEC;
+        return 0;
+}
+
+static int take_rule(struct ask *a, size_t i, bool is_named, size_t *n, struct rv_error *err) {
+        struct rv_rule_config *rule = &a->b.config->rules[i];
+
+        if (!rule->expr) {
+                if (is_named)
+                        return rv_error_set(
+                                err, -EINVAL,
+                                "rule %s is fed by alerts, which cannot be backtested: only rules with expr",
+                                rule->name);
+                fputs("Left out, for it is fed by alerts: ", stderr);
+                paint_text(stderr, rule->name);
+                fputc('\n', stderr);
+                return 0;
+        }
+        if (a->args->step_usec > 0)
+                rule->interval_usec = a->args->step_usec;
+        if ((a->b.to_usec - a->b.from_usec) / rule->interval_usec > EVALUATIONS_MAX)
+                return rv_error_set(err, -E2BIG, "rule %s: more than %d evaluations; say a longer --step", rule->name,
+                                    EVALUATIONS_MAX);
+        a->rules[i] = true;
+        ++*n;
+        return 0;
+}
+
+static int find_rules(struct ask *a, struct rv_error *err) {
+        size_t n = 0;
+        int r = 0;
+
+        for (int k = 0; r == 0 && k < a->args->n_operands; k++) {
+                int index = rv_config_find_rule(a->b.config, a->args->operand[k]);
+                r = index < 0 ? rv_error_set(err, -ENOENT, "no rule is named %s", a->args->operand[k])
+                              : take_rule(a, (size_t)index, true, &n, err);
+        }
+        for (size_t i = 0; r == 0 && a->args->n_operands == 0 && i < a->b.config->n_rules; i++)
+                r = take_rule(a, i, false, &n, err);
+        return r == 0 && n == 0 ? rv_error_set(err, -ENOENT, "there is no rule with expr") : r;
+}
+
+static int load(struct ask *a, struct rv_error *err) {
+        const char *file = a->args->config_file ? a->args->config_file : RV_SYSCONFDIR "/revertd.conf";
+        struct rv_config_errors errors = {0};
+        int r = rv_config_load(&a->b.config, file, &errors);
+
+        if (r < 0)
+                rv_error_set(err, r, "%s", errors.n > 0 ? errors.text[0] : strerror(-r));
+        rv_config_errors_done(&errors);
+        return r;
+}
+
+static int prepare(struct ask *a, struct rv_error *err) {
+        int r = load(a, err);
+
+        if (r == 0)
+                r = find_times(a, err);
+        if (r < 0)
+                return r;
+        a->rules = calloc(a->b.config->n_rules + 1, sizeof(*a->rules));
+        a->worker = calloc(a->b.config->n_repositories + 1, sizeof(struct worker *));
+        if (!a->rules || !a->worker)
+                return rv_error_oom(err);
+        r = find_rules(a, err);
+        if (r == 0 && (r = sd_event_new(&a->event)) < 0)
+                return rv_error_set(err, r, "event loop: %s", strerror(-r));
+        if (r == 0 && rv_http_client_new(&a->client, a->event, "revertctl/" RV_VERSION) < 0)
+                return rv_error_oom(err);
+        if (r == 0)
+                r = rv_prometheus_new(&a->prometheus, a->b.config, a->client, err);
+        a->b.rules = a->rules;
+        a->b.apply_usec = a->args->apply_usec > 0 ? a->args->apply_usec : APPLY_DEFAULT_USEC;
+        a->b.range = ask_range;
+        a->b.git = ask_git;
+        a->b.progress = tell_progress;
+        a->b.userdata = a;
+        a->tells = a->args->progress || isatty(STDERR_FILENO);
+        a->told = -1;
+        return r;
+}
+
+/* -- what the person sees -- */
+
+static void put_summary(FILE *f, const json_t *report) {
+        const json_t *sum = json_object_get(report, "summary"), *n;
+        char a[RV_DURATION_TEXT_MAX], b[PAINT_TIME_MAX];
+        const char *reason;
+
+        fprintf(f, "%sBacktest%s from %s", paint_begin(f, BOLD), paint_end(f, BOLD),
+                paint_time(rv_json_int(report, "from_usec", 0), b));
+        fprintf(f, " to %s\n\n", paint_time(rv_json_int(report, "to_usec", 0), b));
+        fprintf(f, "  %lld breaches: %lld would have been reverted, %lld declined\n",
+                (long long)rv_json_int(sum, "breaches", 0), (long long)rv_json_int(sum, "reverted", 0),
+                (long long)rv_json_int(sum, "declined", 0));
+        json_object_foreach ((json_t *)json_object_get(sum, "reasons"), reason, n) {
+                enum rv_reason known;
+                fprintf(f, "    %lld %s: %s\n", (long long)json_integer_value(n), reason,
+                        rv_reason_from_string(reason, &known) == 0 ? rv_reason_explain(known) : "");
+        }
+        fprintf(f, "  In breach for %s in all", rv_duration_humanize(rv_json_int(sum, "breach_usec", 0), a));
+        fprintf(f, "; reverts would have saved %s\n\n", rv_duration_humanize(rv_json_int(sum, "saved_usec", 0), a));
+        fprintf(f,
+                "  Assumed: a commit is live when it is committed; a revert works %s after its push; every rule\n"
+                "  enforces, and nobody rejects, approves or pauses.\n",
+                rv_duration_humanize(rv_json_int(report, "apply_usec", 0), a));
+}
+
+static void put_breach(struct table *table, const json_t *breach, int64_t to_usec) {
+        static const char dash[] = "-";
+        const json_t *incident = json_object_get(breach, "incident");
+        const json_t *suspect = json_array_get(json_object_get(incident, "suspects"), 0);
+        const json_t *commit = json_object_get(suspect, "commit");
+        _cleanup_free_ char *labels = labels_text(json_object_get(breach, "labels"));
+        int64_t onset_usec = rv_json_int(breach, "onset_usec", 0), end_usec = rv_json_int(breach, "end_usec", 0);
+        int64_t saved_usec = rv_json_int(breach, "saved_usec", 0);
+        const char *outcome = rv_json_string(breach, "outcome", "?"), *undone = rv_json_string(breach, "undone_by", "");
+        const char *reason = rv_json_string(incident, "reason", "none");
+        char buf[PAINT_TIME_MAX];
+
+        table_add(table, PLAIN, paint_time(onset_usec, buf));
+        table_add(table, PLAIN, rv_json_string(breach, "rule", ""));
+        table_add(table, PLAIN, labels ? labels : "");
+        table_addf(table, PLAIN, "%s%s", end_usec ? "" : "over ",
+                   rv_duration_humanize((end_usec ? end_usec : to_usec) - onset_usec, buf));
+        table_addf(table, strcmp(outcome, "reverted") == 0 ? GREEN : YELLOW, "%s%s%s%s", outcome,
+                   strcmp(reason, "none") != 0 && strcmp(outcome, "declined") == 0 ? " (" : "",
+                   strcmp(outcome, "declined") == 0 ? reason : "", strcmp(outcome, "declined") == 0 ? ")" : "");
+        if (commit) {
+                table_addf(table, PLAIN, "%.10s %.40s", rv_json_string(commit, "id", ""),
+                           rv_json_string(commit, "subject", ""));
+                table_addf(table, PLAIN, "%.0f %%", 100 * rv_json_real(suspect, "confidence", 0));
+        } else {
+                table_add(table, PLAIN, dash);
+                table_add(table, PLAIN, dash);
+        }
+        table_add(table, PLAIN, saved_usec > 0 ? rv_duration_humanize(saved_usec, buf) : dash);
+        table_addf(table, PLAIN, "%.10s", *undone ? undone : dash);
+}
+
+static int print_text(FILE *f, const json_t *report) {
+        static const char *const titles[] = {"ONSET",   "RULE",       "LABELS", "LASTED",   "WOULD BE",
+                                             "CULPRIT", "CONFIDENCE", "SAVED",  "UNDONE BY"};
+        struct table *table;
+        const json_t *breach;
+        size_t i;
+        int r;
+
+        put_summary(f, report);
+        if (json_array_size(json_object_get(report, "breaches")) == 0)
+                return 0;
+        table = table_new(titles, RV_ARRAY_SIZE(titles));
+        if (!table)
+                return -ENOMEM;
+        json_array_foreach (json_object_get(report, "breaches"), i, breach)
+                put_breach(table, breach, rv_json_int(report, "to_usec", 0));
+        fputc('\n', f);
+        r = table_print(table, f, 0);
+        table_free(table);
+        fputs("\nUNDONE BY is a commit in which people reverted the suspect themselves: it speaks for the choice.\n",
+              f);
+        return r;
+}
+
+static int print_report(const struct args *args, const json_t *report, struct rv_error *err) {
+        FILE *f = args->file ? fopen(args->file, "we") : stdout;
+        int r = 0;
+
+        if (!f)
+                return rv_error_set(err, -errno, "%s: %s", args->file, strerror(errno));
+        if (args->output == CTL_JSON) {
+                r = json_dumpf(report, f, JSON_COMPACT | JSON_ENSURE_ASCII);
+                fputc('\n', f);
+        } else if (args->output == CTL_HTML)
+                backtest_print_html(f, report);
+        else
+                r = print_text(f, report);
+        if (r < 0)
+                rv_error_oom(err);
+        if ((args->file ? fclose(f) : fflush(f)) != 0)
+                return rv_error_set(err, -errno, "%s: %s", args->file ? args->file : "standard output",
+                                    strerror(errno));
+        return r;
+}
+
+int verb_backtest(const struct args *args) {
+        __attribute__((cleanup(ask_done))) struct ask a = {.args = args};
+        _cleanup_json_ json_t *report = NULL;
+        struct rv_error err = {0};
+        int r = prepare(&a, &err);
+
+        if (r == 0)
+                r = rv_lab_backtest(&a.b, &report, &err);
+        if (a.told >= 0 && paint_is_on(stderr))
+                fputs("\r\x1B[K", stderr);
+        if (r == 0)
+                r = print_report(args, report, &err);
+        return r < 0 ? ctl_fail(&err) : CTL_OK;
+}

@@ -1,0 +1,329 @@
+/* A commit is taken to have arrived when it was made, but never before those that it stands on. Reverts that would have
+ * been pushed lie on the branch beside what people really did; the worker computes each on what was there in reality. */
+#include "lab/past.h"
+
+#include "revertd/cleanup.h"
+#include "revertd/clock.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct made {
+        struct rv_oid id;
+        int64_t at_usec;
+        struct rv_revert_spec spec;
+};
+
+struct scoped {
+        char *key;
+        struct rv_git_reply *reply;
+        int64_t *arrived_usec;
+};
+
+struct line {
+        struct rv_git_reply *all; /* newest first */
+        int64_t *arrived_usec;
+        struct made *made; /* oldest first */
+        size_t n_made;
+        struct scoped *scoped;
+        size_t n_scoped;
+};
+
+struct past {
+        const struct rv_backtest *backtest;
+        struct line *line; /* by repository */
+};
+
+/* -- what is read -- */
+
+static int read_history(const struct past *past, size_t repository, char *const *scope, size_t n_scope,
+                        struct rv_git_reply **ret, struct rv_error *err) {
+        const struct rv_backtest *b = past->backtest;
+        struct rv_git_request *request = calloc(1, sizeof(*request));
+        int64_t window_usec = 0;
+
+        if (!request)
+                return rv_error_oom(err);
+        for (size_t i = 0; i < b->config->n_rules; i++)
+                if (b->config->rules[i].window_usec > window_usec)
+                        window_usec = b->config->rules[i].window_usec;
+        request->op = RV_GIT_HISTORY;
+        request->since_usec = b->from_usec - window_usec - 2 * RV_USEC_PER_DAY;
+        request->max_commits = RV_COMMITS_MAX;
+        request->scope = calloc(n_scope + 1, sizeof(*request->scope));
+        for (size_t i = 0; request->scope && i < n_scope; i++) {
+                request->scope[i] = strdup(scope[i]);
+                request->n_scope += request->scope[i] != NULL;
+        }
+        if (!request->scope || request->n_scope != n_scope) {
+                rv_git_request_free(request);
+                return rv_error_oom(err);
+        }
+        int r = b->git(b->userdata, repository, request, ret, err);
+        if (r == 0 && (*ret)->truncated) {
+                r = rv_error_set(err, -E2BIG,
+                                 "repository %s has too many commits since the beginning of the range; begin later",
+                                 b->config->repositories[repository].name);
+                *ret = rv_git_reply_free(*ret);
+        }
+        return r;
+}
+
+static int read_line(struct past *past, size_t repository, struct rv_error *err) {
+        struct line *line = &past->line[repository];
+        int64_t newest_usec = 0;
+        int r = read_history(past, repository, NULL, 0, &line->all, err);
+
+        if (r < 0)
+                return r;
+        line->arrived_usec = calloc(line->all->n_commits + 1, sizeof(*line->arrived_usec));
+        if (!line->arrived_usec)
+                return rv_error_oom(err);
+        for (size_t i = line->all->n_commits; i-- > 0;) {
+                if (line->all->commits[i].commit_usec > newest_usec)
+                        newest_usec = line->all->commits[i].commit_usec;
+                line->arrived_usec[i] = newest_usec;
+        }
+        return 0;
+}
+
+int past_new(struct past **ret, const struct rv_backtest *backtest, struct rv_error *err) {
+        struct past *past = calloc(1, sizeof(*past));
+        int r = 0;
+
+        if (!past || !(past->line = calloc(backtest->config->n_repositories + 1, sizeof(*past->line)))) {
+                free(past);
+                return rv_error_oom(err);
+        }
+        past->backtest = backtest;
+        for (size_t i = 0; r == 0 && i < backtest->config->n_rules; i++)
+                if (backtest->rules[i] && !past->line[backtest->config->rules[i].repository].all)
+                        r = read_line(past, (size_t)backtest->config->rules[i].repository, err);
+        if (r < 0) {
+                past_free(past);
+                return r;
+        }
+        *ret = past;
+        return 0;
+}
+
+struct past *past_free(struct past *past) {
+        for (size_t i = 0; past && i < past->backtest->config->n_repositories; i++) {
+                struct line *line = &past->line[i];
+
+                for (size_t k = 0; k < line->n_made; k++)
+                        rv_revert_spec_done(&line->made[k].spec);
+                for (size_t k = 0; k < line->n_scoped; k++) {
+                        free(line->scoped[k].key);
+                        free(line->scoped[k].arrived_usec);
+                        rv_git_reply_free(line->scoped[k].reply);
+                }
+                free(line->made);
+                free(line->scoped);
+                free(line->arrived_usec);
+                rv_git_reply_free(line->all);
+        }
+        if (past)
+                free(past->line);
+        free(past);
+        return NULL;
+}
+
+const struct rv_commit *past_undone(const struct past *past, size_t repository, const char *hex) {
+        const struct rv_git_reply *all = past->line[repository].all;
+
+        for (size_t i = 0; all && i < all->n_commits; i++)
+                for (size_t k = 0; k < all->commits[i].n_reverts; k++)
+                        if (strcmp(all->commits[i].reverts[k].hex, hex) == 0)
+                                return &all->commits[i];
+        return NULL;
+}
+
+/* Commits that touch the scope, read once. Both lists are in the branch's order. */
+static int find_scoped(struct past *past, size_t repository, const struct rv_git_request *request,
+                       const struct scoped **ret, struct rv_error *err) {
+        struct line *line = &past->line[repository];
+        _cleanup_free_ char *key = NULL;
+        size_t size;
+        FILE *f = open_memstream(&key, &size);
+
+        for (size_t i = 0; f && i < request->n_scope; i++)
+                fprintf(f, "%s\n", request->scope[i]);
+        if (!f || fclose(f) != 0)
+                return rv_error_oom(err);
+        for (size_t i = 0; i < line->n_scoped; i++)
+                if (strcmp(line->scoped[i].key, key) == 0) {
+                        *ret = &line->scoped[i];
+                        return 0;
+                }
+        struct scoped *grown = reallocarray(line->scoped, line->n_scoped + 1, sizeof(*grown));
+        if (!grown)
+                return rv_error_oom(err);
+        line->scoped = grown;
+        struct scoped *s = &grown[line->n_scoped];
+        *s = (struct scoped){0};
+        int r = read_history(past, repository, request->scope, request->n_scope, &s->reply, err);
+        if (r < 0)
+                return r;
+        s->arrived_usec = calloc(s->reply->n_commits + 1, sizeof(*s->arrived_usec));
+        s->key = RV_TAKE(key);
+        line->n_scoped++;
+        if (!s->arrived_usec)
+                return rv_error_oom(err);
+        for (size_t i = 0, k = 0; i < s->reply->n_commits; i++) {
+                s->arrived_usec[i] = RV_USEC_INFINITY; /* it came to the branch since we began */
+                for (size_t at = k; at < line->all->n_commits; at++)
+                        if (strcmp(line->all->commits[at].id.hex, s->reply->commits[i].id.hex) == 0) {
+                                s->arrived_usec[i] = line->arrived_usec[at];
+                                k = at + 1;
+                                break;
+                        }
+        }
+        *ret = s;
+        return 0;
+}
+
+/* -- answers -- */
+
+static const struct rv_oid *real_head(const struct line *line, int64_t now_usec) {
+        static const struct rv_oid none;
+
+        for (size_t i = 0; i < line->all->n_commits; i++)
+                if (line->arrived_usec[i] <= now_usec)
+                        return &line->all->commits[i].id;
+        return &none;
+}
+
+/* Newest first, both kinds by the time at which they came; ends at `known`. */
+static int fill_heads(const struct line *line, const char *known, int64_t now_usec, struct rv_git_reply *reply) {
+        size_t i = 0, k = line->n_made, capacity = line->n_made + 1;
+
+        while (i < line->all->n_commits && line->arrived_usec[i] > now_usec)
+                i++;
+        for (size_t at = i; at < line->all->n_commits; at++, capacity++)
+                if (*known && strcmp(line->all->commits[at].id.hex, known) == 0)
+                        break;
+        reply->fresh = calloc(capacity, sizeof(*reply->fresh));
+        if (!reply->fresh)
+                return -ENOMEM;
+        while (i < line->all->n_commits || k > 0) {
+                bool is_made =
+                        k > 0 && (i == line->all->n_commits || line->made[k - 1].at_usec >= line->arrived_usec[i]);
+                const struct rv_oid *id = is_made ? &line->made[--k].id : &line->all->commits[i++].id;
+
+                if (!*reply->head.hex)
+                        reply->head = *id;
+                if (!*known || strcmp(id->hex, known) == 0 || reply->n_fresh == capacity)
+                        break;
+                reply->fresh[reply->n_fresh++] = *id;
+        }
+        return 0;
+}
+
+static int copy_commit(struct rv_commit *ret, const struct rv_commit *commit, struct rv_error *err) {
+        _cleanup_json_ json_t *json = rv_commit_to_json(commit);
+
+        return json ? rv_commit_from_json(ret, json, err) : rv_error_oom(err);
+}
+
+static int add_made(const struct made *made, struct rv_git_reply *reply, struct rv_error *err) {
+        struct rv_commit commit = {.id = made->id,
+                                   .n_parents = 1,
+                                   .author_name = (char *)"revertd",
+                                   .author_email = (char *)"",
+                                   .subject = (char *)"Revert (would have been)",
+                                   .author_usec = made->at_usec,
+                                   .commit_usec = made->at_usec,
+                                   .incident = (char *)"0000000000000000",
+                                   .reverts = made->spec.commits,
+                                   .n_reverts = made->spec.n_commits,
+                                   .n_inside = 1};
+        int r = copy_commit(&reply->commits[reply->n_commits], &commit, err);
+
+        reply->n_commits += r == 0;
+        return r;
+}
+
+static int answer_history(struct past *past, size_t repository, const struct rv_git_request *request, int64_t now_usec,
+                          struct rv_git_reply *reply, struct rv_error *err) {
+        struct line *line = &past->line[repository];
+        const struct scoped *s;
+        int r = find_scoped(past, repository, request, &s, err);
+
+        if (r < 0)
+                return r;
+        reply->commits = calloc(s->reply->n_commits + line->n_made + 1, sizeof(*reply->commits));
+        if (!reply->commits)
+                return rv_error_oom(err);
+        size_t k = line->n_made;
+        for (size_t i = 0; r == 0 && i < s->reply->n_commits; i++) {
+                if (s->arrived_usec[i] > now_usec || s->reply->commits[i].commit_usec < request->since_usec)
+                        continue;
+                while (r == 0 && k > 0 && line->made[k - 1].at_usec >= s->arrived_usec[i])
+                        r = add_made(&line->made[--k], reply, err);
+                if (r == 0)
+                        r = copy_commit(&reply->commits[reply->n_commits], &s->reply->commits[i], err);
+                reply->n_commits += r == 0;
+        }
+        return r;
+}
+
+static int ask_plan(struct past *past, size_t repository, const struct rv_git_request *request, int64_t now_usec,
+                    struct rv_git_reply **ret, struct rv_error *err) {
+        struct rv_git_request *copy = calloc(1, sizeof(*copy));
+
+        if (!copy || rv_revert_spec_copy(&copy->spec, &request->spec) < 0) {
+                rv_git_request_free(copy);
+                return rv_error_oom(err);
+        }
+        copy->op = RV_GIT_PLAN;
+        copy->want_diff = request->want_diff;
+        copy->spec.base = *real_head(&past->line[repository], now_usec);
+        copy->spec.time_usec = rv_clock_realtime_usec(); /* the worker's policy takes no times of long ago */
+        return past->backtest->git(past->backtest->userdata, repository, copy, ret, err);
+}
+
+static int note_push(struct line *line, const struct rv_git_request *request, int64_t now_usec, struct rv_error *err) {
+        struct made *grown = reallocarray(line->made, line->n_made + 1, sizeof(*grown));
+
+        if (!grown)
+                return rv_error_oom(err);
+        line->made = grown;
+        grown[line->n_made] = (struct made){.id = request->commit, .at_usec = now_usec};
+        if (rv_revert_spec_copy(&grown[line->n_made].spec, &request->spec) < 0)
+                return rv_error_oom(err);
+        line->n_made++;
+        return 0;
+}
+
+int past_answer(struct past *past, size_t repository, const struct rv_git_request *request, int64_t now_usec,
+                struct rv_git_reply **ret, struct rv_error *err) {
+        struct line *line = &past->line[repository];
+        struct rv_git_reply *reply = NULL;
+        int r = 0;
+
+        if (!line->all) /* of no rule that takes part */
+                return (*ret = calloc(1, sizeof(**ret))) ? 0 : rv_error_oom(err);
+        if (request->op == RV_GIT_PLAN)
+                r = ask_plan(past, repository, request, now_usec, &reply, err);
+        else if (!(reply = calloc(1, sizeof(*reply))))
+                r = rv_error_oom(err);
+        else if (request->op == RV_GIT_HISTORY)
+                r = answer_history(past, repository, request, now_usec, reply, err);
+        else if (request->op == RV_GIT_PUSH)
+                r = note_push(line, request, now_usec, err);
+        else if (request->op == RV_GIT_CHECK)
+                reply->contained = true;
+        if (r == 0) {
+                reply->head = (struct rv_oid){0};
+                if (fill_heads(line, request->known.hex, now_usec, reply) < 0)
+                        r = rv_error_oom(err);
+        }
+        if (r < 0) {
+                rv_git_reply_free(reply);
+                return r;
+        }
+        *ret = reply;
+        return 0;
+}

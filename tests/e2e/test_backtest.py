@@ -1,0 +1,147 @@
+"""revertctl backtest: a planted history of a repository, and the blocks of a Prometheus that was there."""
+import json
+import subprocess
+import time
+import xml.etree.ElementTree as ET
+
+import parts
+import pytest
+
+MINUTES = 720
+HOSTILE = "</title><script>alert(1)</script> & \"quotes\""
+RULE = """{ name = "errors"; expr = "error_ratio"; breach = "> 0.05"; prometheus = "prod"; interval = "1m"; for = "10m";
+  repository = "fleet"; paths = [ "apps/{{ $labels.app }}/**" ]; window = "30m"; mode = "observe"; }"""
+
+
+def breaching(*spans):
+    return lambda m: 0.4 if any(a <= m < b for a, b in spans) else 0.01
+
+
+SERIES = {
+    "checkout": breaching((61, 121)),
+    "search": breaching((200, 231)),
+    "cart": lambda m: None if 303 <= m < 330 else 0.4 if 300 <= m < 303 else 0.01,
+    "pay": breaching((350, 371)),
+    "flap": lambda m: 0.4 if 400 <= m < 440 and m % 2 else 0.01,
+    "web": breaching((601, MINUTES)),
+}
+
+
+class Past:
+    def __init__(self, world, monkeypatch):
+        self.world, self.monkeypatch = world, monkeypatch
+        self.start = int(time.time()) // 60 * 60 - 26 * 3600
+        self.directory = world.directory
+
+    def at(self, minute):
+        return self.start + 60 * minute
+
+    def commit(self, minute, app, timeout_ms, subject, body="", file="settings"):
+        stamp = f"{self.at(minute)} +0000"
+        self.monkeypatch.setenv("GIT_COMMITTER_DATE", stamp)
+        self.monkeypatch.setenv("GIT_AUTHOR_DATE", stamp)
+        return self.world.repository.commit({f"apps/{app}/{file}.json": parts.settings(timeout_ms)}, subject, body=body)
+
+    def make_blocks(self):
+        lines = ["# TYPE error_ratio gauge"]
+        for app, value in SERIES.items():
+            for m in range(-10, MINUTES + 1):
+                if value(m) is not None:
+                    lines.append(f'error_ratio{{app="{app}"}} {value(m)} {self.at(m)}')
+        text = self.directory / "past.om"
+        text.write_text("\n".join(lines + ["# EOF", ""]))
+        subprocess.run(["promtool", "tsdb", "create-blocks-from", "openmetrics", "-q", text,
+                        self.directory / "prometheus-data"], check=True, capture_output=True)
+
+    def run(self, *arguments, rule=RULE, check=True):
+        self.world.configure(rule, self.prometheus.url, receivers=False)
+        command = [self.world.revertd.programs / "revertctl", "backtest",
+                   f"--config.file={self.world.revertd.config}", f"--storage.path={self.directory}/cache",
+                   f"--git.program={self.world.revertd.programs}/revertd-git", f"--from={self.iso(0)}",
+                   f"--to={self.iso(MINUTES)}", *arguments]
+        return subprocess.run([str(c) for c in command], capture_output=True, text=True, check=check)
+
+    def iso(self, minute):
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.at(minute)))
+
+
+@pytest.fixture
+def past(world, monkeypatch):
+    p = Past(world, monkeypatch)
+    for app in SERIES:
+        p.commit(-300, app, 500, f"Start {app}")
+    p.commit(50, "search", 450, "Tune search")
+    p.bad = p.commit(60, "checkout", 5, "Lower checkout's timeout")
+    p.commit(63, "checkout", 6, "Write a note meanwhile", file="note")
+    p.undone = p.commit(119, "checkout", 500, "Revert it", f"This reverts commit {p.bad}.")
+    p.commit(205, "search", 400, "Tune search after the onset")
+    p.commit(299, "cart", 5, "Change the cart before a gap")
+    p.hostile = p.commit(600, "web", 5, HOSTILE)
+    p.head = world.repository.head()
+    p.make_blocks()
+    p.prometheus = world.add(parts.prometheus(world.directory, []))
+    return p
+
+
+def test_names_the_commits(past):
+    report = json.loads(past.run("-o", "json").stdout)
+    found = {b["labels"]["app"]: b for b in report["breaches"]}
+    assert set(found) == {"checkout", "search", "pay", "web"}  # neither the gap nor the flapping
+
+    checkout = found["checkout"]
+    assert checkout["outcome"] == "reverted" and checkout["mode"] == "observe"
+    assert [checkout["incident"]["plan"]["spec"]["commits"], checkout["undone_by"]] == [[past.bad], past.undone]
+    assert checkout["onset_usec"] == past.at(61) * 10**6 and checkout["end_usec"] == past.at(121) * 10**6
+    assert past.at(71) * 10**6 <= checkout["pushed_usec"] < past.at(73) * 10**6
+    assert checkout["would_end_usec"] == checkout["pushed_usec"] + report["apply_usec"]
+    assert checkout["saved_usec"] == checkout["end_usec"] - checkout["would_end_usec"]
+    assert checkout["incident"]["state"] == "recovered"  # from the assumed effect on, it counts as well
+
+    assert (found["search"]["outcome"], found["search"]["incident"]["reason"]) == ("declined", "after_onset")
+    assert (found["pay"]["outcome"], found["pay"]["incident"]["reason"]) == ("declined", "no_candidate")
+    assert found["web"]["incident"]["plan"]["spec"]["commits"] == [past.hostile] and found["web"]["end_usec"] == 0
+    assert report["summary"]["reverted"] == 2 and report["summary"]["declined"] == 2
+    assert past.world.repository.head() == past.head  # nothing was pushed
+
+
+def test_tells_people(past):
+    told = past.run("--apply=10m", "--progress", "errors")
+    assert "4 breaches: 2 would have been reverted, 2 declined" in told.stdout
+    assert past.bad[:10] in told.stdout and "declined (after_onset)" in told.stdout
+    assert past.undone[:10] in told.stdout and "works 10m" in told.stdout
+    assert " 50 %" in told.stderr
+
+
+def test_budget_counts(past):
+    past.world.repository_extra = "budget = 1;"
+    found = {b["labels"]["app"]: b for b in json.loads(past.run("-o", "json").stdout)["breaches"]}
+    assert found["checkout"]["outcome"] == "reverted"
+    assert found["web"]["incident"]["reason"] == "budget"
+
+
+def test_html_is_one_safe_page(past):
+    page = past.directory / "report.html"
+    past.run("-o", "html", f"--file={page}")
+    text = page.read_text()
+    root = ET.fromstring(text.replace("<!DOCTYPE html>", ""))
+    assert "<script" not in text and "http://" not in text.replace("http://www.w3.org/2000/svg", "")
+    assert "&lt;script&gt;" in text
+    svg = "{http://www.w3.org/2000/svg}"
+    assert len(root.findall(f".//{svg}svg")) == 4
+    assert all(s.get("role") == "img" and s.find(f"{svg}title") is not None for s in root.iter(f"{svg}svg"))
+
+
+@pytest.mark.parametrize("arguments, says", [
+    (["nosuch"], "no rule is named nosuch"),
+    (["--last=30d"], "either --from or --last"),
+    (["--from=yesterday"], "not a time such as"),
+    (["--from=2036-01-01", "--to=2036-01-02"], "ends in the future"),
+])
+def test_says_what_is_wrong(past, arguments, says):
+    done = past.run(*arguments, check=False)
+    assert done.returncode == 1 and says in done.stderr
+
+
+def test_says_what_the_server_refused(past):
+    done = past.run(rule=RULE.replace('"error_ratio"', '"error_ratio["'), check=False)
+    assert done.returncode == 1 and "rule errors:" in done.stderr and "parse error" in done.stderr
