@@ -99,6 +99,8 @@ static int ask_git(void *userdata, size_t repository, struct rv_git_request *req
                 return r;
         }
         enum rv_git_op op = request->op;
+        if (op == RV_GIT_PLAN)
+                request->spec.time_usec = rv_clock_realtime_usec(); /* the policy takes no times of long ago */
         r = op == RV_GIT_HISTORY ? worker_ask_ok(a->worker[repository], request, ret, err)
                                  : worker_ask(a->worker[repository], request, ret, err);
         return r < 0 ? rv_error_prefix(err, r, "repository %s", config->name) : 0;

@@ -280,7 +280,6 @@ static int ask_plan(struct past *past, size_t repository, const struct rv_git_re
         copy->op = RV_GIT_PLAN;
         copy->want_diff = request->want_diff;
         copy->spec.base = *real_head(&past->line[repository], now_usec);
-        copy->spec.time_usec = rv_clock_realtime_usec(); /* the worker's policy takes no times of long ago */
         return past->backtest->git(past->backtest->userdata, repository, copy, ret, err);
 }
 

@@ -27,12 +27,6 @@ static void on_response(const struct rv_http_response *response, void *userdata)
         rv_range_done(&range);
 }
 
-static char *put_time(char *to, const char *key, int64_t usec) {
-        int64_t msec = usec / RV_USEC_PER_MSEC;
-
-        return to + sprintf(to, "&%s=%" PRId64 ".%03" PRId64, key, msec / 1000, msec % 1000);
-}
-
 int rv_prometheus_query_range(struct rv_prometheus *prometheus, size_t index, const char *expr, int64_t from_usec,
                               int64_t step_usec, size_t n_steps, rv_range_callback callback, void *userdata,
                               struct rv_error *err) {
@@ -47,10 +41,13 @@ int rv_prometheus_query_range(struct rv_prometheus *prometheus, size_t index, co
         *query = (struct range_query){from_usec, step_usec, n_steps, callback, userdata};
         target = prometheus_target(prometheus, index, &timeout_usec);
         char *end = prometheus_encode(stpcpy(form, "query="), expr);
-        end = put_time(end, "start", from_usec);
-        end = put_time(end, "end", from_usec + (int64_t)(n_steps - 1) * step_usec);
-        end = put_time(end, "step", step_usec);
-        end += sprintf(end, "&timeout=%" PRId64 "ms", timeout_usec / RV_USEC_PER_MSEC);
+        int64_t start_msec = from_usec / RV_USEC_PER_MSEC, step_msec = step_usec / RV_USEC_PER_MSEC;
+        int64_t end_msec = start_msec + (int64_t)(n_steps - 1) * step_msec;
+        end += snprintf(end, FORM_BYTES_MAX - sizeof("query="),
+                        "&start=%" PRId64 ".%03" PRId64 "&end=%" PRId64 ".%03" PRId64 "&step=%" PRId64 ".%03" PRId64
+                        "&timeout=%" PRId64 "ms",
+                        start_msec / 1000, start_msec % 1000, end_msec / 1000, end_msec % 1000, step_msec / 1000,
+                        step_msec % 1000, timeout_usec / RV_USEC_PER_MSEC);
         struct rv_http_request request = {.path = "/api/v1/query_range",
                                           .content_type = "application/x-www-form-urlencoded",
                                           .body = form,
