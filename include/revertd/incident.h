@@ -120,6 +120,7 @@ struct rv_incident {
         bool force;        /* by hand: the guards that a person may override are overridden */
         double value;      /* at detection; NaN: none */
         double last_value; /* the newest */
+        json_t *samples;   /* [[usec, value, verdict]…]: what the rule saw until then, oldest first; NULL: not kept */
         struct rv_incident_times times;
 
         struct rv_suspect *suspects; /* newest first, at most RV_SUSPECTS_MAX */
@@ -146,7 +147,7 @@ struct rv_incident {
 struct rv_incident *rv_incident_free(struct rv_incident *incident);
 
 /* {"id", "state", "reason", "detail", "rule", "labels": {}, "summary", "repository", "scope": [], "mode", "by_hand",
- *  "actor", "note", "force", "value", "last_value",
+ *  "actor", "note", "force", "value", "last_value", "samples",
  *  "times": {"onset_usec", "detected_usec", "decided_usec", "pushed_usec", "applied_usec", "recovered_usec", "ended_usec"},
  *  "suspects": [rv_suspect_to_json()…], "plan": rv_plan_to_json(), "head", "last_good", "revisions": [], "released", "attempts",
  *  "guards": {"<reason>": objects…, in the order in which they are asked}, "moves", "retry_usec", "deadline_usec", "ok_usec", "n_transitions"}

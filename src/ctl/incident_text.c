@@ -114,6 +114,29 @@ static void print_value(FILE *f, const json_t *incident, const char *breach) {
         fputc('\n', f);
 }
 
+/* What the rule saw before it decided: the newest evaluations, and where the breach began. */
+static void print_samples(FILE *f, const json_t *incident) {
+        const json_t *samples = json_object_get(incident, "samples"), *sample;
+        int64_t onset_usec = rv_json_int(json_object_get(incident, "times"), "onset_usec", 0);
+        size_t i;
+
+        if (json_array_size(samples) == 0)
+                return;
+        heading(f, "Seen");
+        json_array_foreach (samples, i, sample) {
+                const char *verdict = json_string_value(json_array_get(sample, 2));
+                int64_t at_usec = json_integer_value(json_array_get(sample, 0));
+                double value = rv_value_from_json(json_array_get(sample, 1));
+                enum colour colour = verdict && strcmp(verdict, "breach") == 0 ? RED : PLAIN;
+                char time[PAINT_TIME_MAX], number[RV_NUMBER_TEXT_MAX];
+
+                fprintf(f, "  %s  %-10s %s", paint_time(at_usec, time),
+                        isnan(value) ? "no value" : rv_number_format_short(value, number), paint_begin(f, colour));
+                paint_text(f, verdict ? verdict : "?");
+                fprintf(f, "%s%s\n", paint_end(f, colour), at_usec == onset_usec ? "  the onset" : "");
+        }
+}
+
 static void print_subject(FILE *f, const json_t *incident, const char *breach) {
         _cleanup_free_ char *labels = labels_text(json_object_get(incident, "labels"));
         bool is_by_hand = rv_json_bool(incident, "by_hand", false);
@@ -405,6 +428,7 @@ void incident_print(FILE *f, const json_t *incident, const json_t *transitions, 
         print_next_steps(f, incident, now_usec);
         incident_print_next(f, incident);
         print_subject(f, incident, breach);
+        print_samples(f, incident);
         print_timeline(f, times, now_usec, rv_json_int(times, "ended_usec", 0) == 0);
         print_suspects(f, incident);
         print_guards(f, incident);

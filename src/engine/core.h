@@ -28,6 +28,7 @@ enum {
 #define CONFIRM_INTERVAL_USEC (15 * RV_USEC_PER_SEC) /* verifying by `confirm`, where the rule has no interval */
 
 struct open;
+struct recent;
 
 /* A label set of a rule. In the store (RV_RECORD_SERIES) while pending or latched. */
 struct series {
@@ -44,8 +45,9 @@ struct series {
         int64_t resolved_usec; /* alerts: startsAt of the newest episode that is over */
         int64_t well_usec;     /* first of the run of evaluations that all were ok; 0: the newest was not */
         int64_t well_last_usec;
-        struct good *good; /* of its scope; NULL: not looked up yet */
-        bool has_no_scope; /* its labels give no safe path */
+        struct good *good;     /* of its scope; NULL: not looked up yet */
+        bool has_no_scope;     /* its labels give no safe path */
+        struct recent *recent; /* what was seen lately; NULL: all ok */
         struct series *prev, *next;
         UT_hash_handle hh;
 };
@@ -173,6 +175,10 @@ bool series_is_over(const struct series *series);         /* neither pending, la
 int series_prune(struct turn *t);
 int series_drop_rule(struct turn *t, struct rule *rule);
 int series_load(struct rv_engine *engine, const struct rv_record *record, struct rv_error *err);
+
+/* -- recent.c -- */
+int recent_note(struct series *series, enum rv_verdict verdict, double value, int64_t at_usec); /* before it counts */
+int recent_tell(const struct series *series, struct rv_incident *incident);
 
 /* -- evaluate.c, alerts.c: what the sources say -- */
 int evaluate(struct turn *t, const struct rv_event *event);

@@ -51,7 +51,11 @@ static int tell_incident(struct turn *t, struct series *series, int64_t at_usec)
 static int note(struct turn *t, struct series *series, const struct rv_rule_config *rule, enum rv_verdict verdict,
                 double value, int64_t at_usec) {
         bool is_firing = series->s.latched || series->open;
-        int r = advance(t, series, rule, rv_rule_settle(rule, verdict, value, is_firing), value, at_usec);
+        enum rv_verdict settled = rv_rule_settle(rule, verdict, value, is_firing);
+        int r = recent_note(series, settled, value, at_usec);
+
+        if (r == 0)
+                r = advance(t, series, rule, settled, value, at_usec);
 
         if (r == 0)
                 r = tell_incident(t, series, at_usec);

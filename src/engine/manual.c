@@ -74,16 +74,17 @@ static int clean_line(const char *text, char **ret) {
 }
 
 /* The newest value known; and for a dry run the onset, for what would be done about a breach depends on when it began. */
-static void take_breach(struct turn *t, const struct rv_event *event, struct rv_incident *i) {
+static int take_breach(struct turn *t, const struct rv_event *event, struct rv_incident *i) {
         const struct series *series;
 
         series = series_find(t->engine, t->engine->rule[event->revert.rule], i->labels);
         if (!series)
-                return;
+                return 0;
         i->value = i->last_value = series->s.value;
         if (event->revert.dry_run && event->revert.n_revisions == 0 && series->s.onset_usec > 0 &&
             series->s.onset_usec < t->now_usec)
                 i->times.onset_usec = series->s.onset_usec;
+        return recent_tell(series, i);
 }
 
 /* Also -EINVAL: the labels give no safe path. */
@@ -107,8 +108,8 @@ static int fill(struct turn *t, const struct rv_event *event, struct rv_incident
                 return -ENOMEM;
         if (copy_strings(&i->revisions, &i->n_revisions, event->revert.revisions, event->revert.n_revisions) < 0)
                 return -ENOMEM;
-        if (rule)
-                take_breach(t, event, i);
+        if (rule && take_breach(t, event, i) < 0)
+                return -ENOMEM;
         if (rule) {
                 r = incident_describe(i, rule, event->revert.n_scope == 0, t->err);
                 if (r < 0)

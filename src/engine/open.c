@@ -145,7 +145,7 @@ int incident_open(struct turn *t, struct series *series, int64_t onset_usec) {
         i->times.onset_usec = onset_usec;
         i->repository = strdup(repository->name);
         scope = incident_describe(i, config, true, &err);
-        if (!i->repository || scope == -ENOMEM) {
+        if (!i->repository || recent_tell(series, i) < 0 || scope == -ENOMEM) {
                 rv_incident_free(i);
                 return -ENOMEM;
         }

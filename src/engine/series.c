@@ -34,6 +34,7 @@ struct series *series_free(struct rv_engine *engine, struct series *series) {
         engine->n_series--;
         HASH_DEL(engine->series, series);
         rv_labels_unref(series->s.labels);
+        free(series->recent);
         free(series);
         return NULL;
 }

@@ -16,6 +16,7 @@ static void free_strings(char **strings, size_t n) {
 struct rv_incident *rv_incident_free(struct rv_incident *incident) {
         if (!incident)
                 return NULL;
+        json_decref(incident->samples);
         free(incident->detail);
         free(incident->rule);
         rv_labels_unref(incident->labels);
@@ -95,21 +96,21 @@ static void guards_from_json(struct rv_incident *incident, const json_t *object)
 
 json_t *rv_incident_to_json(const struct rv_incident *i) {
         /* A missing part (out of memory) makes json_pack() fail as a whole. */
-        return json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:o, s:s?, s:s, s:o, s:s, s:b, s:s?, s:s?, s:b, s:o, s:o, s:o,"
-                         " s:o, s:o, s:s, s:s, s:o, s:s, s:o, s:i, s:i, s:I, s:I, s:I, s:i}",
-                         "id", i->id, "state", rv_incident_state_to_string(i->state), "reason",
-                         rv_reason_to_string(i->reason), "detail", i->detail, "rule", i->rule, "labels",
-                         i->labels ? rv_labels_to_json(i->labels) : json_object(), "summary", i->summary, "repository",
-                         i->repository, "scope", json_from_strings(i->scope, i->n_scope), "mode",
-                         rv_mode_to_string(i->mode), "by_hand", i->by_hand, "actor", i->actor, "note", i->note, "force",
-                         i->force, "value", rv_value_to_json(i->value), "last_value", rv_value_to_json(i->last_value),
-                         "times", times_to_json(&i->times), "suspects", suspects_to_json(i), "plan",
-                         i->plan ? rv_plan_to_json(i->plan) : json_null(), "head", i->head.hex, "last_good",
-                         i->last_good.hex, "revisions", json_from_strings(i->revisions, i->n_revisions), "released",
-                         i->released.hex, "guards", guards_to_json(i), "attempts", (int)i->attempts, "moves",
-                         (int)i->moves, "retry_usec", (json_int_t)i->retry_usec, "deadline_usec",
-                         (json_int_t)i->deadline_usec, "ok_usec", (json_int_t)i->ok_usec, "n_transitions",
-                         (int)i->n_transitions);
+        return json_pack(
+                "{s:s, s:s, s:s, s:s?, s:s?, s:o, s:s?, s:s, s:o, s:s, s:b, s:s?, s:s?, s:b, s:o, s:o, s:o, s:o,"
+                " s:o, s:o, s:s, s:s, s:o, s:s, s:o, s:i, s:i, s:I, s:I, s:I, s:i}",
+                "id", i->id, "state", rv_incident_state_to_string(i->state), "reason", rv_reason_to_string(i->reason),
+                "detail", i->detail, "rule", i->rule, "labels",
+                i->labels ? rv_labels_to_json(i->labels) : json_object(), "summary", i->summary, "repository",
+                i->repository, "scope", json_from_strings(i->scope, i->n_scope), "mode", rv_mode_to_string(i->mode),
+                "by_hand", i->by_hand, "actor", i->actor, "note", i->note, "force", i->force, "value",
+                rv_value_to_json(i->value), "last_value", rv_value_to_json(i->last_value), "samples",
+                i->samples ? json_incref(i->samples) : json_array(), "times", times_to_json(&i->times), "suspects",
+                suspects_to_json(i), "plan", i->plan ? rv_plan_to_json(i->plan) : json_null(), "head", i->head.hex,
+                "last_good", i->last_good.hex, "revisions", json_from_strings(i->revisions, i->n_revisions), "released",
+                i->released.hex, "guards", guards_to_json(i), "attempts", (int)i->attempts, "moves", (int)i->moves,
+                "retry_usec", (json_int_t)i->retry_usec, "deadline_usec", (json_int_t)i->deadline_usec, "ok_usec",
+                (json_int_t)i->ok_usec, "n_transitions", (int)i->n_transitions);
 }
 
 static int read_enums(struct rv_incident *i, const json_t *json, struct rv_error *err) {
@@ -174,6 +175,7 @@ static int read_progress(struct rv_incident *i, const json_t *json, struct rv_er
         i->force = rv_json_bool(json, "force", false);
         i->value = rv_value_from_json(json_object_get(json, "value"));
         i->last_value = rv_value_from_json(json_object_get(json, "last_value"));
+        i->samples = json_incref(json_object_get(json, "samples")); /* for people: looked at where it is shown */
         times_from_json(&i->times, json_object_get(json, "times"));
         guards_from_json(i, json_object_get(json, "guards"));
         i->retry_usec = rv_json_int(json, "retry_usec", 0);

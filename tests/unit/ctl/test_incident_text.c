@@ -22,7 +22,8 @@ static const char incident_text[] =
         "two\",\"rule\":\"http-error-ratio\",\"labels\":{\"app\":\"checkout\"},\"summary\":\"checkout fails\","
         "\"repository\":\"fleet\",\"scope\":[\"apps/checkout/"
         "**\"],\"mode\":\"enforce\",\"by_hand\":false,\"actor\":null,"
-        "\"note\":null,\"force\":false,\"value\":0.073,\"last_value\":\"+Inf\",\"times\":{\"onset_usec\":"
+        "\"note\":null,\"force\":false,\"value\":0.073,\"last_value\":\"+Inf\",\"samples\":[[1772359185000000,0.01,"
+        "\"ok\"],[1772359200000000,0.073,\"breach\"],[1772359215000000,null,\"no_data\"]],\"times\":{\"onset_usec\":"
         "1772359200000000,"
         "\"detected_usec\":1772359260000000,\"decided_usec\":1772359260400000,\"pushed_usec\":1772359261000000,"
         "\"applied_usec\":1772359261500000,\"recovered_usec\":0,\"ended_usec\":1772362861000000},\"suspects\":[{"
@@ -97,6 +98,8 @@ static void says_what_an_engineer_asks(void **state) {
         _cleanup_free_ char *with_diff = print(incident, transitions, NULL, true);
         assert_says(with_diff, "\n-a\n+b\n");
         assert_null(strstr(with_diff, "in breach when"));
+        assert_says(text, "2026-03-01 10:00:00Z  0.073      breach  the onset");
+        assert_says(text, "no value   no_data");
 }
 
 /* Without a plan too, for a guard may have objected to one of them. */

@@ -18,6 +18,7 @@ static const char full[] =
         " \"scope\": [\"apps/web/**\"], \"mode\": \"approve\", \"by_hand\": false, \"actor\": \"ana\", \"note\": "
         "\"go\","
         " \"force\": true, \"value\": 0.5, \"last_value\": \"+Inf\","
+        " \"samples\": [[1, 0.5, \"breach\"]],"
         " \"times\": {\"onset_usec\": 1, \"detected_usec\": 2, \"decided_usec\": 3, \"pushed_usec\": 4,"
         "             \"applied_usec\": 5, \"recovered_usec\": 6, \"ended_usec\": 7},"
         " \"suspects\": [], \"plan\": null, \"head\": \"aa\", \"last_good\": \"dd\", \"revisions\": [\"bb\"], "
