@@ -130,6 +130,7 @@ struct rv_engine_counts {
         size_t open[RV_INCIDENT_STATE_MAX];
         size_t series, pending, latched;
 };
+size_t rv_engine_open_count(const struct rv_engine *engine); /* at no cost; rv_engine_count() looks at every series */
 void rv_engine_count(const struct rv_engine *engine, struct rv_engine_counts *ret);
 const struct rv_incident *rv_engine_incident(const struct rv_engine *engine, const char *id); /* open ones; NULL */
 json_t *rv_engine_rules_json(const struct rv_engine *engine, int64_t now_usec);

@@ -98,7 +98,7 @@ int rv_daemon_handle(struct rv_daemon *daemon, const struct rv_event *event, str
                 rv_outbox_wake(daemon->parts->outbox);
         if (daemon->engine)
                 arm_tick(daemon, 0);
-        if (step.batch.n > 0) /* else nothing that it counts has changed, and it counts every series */
+        if (step.batch.n > 0) /* else nothing that it tells of has changed */
                 rv_supervisor_status(daemon, NULL);
         if (ret) {
                 *ret = (struct rv_api_outcome){.n_alerts_matched = step.n_alerts_matched};

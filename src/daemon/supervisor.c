@@ -80,16 +80,13 @@ static const char *plural(size_t n) {
 
 static char *describe(const struct rv_daemon *daemon, const char *error) {
         const struct rv_config *config = daemon->parts->config;
-        struct rv_engine_counts counts = {};
         char incidents[64] = "no open incident";
         char *text = NULL;
         size_t open = 0;
 
         if (!daemon->engine)
                 return strdup(daemon->not_ready);
-        rv_engine_count(daemon->engine, &counts);
-        for (int state = 0; state < RV_INCIDENT_STATE_MAX; state++)
-                open += counts.open[state];
+        open = rv_engine_open_count(daemon->engine);
         if (open > 0)
                 snprintf(incidents, sizeof(incidents), "%zu open incident%s", open, plural(open));
 

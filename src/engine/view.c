@@ -11,6 +11,10 @@
 
 enum { SERIES_SHOWN_MAX = 100 };
 
+size_t rv_engine_open_count(const struct rv_engine *engine) {
+        return HASH_COUNT(engine->open);
+}
+
 void rv_engine_count(const struct rv_engine *engine, struct rv_engine_counts *ret) {
         struct rv_engine_counts counts = {.series = engine->n_series};
         struct series *series, *next_series;
