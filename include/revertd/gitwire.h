@@ -82,6 +82,7 @@ struct rv_git_request {
         size_t n_scope;
         int64_t since_usec;         /* HISTORY: commits committed before are not looked at */
         size_t max_commits;         /* HISTORY: commits looked at, at most RV_COMMITS_MAX */
+        size_t max_touching;        /* HISTORY: commits told, the newest that touch the scope; 0: all */
         struct rv_revert_spec spec; /* PLAN, PUSH */
         bool want_diff;             /* PLAN */
         struct rv_oid commit;       /* CHECK; PUSH: the commit that the plan computed */
@@ -114,7 +115,7 @@ struct rv_git_reply {
                                       * paths since, which each lists. Newest first */
         size_t n_commits;
         size_t n_scanned;     /* HISTORY: commits looked at */
-        bool truncated;       /* HISTORY: max_commits ended it */
+        bool truncated;       /* HISTORY: max_commits or max_touching ended it */
         struct rv_oid *fresh; /* SYNC, HISTORY: first-parent commits after `known`, newest first, capped */
         size_t n_fresh;
         struct rv_oid commit;                      /* PLAN, PUSH: the revert commit */

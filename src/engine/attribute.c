@@ -10,6 +10,9 @@
 /* A commit may be pushed long after it was made; the worker looks at commits by the time they were made. */
 #define HISTORY_MARGIN_USEC RV_USEC_PER_DAY
 
+/* Candidates that are judged, the newest; reading more from the worker would hold up all else. */
+enum { CANDIDATES_MAX = 1000 };
+
 static void forget_findings(struct rv_incident *i) {
         for (size_t k = 0; k < i->n_suspects; k++)
                 rv_suspect_done(&i->suspects[k]);
@@ -44,6 +47,7 @@ static int ask_history(struct turn *t, struct open *o) {
         request->known = o->repository->head;
         request->since_usec = since_usec(t, o);
         request->max_commits = RV_COMMITS_MAX;
+        request->max_touching = CANDIDATES_MAX;
         if (copy_strings(&request->scope, &request->n_scope, (const char *const *)o->i->scope, o->i->n_scope) < 0) {
                 rv_git_request_free(request);
                 return -ENOMEM;

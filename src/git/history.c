@@ -111,6 +111,7 @@ static int look_at(struct rv_history *history, const git_oid *id, const struct r
 int rv_history_read(struct rv_history *history, const git_oid *head, const struct rv_git_request *request,
                     struct rv_git_reply *reply, struct rv_error *err) {
         size_t max = request->max_commits > 0 ? request->max_commits : RV_COMMITS_MAX;
+        size_t touching = request->max_touching > 0 ? request->max_touching : RV_COMMITS_MAX;
         unsigned too_old = 0;
         git_oid id = *head;
 
@@ -130,7 +131,7 @@ int rv_history_read(struct rv_history *history, const git_oid *head, const struc
                 if (too_old >= TOO_OLD_IN_A_ROW)
                         return 0;
                 if (too_old == 0) {
-                        if (reply->n_scanned >= max) {
+                        if (reply->n_scanned >= max || reply->n_commits >= touching) {
                                 reply->truncated = true;
                                 return 0;
                         }

@@ -46,6 +46,7 @@ int rv_git_request_encode(const struct rv_git_request *request, char **ret) {
         r |= wire_set_strings(json, "scope", request->scope, request->n_scope);
         r |= wire_set_int(json, "since_usec", request->since_usec);
         r |= wire_set_int(json, "max_commits", (int64_t)request->max_commits);
+        r |= wire_set_int(json, "max_touching", (int64_t)request->max_touching);
         if (request->op == RV_GIT_PLAN || request->op == RV_GIT_PUSH)
                 r |= json_object_set_new(json, "spec", rv_revert_spec_to_json(&request->spec));
         r |= wire_set_bool(json, "want_diff", request->want_diff);
@@ -68,6 +69,7 @@ static int read_request(struct rv_git_request *request, const json_t *json, stru
             (r = wire_get_strings(json, "scope", SCOPE_MAX, &request->scope, &request->n_scope, err)) < 0 ||
             (r = wire_get_int(json, "since_usec", &request->since_usec, err)) < 0 ||
             (r = wire_get_size(json, "max_commits", &request->max_commits, err)) < 0 ||
+            (r = wire_get_size(json, "max_touching", &request->max_touching, err)) < 0 ||
             (r = wire_get_bool(json, "want_diff", &request->want_diff, err)) < 0 ||
             (r = wire_get_oid(json, "commit", &request->commit, err)) < 0 ||
             (r = wire_get_string(json, "revision", &request->revision, err)) < 0)

@@ -63,11 +63,13 @@ static void add_commit(struct rv_commit *commit, size_t number, int64_t at_usec)
         commit->n_paths = commit->n_inside = 1;
 }
 
-/* Newest first, the newest a minute before the onset. */
-static char *encode_history(size_t n, uint64_t id, int64_t onset_usec) {
+/* As the worker answers: newest first, the newest a minute before the onset, and no more than it was asked for. */
+static char *encode_history(size_t n, uint64_t id, int64_t onset_usec, size_t max) {
         struct rv_git_reply *reply = calloc(1, sizeof(*reply));
         char *line = NULL;
 
+        if (max > 0 && n > max)
+                n = max;
         must(reply && (reply->commits = calloc(n, sizeof(*reply->commits))), "out of memory");
         reply->id = id;
         reply->outcome = RV_GIT_OK;
@@ -137,7 +139,7 @@ int main(int argc, char **argv) {
         int64_t *decode = calloc(step.n_effects, sizeof(*decode)), *decide = calloc(step.n_effects, sizeof(*decide));
         must(decode && decide, "out of memory");
         for (size_t i = 0; i < step.n_effects; i++) {
-                char *line = encode_history(n_commits, i + 1, now_usec);
+                char *line = encode_history(n_commits, i + 1, now_usec, step.effect[i].request->max_touching);
                 struct rv_git_reply *reply = NULL;
                 struct rv_step next = {0};
 

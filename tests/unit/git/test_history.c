@@ -34,10 +34,14 @@ static int tear_down(void **state) {
         return 0;
 }
 
-static struct rv_git_reply *read_scope(struct world *world, const char *pattern, int64_t since, size_t max) {
+static struct rv_git_reply *read_some(struct world *world, const char *pattern, int64_t since, size_t max,
+                                      size_t touching) {
         char *scope[] = {(char *)pattern};
-        struct rv_git_request request = {
-                .scope = scope, .n_scope = pattern ? 1 : 0, .since_usec = since * RV_USEC_PER_SEC, .max_commits = max};
+        struct rv_git_request request = {.scope = scope,
+                                         .n_scope = pattern ? 1 : 0,
+                                         .since_usec = since * RV_USEC_PER_SEC,
+                                         .max_commits = max,
+                                         .max_touching = touching};
         struct rv_git_reply *reply = calloc(1, sizeof(*reply));
         struct rv_error err = {};
         git_oid head;
@@ -46,6 +50,10 @@ static struct rv_git_reply *read_scope(struct world *world, const char *pattern,
         if (rv_history_read(world->history, &head, &request, reply, &err) < 0)
                 fail_msg("%s", err.text);
         return reply;
+}
+
+static struct rv_git_reply *read_scope(struct world *world, const char *pattern, int64_t since, size_t max) {
+        return read_some(world, pattern, since, max, 0);
 }
 
 static void test_only_the_scope_newest_first(void **state) {
@@ -186,6 +194,11 @@ static void test_it_ends_at_a_time_and_at_a_count(void **state) {
         reply = read_scope(world, NULL, 0, 40);
         assert_int_equal(reply->n_commits, 40);
         assert_false(reply->truncated);
+        rv_git_reply_free(reply);
+        reply = read_some(world, "a", 0, 0, 5);
+        assert_int_equal(reply->n_commits, 5);
+        assert_string_equal(reply->commits[0].subject, "Set a to 39");
+        assert_true(reply->truncated);
         rv_git_reply_free(reply);
 }
 

@@ -34,6 +34,7 @@ static void test_request_goes_round(void **state) {
                 .n_scope = 2,
                 .since_usec = -5,
                 .max_commits = 100,
+                .max_touching = 20,
                 .spec = {.base = {A40},
                          .commits = commits,
                          .n_commits = 2,
@@ -61,6 +62,7 @@ static void test_request_goes_round(void **state) {
         assert_string_equal(copy->scope[1], "base/*.yaml");
         assert_int_equal(copy->since_usec, -5);
         assert_int_equal(copy->max_commits, 100);
+        assert_int_equal(copy->max_touching, 20);
         assert_string_equal(copy->spec.base.hex, A40);
         assert_int_equal(copy->spec.n_commits, 2);
         assert_string_equal(copy->spec.commits[0].hex, B40);
