@@ -38,7 +38,8 @@ void rv_range_done(struct rv_range *range);
 struct rv_alert {
         struct rv_labels *labels;
         struct rv_labels *annotations;
-        bool firing; /* else resolved */
+        bool firing;       /* else resolved */
+        bool is_undecided; /* neither: what watches it had no data, or failed */
         int64_t starts_usec;
         int64_t ends_usec;   /* 0 while firing */
         char *generator_url; /* NULL: none */

@@ -62,7 +62,7 @@ const struct rv_schedule_metrics *rv_schedule_get_metrics(const struct rv_schedu
 void rv_schedule_rule_health(const struct rv_schedule *schedule, size_t rule, int64_t *ret_at_usec,
                              int64_t *ret_duration_usec, const char **ret_error);
 
-/* -- Alertmanager: webhooks, version 4 -- */
+/* -- Alertmanager: webhooks, version 4; Grafana's, version 1 -- */
 
-/* One delivery. -EINVAL: malformed, err says what: answer 400. -EPROTONOSUPPORT: another version than "4". */
+/* One delivery. -EINVAL: malformed, err says what: answer 400. -EPROTONOSUPPORT: another version. */
 int rv_alertmanager_parse(const char *body, size_t n, struct rv_alerts *ret, struct rv_error *err) RV_MUST_CHECK;

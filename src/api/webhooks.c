@@ -19,8 +19,9 @@ static void report_truncated(const struct rv_alerts *alerts) {
                count, "receiver", alerts->receiver, "group_key", alerts->group_key, NULL);
 }
 
-/* Alertmanager tries again after a 5xx and only then, so what may do later must be a 503, and what never will a 4xx. */
-void rv_api_alertmanager(const struct rv_http_call *call, struct rv_http_answer *answer, void *userdata) {
+/* Alertmanager tries again after a 5xx and only then, so what may do later must be a 503, and what never will a 4xx.
+ * Grafana never does, and comes again when it is next due. */
+void rv_api_alerts(const struct rv_http_call *call, struct rv_http_answer *answer, void *userdata) {
         struct rv_api_context *context = userdata;
         struct rv_api_outcome outcome = {};
         struct rv_error err = {};

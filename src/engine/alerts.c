@@ -19,7 +19,8 @@ static int check_room(struct turn *t, const struct rv_alerts *alerts) {
                 for (struct series *series = rule->series; series; series = series->next)
                         n -= series_is_over(series);
                 for (size_t i = 0; i < alerts->n; i++)
-                        n += alerts->alert[i].firing && rv_rule_matches(&config->rules[k], alerts->alert[i].labels) &&
+                        n += alerts->alert[i].firing && !alerts->alert[i].is_undecided &&
+                             rv_rule_matches(&config->rules[k], alerts->alert[i].labels) &&
                              !series_find(t->engine, rule, alerts->alert[i].labels);
                 if (n > SERIES_PER_RULE_MAX)
                         return rv_error_set(t->err, -ENOBUFS, "rule %s: more than %d alerts are firing", rule->name,
@@ -103,6 +104,8 @@ int alerts(struct turn *t, const struct rv_event *event) {
                 const struct rv_alert *alert = &alerts->alert[i];
                 bool matched = false;
 
+                if (alert->is_undecided)
+                        continue;
                 for (size_t k = 0; k < config->n_rules; k++) {
                         struct rule *rule = t->engine->rule[k];
 

@@ -1,4 +1,5 @@
-/* Alertmanager's webhooks, version 4. Members that are not known are ignored, as it adds some with every release. */
+/* Alertmanager's webhooks, version 4, and those of Grafana, which are of the same shape and name version 1. Members that
+ * are not known are ignored, as both add some with every release. */
 
 #include "revertd/cleanup.h"
 #include "revertd/clock.h"
@@ -70,8 +71,18 @@ static int get_status(const json_t *object, bool *ret_firing, struct rv_error *e
         return 0;
 }
 
+/* Grafana also sends alerts when a query of its own has no data or fails, and resolves them when a series is missing, its
+ * rule is paused or changed. Its `values` then hold -1; nothing is read from them. */
+static bool is_undecided(const struct rv_alert *alert) {
+        const char *name = rv_labels_get(alert->labels, "alertname");
+        const char *reason = rv_labels_get(alert->annotations, "grafana_state_reason");
+
+        return (reason && reason[0]) ||
+               (name && (strcmp(name, "DatasourceNoData") == 0 || strcmp(name, "DatasourceError") == 0));
+}
+
 /* Fills what it can; the caller releases it, also where it fails. */
-static int parse_alert(const json_t *json, struct rv_alert *alert, struct rv_error *err) {
+static int parse_alert(const json_t *json, bool is_grafana, struct rv_alert *alert, struct rv_error *err) {
         int r;
 
         if (!json_is_object(json))
@@ -95,10 +106,11 @@ static int parse_alert(const json_t *json, struct rv_alert *alert, struct rv_err
                 return rv_error_set(err, -EINVAL, "startsAt: not a time");
         if (alert->firing)
                 alert->ends_usec = 0; /* some senders put the time at which it would time out */
+        alert->is_undecided = is_grafana && is_undecided(alert);
         return 0;
 }
 
-static int parse_alerts(const json_t *root, struct rv_alerts *alerts, struct rv_error *err) {
+static int parse_alerts(const json_t *root, bool is_grafana, struct rv_alerts *alerts, struct rv_error *err) {
         const json_t *list = json_object_get(root, "alerts");
         size_t n = json_array_size(list);
 
@@ -114,14 +126,14 @@ static int parse_alerts(const json_t *root, struct rv_alerts *alerts, struct rv_
                 return rv_error_oom(err);
         for (size_t i = 0; i < n; i++) {
                 alerts->n++;
-                int r = parse_alert(json_array_get(list, i), &alerts->alert[i], err);
+                int r = parse_alert(json_array_get(list, i), is_grafana, &alerts->alert[i], err);
                 if (r < 0)
                         return rv_error_prefix(err, r, "alerts[%zu]", i);
         }
         return 0;
 }
 
-static int check_version(const json_t *root, struct rv_error *err) {
+static int check_version(const json_t *root, bool *ret_is_grafana, struct rv_error *err) {
         const char *version = NULL;
         int r;
 
@@ -130,12 +142,14 @@ static int check_version(const json_t *root, struct rv_error *err) {
                 return r;
         if (!version)
                 return rv_error_set(err, -EINVAL, "version: missing");
-        if (strcmp(version, "4") != 0)
-                return rv_error_set(err, -EPROTONOSUPPORT, "version: only \"4\" is understood");
+        *ret_is_grafana = strcmp(version, "1") == 0 && json_object_get(root, "orgId");
+        if (strcmp(version, "4") != 0 && !*ret_is_grafana)
+                return rv_error_set(err, -EPROTONOSUPPORT,
+                                    "version: only \"4\", and Grafana's \"1\" with an orgId, are understood");
         return 0;
 }
 
-static int parse_envelope(const json_t *root, struct rv_alerts *alerts, struct rv_error *err) {
+static int parse_envelope(const json_t *root, bool is_grafana, struct rv_alerts *alerts, struct rv_error *err) {
         const json_t *truncated = json_object_get(root, "truncatedAlerts");
         int r;
 
@@ -147,12 +161,13 @@ static int parse_envelope(const json_t *root, struct rv_alerts *alerts, struct r
         r = copy_string(root, "receiver", &alerts->receiver, err);
         if (r >= 0)
                 r = copy_string(root, "groupKey", &alerts->group_key, err);
-        return r < 0 ? r : parse_alerts(root, alerts, err);
+        return r < 0 ? r : parse_alerts(root, is_grafana, alerts, err);
 }
 
 int rv_alertmanager_parse(const char *body, size_t n, struct rv_alerts *ret, struct rv_error *err) {
         struct rv_alerts alerts = {0};
         _cleanup_json_ json_t *root = NULL;
+        bool is_grafana = false;
         int r;
 
         r = rv_json_parse(&root, body, n, VALUES_MAX, err);
@@ -160,9 +175,9 @@ int rv_alertmanager_parse(const char *body, size_t n, struct rv_alerts *ret, str
                 return r == -ENOMEM ? r : -EINVAL;
         if (!json_is_object(root))
                 return rv_error_set(err, -EINVAL, "not a JSON object");
-        r = check_version(root, err);
+        r = check_version(root, &is_grafana, err);
         if (r >= 0)
-                r = parse_envelope(root, &alerts, err);
+                r = parse_envelope(root, is_grafana, &alerts, err);
         if (r < 0) {
                 rv_alerts_done(&alerts);
                 return r;

@@ -41,6 +41,9 @@ static void test_alerts_refused(void **state) {
         expect(f, "POST", "/webhooks/alertmanager", "{\"version\":\"4\",\"alerts\":7}", 400, "error");
         expect(f, "GET", "/webhooks/alertmanager", "", 405, "");
 
+        expect(f, "POST", "/webhooks/grafana", "{\"version\":\"1\",\"alerts\":[]}", 400, "orgId");
+        expect(f, "PUT", "/webhooks/grafana", "{\"version\":\"1\",\"orgId\":1,\"alerts\":[]}", 200, "{\"matched\":0}");
+
         /* It may do later: Alertmanager must try again. */
         f->submit_error = -EAGAIN;
         expect(f, "POST", "/webhooks/alertmanager", delivery, 503, "as the test wants it");

@@ -50,6 +50,27 @@ static void firing_again_takes_the_proof(void **state) {
         world_free(w);
 }
 
+/* Grafana fires where it has no data, and resolves what is missing. */
+static void what_decides_nothing_neither_opens_nor_proves(void **state) {
+        struct world *w = world_new(ENFORCE);
+
+        (void)state;
+        world_bad_commit(w);
+        w->alerts_decide_nothing = true;
+        world_alert(w, "web", true, w->now_usec);
+        assert_int_equal(w->n_alerts_matched, 0);
+        assert_int_equal(w->n_opened, 0);
+        w->alerts_decide_nothing = false;
+        world_alert(w, "web", true, w->now_usec);
+        world_settle(w);
+        assert_state(w, VERIFYING);
+        w->alerts_decide_nothing = true;
+        world_alert(w, "web", false, 0);
+        world_pass(w, 15 * MINUTE);
+        assert_ended(w, UNRECOVERED, NOT_RECOVERED);
+        world_free(w);
+}
+
 static void resolved_during_the_push_is_verified(void **state) {
         struct world *w = world_new(ENFORCE);
 
@@ -329,6 +350,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(an_alert_reverts_and_its_end_proves),
                 cmocka_unit_test(firing_again_takes_the_proof),
+                cmocka_unit_test(what_decides_nothing_neither_opens_nor_proves),
                 cmocka_unit_test(resolved_during_the_push_is_verified),
                 cmocka_unit_test(resolved_before_the_push_clears),
                 cmocka_unit_test(repeated_after_the_end_opens_nothing),

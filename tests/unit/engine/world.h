@@ -62,6 +62,7 @@ struct world {
         char *detail, *actor;
         size_t n_transitions, n_opened;
         size_t n_alerts_matched;
+        bool alerts_decide_nothing; /* is_undecided, of those that world_alert() delivers */
         struct rv_error err;
 };
 
@@ -474,7 +475,10 @@ static inline void world_evaluate_for(struct world *w, double value, int64_t use
 
 static inline int world_try_alert(struct world *w, const char *app, bool firing, int64_t starts_usec) {
         struct rv_labels *labels = world_labels(app, NULL);
-        struct rv_alert alert = {.labels = labels, .firing = firing, .starts_usec = starts_usec};
+        struct rv_alert alert = {.labels = labels,
+                                 .firing = firing,
+                                 .is_undecided = w->alerts_decide_nothing,
+                                 .starts_usec = starts_usec};
         struct rv_alerts alerts = {.alert = &alert, .n = 1};
         int r;
 

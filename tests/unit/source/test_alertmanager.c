@@ -75,6 +75,42 @@ static void as_sent_by_0_25(void **state) {
         assert_null(alerts.alert[0].generator_url);
 }
 
+#define GRAFANA(alerts)                                                                                                \
+        "{\"receiver\":\"revertd\",\"status\":\"firing\",\"orgId\":1,\"alerts\":[" alerts "],\"groupLabels\":{},"      \
+        "\"commonLabels\":{},\"commonAnnotations\":{},\"externalURL\":\"http://localhost:3000/\",\"version\":\"1\","   \
+        "\"groupKey\":\"{}:{}\",\"truncatedAlerts\":0,\"title\":\"[FIRING:1]\",\"state\":\"alerting\",\"message\":"    \
+        "\"\"}"
+#define GRAFANA_ALERT(status, name, annotations)                                                                       \
+        "{\"status\":\"" status "\",\"labels\":{\"alertname\":\"" name                                                 \
+        "\",\"grafana_folder\":\"prod\"},\"annotations\":{" annotations "},\"startsAt\":\"2026-03-01T10:00:00Z\","     \
+        "\"endsAt\":\"0001-01-01T00:00:00Z\",\"generatorURL\":\"\",\"fingerprint\":\"0\",\"silenceURL\":\"\","         \
+        "\"dashboardURL\":\"\",\"panelURL\":\"\",\"values\":{\"B\":-1,\"C\":1},\"valueString\":\"\",\"orgId\":1}"
+
+static void as_sent_by_grafana(void **state) {
+        static const char *undecided[] = {
+                GRAFANA(GRAFANA_ALERT("firing", "DatasourceNoData", "")),
+                GRAFANA(GRAFANA_ALERT("firing", "DatasourceError", "")),
+                GRAFANA(GRAFANA_ALERT("firing", "Errors", "\"grafana_state_reason\":\"NoData\"")),
+                GRAFANA(GRAFANA_ALERT("resolved", "Errors", "\"grafana_state_reason\":\"MissingSeries\"")),
+        };
+
+        (void)state;
+        assert_int_equal(parse(GRAFANA(GRAFANA_ALERT("firing", "Errors", "\"summary\":\"it fails\""))), 0);
+        assert_int_equal(alerts.n, 1);
+        assert_true(alerts.alert[0].firing);
+        assert_false(alerts.alert[0].is_undecided);
+        assert_string_equal(rv_labels_get(alerts.alert[0].labels, "grafana_folder"), "prod");
+        for (size_t i = 0; i < RV_ARRAY_SIZE(undecided); i++) {
+                assert_int_equal(parse(undecided[i]), 0);
+                assert_true(alerts.alert[0].is_undecided);
+        }
+        /* In Alertmanager's own these are labels and annotations as any other. */
+        assert_int_equal(parse("{\"version\":\"4\",\"alerts\":[" GRAFANA_ALERT("firing", "DatasourceError", "") "]}"),
+                         0);
+        assert_false(alerts.alert[0].is_undecided);
+        assert_int_equal(parse("{\"version\":\"1\",\"alerts\":[]}"), -EPROTONOSUPPORT);
+}
+
 static void few_members_are_enough(void **state) {
         (void)state;
         assert_int_equal(parse("{\"version\":\"4\",\"alerts\":[]}"), 0);
@@ -98,7 +134,8 @@ static void what_is_wrong_is_named(void **state) {
                 {"[]", "not a JSON object", -EINVAL},
                 {"{}", "version: missing", -EINVAL},
                 {"{\"version\":4}", "version: not a string", -EINVAL},
-                {"{\"version\":\"1\",\"orgId\":1}", "version: only", -EPROTONOSUPPORT},
+                {"{\"version\":\"1\"}", "version: only", -EPROTONOSUPPORT},
+                {"{\"version\":\"1\",\"orgId\":1}", "alerts: missing", -EINVAL},
                 {"{\"version\":\"4\",\"version\":\"4\"}", "duplicate", -EINVAL},
                 {"{\"version\":\"4\"}", "alerts: missing", -EINVAL},
                 {"{\"version\":\"4\",\"alerts\":null}", "alerts: missing", -EINVAL},
@@ -154,8 +191,8 @@ static void hostile_sizes_are_refused(void **state) {
 int main(void) {
 #define T(name) cmocka_unit_test_teardown(name, teardown)
         const struct CMUnitTest tests[] = {
-                T(as_sent_by_0_34),        T(as_sent_by_0_25),           T(few_members_are_enough),
-                T(what_is_wrong_is_named), T(hostile_sizes_are_refused),
+                T(as_sent_by_0_34),        T(as_sent_by_0_25),        T(as_sent_by_grafana),
+                T(few_members_are_enough), T(what_is_wrong_is_named), T(hostile_sizes_are_refused),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
