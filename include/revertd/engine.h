@@ -75,6 +75,7 @@ struct rv_event {
                         const char *actor;
                         const char *note;
                         bool force;
+                        bool is_look; /* a dry run that leaves no record: see rv_engine_explain_json() */
                         bool dry_run; /* compute and record the plan, then end as declined (observe); nobody is told */
                 } revert;
         };
@@ -136,6 +137,10 @@ const struct rv_incident *rv_engine_incident(const struct rv_engine *engine, con
 json_t *rv_engine_rules_json(const struct rv_engine *engine, int64_t now_usec);
 json_t *rv_engine_pauses_json(const struct rv_engine *engine, int64_t now_usec);
 json_t *rv_engine_repositories_json(const struct rv_engine *engine, int64_t now_usec); /* head, budget used */
+/* A look (RV_EVENT_REVERT with is_look) by its id, while it is under way and for some time after; NULL: not known.
+ * {"id", "done", "rule": as in rv_engine_rules_json() without "series", "series": the one of its labels or null,
+ *  "incident": as recorded, but that it is not} */
+json_t *rv_engine_explain_json(const struct rv_engine *engine, const char *id, int64_t now_usec);
 int rv_engine_budget_used(const struct rv_engine *engine, int64_t now_usec); /* of all repositories together */
 
 /* Whether a pause covers this rule (and its repository). rule −1: everything. */

@@ -15,6 +15,8 @@ const struct rv_http_route rv_api_routes[] = {
         { "/api/v1/incidents",       "GET",             RV_HTTP_AUTH_REQUIRED, 0,                     rv_api_incidents },
         { "/api/v1/incidents/",      "GET,POST",        RV_HTTP_AUTH_REQUIRED, RV_API_BODY_BYTES_MAX, rv_api_incident },
         { "/api/v1/pauses",          "GET,POST,DELETE", RV_HTTP_AUTH_REQUIRED, RV_API_BODY_BYTES_MAX, rv_api_pauses },
+        { "/api/v1/explain",         "GET",             RV_HTTP_AUTH_REQUIRED, 0,                     rv_api_explain },
+        { "/api/v1/explain/",        "GET",             RV_HTTP_AUTH_REQUIRED, 0,                     rv_api_explained },
         { "/api/v1/reverts",         "POST",            RV_HTTP_AUTH_REQUIRED, RV_API_BODY_BYTES_MAX, rv_api_reverts },
 };
 /* clang-format on */

@@ -11,27 +11,12 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-static const json_t *find_rule(const json_t *answer, const char *name) {
-        const json_t *rule;
-        size_t i;
-
-        json_array_foreach (json_object_get(answer, "rules"), i, rule)
-                if (strcmp(rv_json_string(rule, "name", ""), name) == 0)
-                        return rule;
-        return NULL;
-}
-
-static const json_t *find_series(const json_t *rule, const json_t *labels) {
-        const json_t *series;
-        size_t i;
-
-        json_array_foreach (json_object_get(rule, "series"), i, series)
-                if (json_equal(json_object_get(series, "labels"), labels))
-                        return series;
-        return NULL;
-}
+#define LOOK_POLL_USEC (50 * RV_USEC_PER_MSEC)
+#define LOOK_USEC_MAX (12 * RV_USEC_PER_MINUTE) /* a little longer than the daemon tries */
 
 /* What the rule sees of the label set. */
 static void print_sample(const json_t *rule, const json_t *series) {
@@ -40,7 +25,7 @@ static void print_sample(const json_t *rule, const json_t *series) {
         char number[RV_NUMBER_TEXT_MAX], time[PAINT_TIME_MAX];
         const char *breach = rv_json_string(rule, "breach", NULL);
 
-        printf("%sNow%s\n  ", paint_begin(stdout, BOLD), paint_end(stdout, BOLD));
+        printf("\n%sNow%s\n  ", paint_begin(stdout, BOLD), paint_end(stdout, BOLD));
         if (!series)
                 fputs("the rule does not know this label set: nothing was heard of it yet, or not for an hour", stdout);
         else {
@@ -55,23 +40,57 @@ static void print_sample(const json_t *rule, const json_t *series) {
                         printf("\n  %s since %s", rv_json_string(series, "state", "pending"),
                                paint_time(onset_usec, time));
         }
-        fputs("\n  mode ", stdout);
+        if (rv_json_string(series, "incident", NULL)) {
+                fputs("\n  an incident is under way for it, which does not begin anew: revertctl show ", stdout);
+                paint_id(stdout, rv_json_string(series, "incident", ""), 8);
+        }
+        fputs("\n  Mode        ", stdout);
         paint_text(stdout, rv_json_string(rule, "mode", "?"));
-        fputs("\n\n", stdout);
+        fputc('\n', stdout);
 }
 
-/* A look ends as declined in any case; without an objection that is because it only looked. */
-static int print_all(const struct args *args, const json_t *rules, const json_t *labels, const json_t *answer) {
-        const json_t *rule = find_rule(rules, args->operand[0]), *series = find_series(rule, labels);
-        const json_t *incident = json_object_get(answer, "incident");
+/* A look is made by the daemon, and asked for until it is done. */
+static int look(const struct args *args, const json_t *labels, json_t **ret, struct rv_error *err) {
+        _cleanup_free_ char *text = rv_json_dump(labels);
+        _cleanup_free_ char *rule = api_path("/api/v1/explain?rule=", args->operand[0]);
+        _cleanup_free_ char *path = NULL, *whole = NULL, *where = NULL;
+        _cleanup_json_ json_t *started = NULL;
+        const struct timespec pause = {.tv_nsec = LOOK_POLL_USEC * 1000};
+        int64_t start_usec = rv_clock_monotonic_usec();
+        int r;
 
-        if (args->output == CTL_JSON) {
-                _cleanup_json_ json_t *all = json_pack("{s:O?, s:O}", "series", series, "incident", incident);
-                return all ? ctl_print_json(all) : ctl_oom();
+        path = text ? api_path("&labels=", text) : NULL;
+        if (!rule || !path || asprintf(&whole, "%s%s", rule, path) < 0) {
+                whole = NULL;
+                return rv_error_oom(err);
         }
-        print_sample(rule, series);
-        incident_print(stdout, incident, json_object_get(answer, "transitions"), rv_json_string(rule, "breach", NULL),
-                       true, rv_clock_realtime_usec());
+        r = api_call(args, "GET", whole, NULL, &started, err);
+        if (r < 0)
+                return r;
+        where = api_path("/api/v1/explain/", rv_json_string(started, "id", ""));
+        if (!where)
+                return rv_error_oom(err);
+        for (;;) {
+                r = api_call(args, "GET", where, NULL, ret, err);
+                if (r < 0 || rv_json_bool(*ret, "done", false))
+                        return r;
+                json_decref(RV_TAKE(*ret));
+                if (rv_clock_monotonic_usec() - start_usec > LOOK_USEC_MAX)
+                        return rv_error_set(err, -ETIMEDOUT,
+                                            "the look takes too long; how is the repository? revertctl status");
+                nanosleep(&pause, NULL);
+        }
+}
+
+static int print_all(const struct args *args, const json_t *answer) {
+        const json_t *rule = json_object_get(answer, "rule");
+
+        if (args->output == CTL_JSON)
+                return ctl_print_json(answer);
+        look_print(stdout, answer);
+        print_sample(rule,
+                     json_is_object(json_object_get(answer, "series")) ? json_object_get(answer, "series") : NULL);
+        look_print_rest(stdout, json_object_get(answer, "incident"));
         return CTL_OK;
 }
 
@@ -86,9 +105,7 @@ static int explain_locally(const struct args *args, const json_t *labels) {
 int verb_explain(const struct args *args) {
         _cleanup_json_ json_t *labels = NULL;
         _cleanup_json_ json_t *revisions = NULL;
-        _cleanup_json_ json_t *rules = NULL;
         _cleanup_json_ json_t *answer = NULL;
-        _cleanup_json_ json_t *last = NULL;
         struct rv_error err = {0};
 
         int status = operands_sort(args, 1, &labels, &revisions);
@@ -100,19 +117,10 @@ int verb_explain(const struct args *args) {
                 return ctl_oom();
         if (args->no_daemon)
                 return explain_locally(args, labels);
-        _cleanup_json_ json_t *body =
-                json_pack("{s:s, s:O, s:b}", "rule", args->operand[0], "labels", labels, "dry_run", true);
-        if (!body)
-                return ctl_oom();
-        int r = api_call(args, "GET", "/api/v1/rules", NULL, &rules, &err);
-        if (r == 0)
-                r = api_call(args, "POST", "/api/v1/reverts", body, &answer, &err);
+        int r = look(args, labels, &answer, &err);
         if (r == -ECONNREFUSED && args->is_default_socket) {
                 fprintf(stderr, "No revertd at %s: the Git worker is run from here.\n", args->socket);
                 return explain_locally(args, labels);
         }
-        if (r < 0)
-                return ctl_fail(&err);
-        status = incident_follow(args, rv_json_string(answer, "incident", ""), 0, true, &last);
-        return last ? print_all(args, rules, labels, last) : status;
+        return r < 0 ? ctl_fail(&err) : print_all(args, answer);
 }

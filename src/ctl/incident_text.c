@@ -137,11 +137,19 @@ static void print_samples(FILE *f, const json_t *incident) {
         }
 }
 
+static void print_scope(FILE *f, const json_t *incident) {
+        const json_t *pattern;
+        size_t i;
+
+        field(f, "Repository", string(incident, "repository"));
+        json_array_foreach (json_object_get(incident, "scope"), i, pattern)
+                field(f, i == 0 ? "Scope" : "", json_string_value(pattern));
+        field(f, "Last good", string(incident, "last_good"));
+}
+
 static void print_subject(FILE *f, const json_t *incident, const char *breach) {
         _cleanup_free_ char *labels = labels_text(json_object_get(incident, "labels"));
         bool is_by_hand = rv_json_bool(incident, "by_hand", false);
-        const json_t *pattern;
-        size_t i;
 
         heading(f, "About");
         field(f, "Summary", string(incident, "summary"));
@@ -151,10 +159,7 @@ static void print_subject(FILE *f, const json_t *incident, const char *breach) {
         field(f, "Mode",
               is_by_hand ? (rv_json_bool(incident, "force", false) ? "by hand, with --force" : "by hand")
                          : string(incident, "mode"));
-        field(f, "Repository", string(incident, "repository"));
-        json_array_foreach (json_object_get(incident, "scope"), i, pattern)
-                field(f, i == 0 ? "Scope" : "", json_string_value(pattern));
-        field(f, "Last good", string(incident, "last_good"));
+        print_scope(f, incident);
         field(f, is_by_hand ? "Asked by" : "Decided by", string(incident, "actor"));
         field(f, "They said", string(incident, "note"));
 }
@@ -434,4 +439,60 @@ void incident_print(FILE *f, const json_t *incident, const json_t *transitions, 
         print_guards(f, incident);
         print_plan(f, incident, with_diff);
         print_audit(f, transitions);
+}
+
+/* -- a look -- */
+
+/* What each mode makes of a plan that no guard objects to. */
+static const char *would_do(const char *mode) {
+        enum rv_mode known;
+
+        if (rv_mode_from_string(mode, &known) < 0)
+                return "would act by its mode";
+        switch (known) {
+        case RV_MODE_ENFORCE:
+                return "would revert and push";
+        case RV_MODE_APPROVE:
+                return "would ask a person, and push once approved";
+        case RV_MODE_OBSERVE:
+                return "would only say so: its mode is observe";
+        default:
+                return "would act by its mode";
+        }
+}
+
+void look_print(FILE *f, const json_t *look) {
+        const json_t *incident = json_object_get(look, "incident"), *commit;
+        const json_t *commits = json_object_get(json_object_get(json_object_get(incident, "plan"), "spec"), "commits");
+        const char *name = rv_json_string(incident, "reason", "none");
+        enum rv_reason reason;
+        size_t i;
+
+        fprintf(f, "%sIf it fired now%s, ", paint_begin(f, BOLD), paint_end(f, BOLD));
+        if (strcmp(name, rv_reason_to_string(RV_REASON_OBSERVE)) != 0) {
+                fputs("nothing would be reverted: ", f);
+                paint_text(f, rv_reason_from_string(name, &reason) == 0 ? rv_reason_explain(reason) : name);
+                fputs(" (", f);
+                paint_text(f, name);
+                fputs(")\n", f);
+                paint_block(f, string(incident, "detail"), "  ");
+                return;
+        }
+        fprintf(f, "it %s:\n", would_do(rv_json_string(json_object_get(look, "rule"), "mode", "")));
+        json_array_foreach (commits, i, commit) {
+                const json_t *suspect = json_array_get(json_object_get(incident, "suspects"), i);
+                fputs("  ", f);
+                paint_id(f, json_string_value(commit), SHORT_COMMIT);
+                fputs("  ", f);
+                paint_text(f, rv_json_string(json_object_get(suspect, "commit"), "subject", ""));
+                fprintf(f, " (confidence %.0f %%)\n", 100 * rv_json_real(suspect, "confidence", 0));
+        }
+}
+
+void look_print_rest(FILE *f, const json_t *incident) {
+        print_scope(f, incident);
+        print_samples(f, incident);
+        print_suspects(f, incident);
+        print_guards(f, incident);
+        print_plan(f, incident, true);
 }

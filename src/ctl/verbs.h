@@ -32,6 +32,9 @@ void pauses_print(const json_t *pauses, int64_t now_usec);
 /* Everything about an incident, for someone who was just woken up. breach: the rule's, as "> 0.05"; NULL: not known. */
 void incident_print(FILE *f, const json_t *incident, const json_t *transitions, const char *breach, bool with_diff,
                     int64_t now_usec);
+/* Of a look ({"rule", "incident"…}): what would be done; and what that stands on. */
+void look_print(FILE *f, const json_t *look);
+void look_print_rest(FILE *f, const json_t *incident);
 /* What can be done about one that ended without a recovery; nothing for the others. */
 void incident_print_next(FILE *f, const json_t *incident);
 /* As rv_suspects_together(): without a plan too, so many of the first are the culprits. */

@@ -118,6 +118,7 @@ struct open {
         bool is_first_push;       /* reverting: asked for once, so that the answer tells all; not after a restart */
         unsigned failures;        /* answers "failed" in this state */
         bool is_dirty, is_over;
+        bool is_look; /* nothing of it is stored, counted or told */
         struct open *next_dirty;
         UT_hash_handle hh;
 };
@@ -137,6 +138,7 @@ struct rv_engine {
         struct good *goods;
         struct rv_step owed;       /* of a turn whose event was refused: goes out with the next */
         struct rv_batch leftovers; /* records of what is configured no more: deleted at the next turn */
+        struct look *looks;        /* that are over, newest first */
         uint64_t token, round, opened;
         int64_t now_usec; /* of the newest turn */
         int64_t pruned_usec, too_many_told_usec;
@@ -175,6 +177,15 @@ bool series_is_over(const struct series *series);         /* neither pending, la
 int series_prune(struct turn *t);
 int series_drop_rule(struct turn *t, struct rule *rule);
 int series_load(struct rv_engine *engine, const struct rv_record *record, struct rv_error *err);
+
+/* -- look.c -- */
+int look_check(struct turn *t); /* also -EBUSY: too many are under way */
+int look_keep(struct rv_engine *engine, const struct open *o);
+void looks_done(struct rv_engine *engine);
+
+/* -- view.c -- */
+json_t *view_rule(const struct rv_engine *engine, const struct rule *rule, bool with_series, int64_t now_usec);
+json_t *view_series(const struct series *series);
 
 /* -- recent.c -- */
 int recent_note(struct series *series, enum rv_verdict verdict, double value, int64_t at_usec); /* before it counts */

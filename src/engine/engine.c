@@ -43,6 +43,7 @@ struct rv_engine *rv_engine_free(struct rv_engine *engine) {
                 return NULL;
         HASH_ITER (hh, engine->open, o, next)
                 open_free(engine, o);
+        looks_done(engine);
         HASH_ITER (hh, engine->series, series, next_series)
                 series_free(engine, series);
         while (engine->pauses) {

@@ -154,7 +154,7 @@ static bool is_disputed(const struct rv_engine *engine, const struct good *good)
         char *scope = good->key + strlen(good->repository) + 1;
 
         HASH_ITER (hh, engine->open, o, next)
-                if (!o->is_over && strcmp(o->i->repository, good->repository) == 0 &&
+                if (!o->is_over && !o->is_look && strcmp(o->i->repository, good->repository) == 0 &&
                     rv_scope_overlaps(o->i->scope, o->i->n_scope, &scope, 1))
                         return true;
         return false;

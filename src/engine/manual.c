@@ -61,6 +61,8 @@ static int check(struct turn *t, const struct rv_event *event) {
                 if (!rv_text_is_utf8(pattern, strlen(pattern)))
                         return rv_error_set(t->err, -EINVAL, "the path is not UTF-8");
         }
+        if (event->revert.is_look && (r = look_check(t)) < 0)
+                return r;
         if (HASH_COUNT(t->engine->open) >= RV_INCIDENTS_OPEN_MAX)
                 return rv_error_set(t->err, -EBUSY, "%d incidents are open", RV_INCIDENTS_OPEN_MAX);
         return check_rule(t, event);
@@ -81,7 +83,7 @@ static int take_breach(struct turn *t, const struct rv_event *event, struct rv_i
         if (!series)
                 return 0;
         i->value = i->last_value = series->s.value;
-        if (event->revert.dry_run && event->revert.n_revisions == 0 && series->s.onset_usec > 0 &&
+        if (i->mode == RV_MODE_OBSERVE && event->revert.n_revisions == 0 && series->s.onset_usec > 0 &&
             series->s.onset_usec < t->now_usec)
                 i->times.onset_usec = series->s.onset_usec;
         return recent_tell(series, i);
@@ -95,7 +97,7 @@ static int fill(struct turn *t, const struct rv_event *event, struct rv_incident
 
         i->by_hand = true;
         i->force = event->revert.force;
-        i->mode = event->revert.dry_run ? RV_MODE_OBSERVE : RV_MODE_ENFORCE;
+        i->mode = event->revert.dry_run || event->revert.is_look ? RV_MODE_OBSERVE : RV_MODE_ENFORCE;
         i->value = i->last_value = NAN;
         i->times.onset_usec = t->now_usec;
         i->repository = strdup(config->repositories[event->revert.repository].name);
@@ -159,6 +161,7 @@ int manual_revert(struct turn *t, const struct rv_event *event) {
         r = incident_add(t, i, rule, repository, series, &o);
         if (r < 0)
                 return r;
+        o->is_look = event->revert.is_look;
         memcpy(t->step->incident, i->id, sizeof(i->id));
         t->actor = i->actor;
         r = incident_begin(t, o, RV_INCIDENT_ATTRIBUTING);

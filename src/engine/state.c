@@ -86,12 +86,14 @@ static int record(struct turn *t, struct open *o, enum rv_incident_state from) {
 
         memcpy(transition.incident, i->id, sizeof(i->id));
         snprintf(key, sizeof(key), "%s/%06u", i->id, transition.number);
-        if (transition.actor && (transition.detail || !i->detail))
+        if (o->is_look)
+                r = 0;
+        else if (transition.actor && (transition.detail || !i->detail))
                 r = rv_batch_put(&t->step->batch, RV_RECORD_TRANSITION, key, t->now_usec, -1,
                                  rv_transition_to_json(&transition));
         if (r == 0 && is_told(t, i))
                 r = rv_notice_put(&t->step->batch, t->engine->config, i, &transition);
-        if (r == 0)
+        if (r == 0 && !o->is_look)
                 r = report(t, &transition);
         rv_transition_done(&transition);
         return r;
@@ -198,8 +200,13 @@ int incidents_flush(struct turn *t) {
         while (t->dirty) {
                 struct open *o = t->dirty;
                 struct rv_incident *i = o->i;
-                int r = rv_batch_put(&t->step->batch, RV_RECORD_INCIDENT, i->id, i->times.detected_usec, i->version,
-                                     rv_incident_to_json(i));
+                int r = 0;
+
+                if (!o->is_look)
+                        r = rv_batch_put(&t->step->batch, RV_RECORD_INCIDENT, i->id, i->times.detected_usec, i->version,
+                                         rv_incident_to_json(i));
+                else if (o->is_over)
+                        r = look_keep(t->engine, o);
 
                 if (r < 0)
                         return r;

@@ -21,7 +21,7 @@ void rv_engine_count(const struct rv_engine *engine, struct rv_engine_counts *re
         struct open *o, *next;
 
         HASH_ITER (hh, engine->open, o, next)
-                counts.open[o->i->state]++;
+                counts.open[o->i->state] += !o->is_look;
         HASH_ITER (hh, engine->series, series, next_series) {
                 counts.latched += series->s.latched;
                 counts.pending += !series->s.latched && series->s.onset_usec > 0;
@@ -36,7 +36,7 @@ const struct rv_incident *rv_engine_incident(const struct rv_engine *engine, con
         return o ? o->i : NULL;
 }
 
-static json_t *one_series_json(const struct series *series) {
+json_t *view_series(const struct series *series) {
         const struct rv_series *s = &series->s;
         const char *state = s->latched ? "firing" : s->onset_usec > 0 ? "pending" : "inactive";
 
@@ -53,7 +53,7 @@ static int append_series(json_t *array, const struct rule *rule, bool well) {
 
         DL_FOREACH (rule->series, series)
                 if (series_is_over(series) == well && json_array_size(array) < SERIES_SHOWN_MAX &&
-                    json_array_append_new(array, one_series_json(series)) < 0)
+                    json_array_append_new(array, view_series(series)) < 0)
                         return -1;
         return 0;
 }
@@ -95,26 +95,26 @@ static json_t *match_json(const struct rv_rule_config *config) {
         return array;
 }
 
-static json_t *rule_json(const struct rv_engine *engine, const struct rule *rule, int64_t now_usec) {
+json_t *view_rule(const struct rv_engine *engine, const struct rule *rule, bool with_series, int64_t now_usec) {
         const struct rv_rule_config *config = rule_config(engine, rule);
         char number[RV_NUMBER_TEXT_MAX], breach[RV_NUMBER_TEXT_MAX + 8];
 
         snprintf(breach, sizeof(breach), "%s %s", rv_breach_op_to_string(config->breach_op),
                  rv_number_format(config->breach_value, number));
-        return json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s?, s:o, s:b, s:I, s:o, s:o}", "name", config->name, "kind",
+        return json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s?, s:o, s:b, s:I, s:o, s:o*}", "name", config->name, "kind",
                          config->expr ? "polled" : "alerts", "mode", rv_mode_to_string(config->mode), "repository",
                          engine->config->repositories[config->repository].name, "expr", config->expr, "breach",
                          config->expr || config->confirm ? breach : NULL, "match",
                          config->expr ? json_null() : match_json(config), "paused",
                          rv_engine_paused(engine, (int)rule->index, now_usec), "n_series", (json_int_t)rule->n_series,
-                         "verdicts", verdicts_json(rule), "series", series_json(rule));
+                         "verdicts", verdicts_json(rule), "series", with_series ? series_json(rule) : NULL);
 }
 
 json_t *rv_engine_rules_json(const struct rv_engine *engine, int64_t now_usec) {
         json_t *array = json_array();
 
         for (size_t i = 0; array && i < engine->config->n_rules; i++)
-                if (json_array_append_new(array, rule_json(engine, engine->rule[i], now_usec)) < 0) {
+                if (json_array_append_new(array, view_rule(engine, engine->rule[i], true, now_usec)) < 0) {
                         json_decref(array);
                         return NULL;
                 }

@@ -12,13 +12,18 @@ def test_explains_what_would_be_done(broken):
     assert '-  "timeout_ms": 5,' in told.replace("\t", " ")
     assert "passed: paused no_candidate" in told and "objects" not in told
     assert broken.repository.reverts() == []
+    assert "If it fired now, it would revert and push:" in told and "passed: paused" in told
     assert broken.slack.texts() == []
+    assert broken.revertd.incidents() == []  # looking leaves no record, and counts as no incident
+    metrics = parts.http_get(broken.revertd.url + "/metrics", broken.revertd.TOKEN)
+    assert not [m for m in metrics.splitlines() if m.startswith("revertd_incidents_ended_total") and m[-2:] != " 0"]
 
 
 def test_explains_what_would_stop_it(broken):
     broken.start(PAGE)
     broken.revertd.ctl("pause", "--reason", "migration")
     told = broken.revertd.ctl("explain", "page", "app=checkout", "alertname=Errors").stdout
+    assert "If it fired now, nothing would be reverted: revertd is paused" in told
     assert "paused objects: revertd is paused" in told and "budget" in told
     assert broken.bad in told  # who it would have been is told all the same
 

@@ -225,12 +225,25 @@ static void test_other_origins(void **state) {
         assert_non_null(strstr(taken, " 200 "));
 }
 
+static void test_explain(void **state) {
+        struct fixture *f = *state;
+
+        expect(f, "GET", "/api/v1/explain?rule=page&labels=%7B%22app%22%3A%22checkout%22%7D", "", 202, "{\"id\":\"");
+        expect(f, "GET", "/api/v1/incidents", "", 200, "{\"incidents\":[]}");
+        expect(f, "GET", "/api/v1/explain", "", 400, "is required");
+        expect(f, "GET", "/api/v1/explain?rule=none", "", 404, "no rule");
+        expect(f, "GET", "/api/v1/explain?rule=page&labels=%7B", "", 400, "labels");
+        expect(f, "GET", "/api/v1/explain?rule=page&labels=%7B%22app%22%3A1%7D", "", 400, "labels");
+        expect(f, "GET", "/api/v1/explain/0123", "", 404, "no look");
+        expect(f, "POST", "/api/v1/explain?rule=page", "{}", 405, "");
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
         const struct CMUnitTest tests[] = {
-                TEST(test_alerts),    TEST(test_alerts_refused), TEST(test_pauses),
-                TEST(test_reverts),   TEST(test_incidents),      TEST(test_ambiguous),
-                TEST(test_lifecycle), TEST(test_shown),          TEST(test_other_origins),
+                TEST(test_alerts),    TEST(test_alerts_refused), TEST(test_pauses),  TEST(test_reverts),
+                TEST(test_incidents), TEST(test_ambiguous),      TEST(test_explain), TEST(test_lifecycle),
+                TEST(test_shown),     TEST(test_other_origins),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -138,6 +138,8 @@ static inline int world_try(struct world *w, const struct rv_event *event) {
         world_take_transitions(w, &step);
         world_take_effects(w, &step);
         w->n_alerts_matched = step.n_alerts_matched;
+        if (*step.incident)
+                memcpy(w->incident, step.incident, sizeof(w->incident));
         rv_step_done(&step);
         return 0;
 }
