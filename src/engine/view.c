@@ -12,7 +12,12 @@
 enum { SERIES_SHOWN_MAX = 100 };
 
 size_t rv_engine_open_count(const struct rv_engine *engine) {
-        return HASH_COUNT(engine->open);
+        size_t n = HASH_COUNT(engine->open);
+        struct open *o, *next;
+
+        HASH_ITER (hh, engine->open, o, next)
+                n -= o->is_look;
+        return n;
 }
 
 void rv_engine_count(const struct rv_engine *engine, struct rv_engine_counts *ret) {

@@ -257,7 +257,7 @@ static int answer_history(struct past *past, size_t repository, const struct rv_
         if (!reply->commits)
                 return rv_error_oom(err);
         size_t k = line->n_made;
-        for (size_t i = 0; r == 0 && i < s->reply->n_commits; i++) {
+        for (size_t i = 0; r == 0 && i < s->reply->n_commits && !reply->truncated; i++) {
                 if (s->arrived_usec[i] > now_usec || s->reply->commits[i].commit_usec < request->since_usec)
                         continue;
                 while (r == 0 && k > 0 && line->made[k - 1].at_usec >= s->arrived_usec[i])
@@ -265,6 +265,7 @@ static int answer_history(struct past *past, size_t repository, const struct rv_
                 if (r == 0)
                         r = copy_commit(&reply->commits[reply->n_commits], &s->reply->commits[i], err);
                 reply->n_commits += r == 0;
+                reply->truncated = request->max_touching > 0 && reply->n_commits >= request->max_touching;
         }
         return r;
 }
