@@ -43,3 +43,8 @@ struct rv_backtest {
  *  "summary": {"breaches", "reverted", "declined", "reasons": {reason: n}, "breach_usec", "saved_usec"}}
  * undone_by: a commit by people that says that it reverts a culprit; "" none. */
 int rv_lab_backtest(const struct rv_backtest *backtest, json_t **ret, struct rv_error *err) RV_MUST_CHECK;
+
+/* What the rule would do about the label set at the end of the range, which the engine has followed until then without
+ * acting: as rv_engine_explain_json(). */
+int rv_lab_explain(const struct rv_backtest *backtest, size_t rule, const struct rv_labels *labels, json_t **ret,
+                   struct rv_error *err) RV_MUST_CHECK;

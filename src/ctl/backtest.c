@@ -1,122 +1,26 @@
-/* revertctl backtest: what the lab asks for is asked of the real Prometheus and of a worker that can only read. */
+/* revertctl backtest */
 #include "ctl/verbs.h"
 
 #include "ctl/api.h"
+#include "ctl/asker.h"
 #include "ctl/paint.h"
 #include "ctl/table.h"
-#include "ctl/worker.h"
 
-#include "revertd/build.h"
 #include "revertd/cleanup.h"
 #include "revertd/clock.h"
 #include "revertd/lab.h"
-#include "revertd/number.h"
-#include "revertd/source.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { EVALUATIONS_MAX = 2000000 };
-#define APPLY_DEFAULT_USEC (2 * RV_USEC_PER_MINUTE)
 
-struct ask {
+struct plan {
         const struct args *args;
-        struct rv_backtest b;
+        struct rv_backtest *b; /* the asker's */
         bool *rules;
-        sd_event *event;
-        struct rv_http_client *client;
-        struct rv_prometheus *prometheus;
-        struct worker **worker; /* by repository */
-        bool tells;
-        int told;
-
-        /* Of the query under way. */
-        struct rv_range *range;
-        struct rv_error *err;
-        int result;
-        bool is_done;
 };
-
-static void ask_done(struct ask *a) {
-        for (size_t i = 0; a->worker && i < a->b.config->n_repositories; i++)
-                worker_free(a->worker[i]);
-        free(a->worker);
-        rv_prometheus_free(a->prometheus);
-        rv_http_client_free(a->client);
-        sd_event_unref(a->event);
-        free(a->rules);
-        rv_config_unref(a->b.config);
-}
-
-/* -- what the lab asks -- */
-
-static void on_range(const struct rv_range *range, int code, const struct rv_error *err, void *userdata) {
-        struct ask *a = userdata;
-
-        a->is_done = true;
-        a->result = code;
-        if (code < 0) {
-                *a->err = *err;
-                return;
-        }
-        *a->range = *range; /* the lender's copy is emptied, so that the rows change hands */
-        *(struct rv_range *)range = (struct rv_range){0};
-}
-
-static int ask_range(void *userdata, size_t rule, bool is_require, int64_t from_usec, int64_t step_usec, size_t n_steps,
-                     struct rv_range *ret, struct rv_error *err) {
-        struct ask *a = userdata;
-        const struct rv_rule_config *config = &a->b.config->rules[rule];
-        int r;
-
-        a->range = ret;
-        a->err = err;
-        a->is_done = false;
-        r = rv_prometheus_query_range(a->prometheus, (size_t)config->prometheus,
-                                      is_require ? config->require : config->expr, from_usec, step_usec, n_steps,
-                                      on_range, a, err);
-        while (r >= 0 && !a->is_done)
-                r = sd_event_run(a->event, (uint64_t)RV_USEC_PER_SEC);
-        if (r < 0)
-                return rv_error_prefix(err, r, "prometheus");
-        return a->result;
-}
-
-/* Pushes are not even passed on. */
-static int ask_git(void *userdata, size_t repository, struct rv_git_request *request, struct rv_git_reply **ret,
-                   struct rv_error *err) {
-        struct ask *a = userdata;
-        const struct rv_repository_config *config = &a->b.config->repositories[repository];
-        bool is_read = request->op == RV_GIT_HISTORY || request->op == RV_GIT_PLAN;
-        int r = is_read ? 0 : rv_error_set(err, -EPERM, "a backtest only reads");
-
-        if (r == 0 && !a->worker[repository])
-                r = worker_new(&a->worker[repository], a->args, config, true, err);
-        if (r < 0) {
-                rv_git_request_free(request);
-                return r;
-        }
-        enum rv_git_op op = request->op;
-        if (op == RV_GIT_PLAN)
-                request->spec.time_usec = rv_clock_realtime_usec(); /* the policy takes no times of long ago */
-        r = op == RV_GIT_HISTORY ? worker_ask_ok(a->worker[repository], request, ret, err)
-                                 : worker_ask(a->worker[repository], request, ret, err);
-        return r < 0 ? rv_error_prefix(err, r, "repository %s", config->name) : 0;
-}
-
-static void tell_progress(void *userdata, int64_t at_usec) {
-        struct ask *a = userdata;
-        int percent = (int)(100 * (at_usec - a->b.from_usec) / (a->b.to_usec - a->b.from_usec + 1));
-        char time[PAINT_TIME_MAX];
-
-        if (!a->tells || percent == a->told)
-                return;
-        a->told = percent;
-        fprintf(stderr, paint_is_on(stderr) ? "\r\x1B[K%3d %%  %s" : "%3d %%  %s\n", percent,
-                paint_time(at_usec, time));
-}
 
 /* -- what is meant -- */
 
@@ -133,33 +37,33 @@ static int parse_time(const char *option, const char *text, int64_t *ret, struct
                             text);
 }
 
-static int find_times(struct ask *a, struct rv_error *err) {
+static int find_times(struct plan *a, struct rv_error *err) {
         int64_t now_usec = rv_clock_realtime_usec(), span_usec;
         int r = 0;
 
-        a->b.to_usec = now_usec;
+        a->b->to_usec = now_usec;
         if (a->args->to)
-                r = parse_time("to", a->args->to, &a->b.to_usec, err);
+                r = parse_time("to", a->args->to, &a->b->to_usec, err);
         if (r < 0)
                 return r;
         if (!a->args->from == !a->args->last)
                 return rv_error_set(err, -EINVAL, "say either --from or --last: where the range begins");
         if (a->args->from)
-                r = parse_time("from", a->args->from, &a->b.from_usec, err);
-        else if (rv_duration_parse(a->args->last, &span_usec) < 0 || span_usec > a->b.to_usec)
+                r = parse_time("from", a->args->from, &a->b->from_usec, err);
+        else if (rv_duration_parse(a->args->last, &span_usec) < 0 || span_usec > a->b->to_usec)
                 r = rv_error_set(err, -EINVAL, "--last: not a duration such as 30d: %s", a->args->last);
         else
-                a->b.from_usec = a->b.to_usec - span_usec;
+                a->b->from_usec = a->b->to_usec - span_usec;
         if (r < 0)
                 return r;
-        if (a->b.from_usec >= a->b.to_usec || a->b.to_usec > now_usec)
+        if (a->b->from_usec >= a->b->to_usec || a->b->to_usec > now_usec)
                 return rv_error_set(err, -EINVAL, "the range is empty, or ends in the future");
-        a->b.from_usec -= a->b.from_usec % RV_USEC_PER_SEC;
+        a->b->from_usec -= a->b->from_usec % RV_USEC_PER_SEC;
         return 0;
 }
 
-static int take_rule(struct ask *a, size_t i, bool is_named, size_t *n, struct rv_error *err) {
-        struct rv_rule_config *rule = &a->b.config->rules[i];
+static int take_rule(struct plan *a, size_t i, bool is_named, size_t *n, struct rv_error *err) {
+        struct rv_rule_config *rule = &a->b->config->rules[i];
 
         if (!rule->expr) {
                 if (is_named)
@@ -174,7 +78,7 @@ static int take_rule(struct ask *a, size_t i, bool is_named, size_t *n, struct r
         }
         if (a->args->step_usec > 0)
                 rule->interval_usec = a->args->step_usec;
-        if ((a->b.to_usec - a->b.from_usec) / rule->interval_usec > EVALUATIONS_MAX)
+        if ((a->b->to_usec - a->b->from_usec) / rule->interval_usec > EVALUATIONS_MAX)
                 return rv_error_set(err, -E2BIG, "rule %s: more than %d evaluations; say a longer --step", rule->name,
                                     EVALUATIONS_MAX);
         a->rules[i] = true;
@@ -182,58 +86,18 @@ static int take_rule(struct ask *a, size_t i, bool is_named, size_t *n, struct r
         return 0;
 }
 
-static int find_rules(struct ask *a, struct rv_error *err) {
+static int find_rules(struct plan *a, struct rv_error *err) {
         size_t n = 0;
         int r = 0;
 
         for (int k = 0; r == 0 && k < a->args->n_operands; k++) {
-                int index = rv_config_find_rule(a->b.config, a->args->operand[k]);
+                int index = rv_config_find_rule(a->b->config, a->args->operand[k]);
                 r = index < 0 ? rv_error_set(err, -ENOENT, "no rule is named %s", a->args->operand[k])
                               : take_rule(a, (size_t)index, true, &n, err);
         }
-        for (size_t i = 0; r == 0 && a->args->n_operands == 0 && i < a->b.config->n_rules; i++)
+        for (size_t i = 0; r == 0 && a->args->n_operands == 0 && i < a->b->config->n_rules; i++)
                 r = take_rule(a, i, false, &n, err);
         return r == 0 && n == 0 ? rv_error_set(err, -ENOENT, "there is no rule with expr") : r;
-}
-
-static int load(struct ask *a, struct rv_error *err) {
-        const char *file = a->args->config_file ? a->args->config_file : RV_SYSCONFDIR "/revertd.conf";
-        struct rv_config_errors errors = {0};
-        int r = rv_config_load(&a->b.config, file, &errors);
-
-        if (r < 0)
-                rv_error_set(err, r, "%s", errors.n > 0 ? errors.text[0] : strerror(-r));
-        rv_config_errors_done(&errors);
-        return r;
-}
-
-static int prepare(struct ask *a, struct rv_error *err) {
-        int r = load(a, err);
-
-        if (r == 0)
-                r = find_times(a, err);
-        if (r < 0)
-                return r;
-        a->rules = calloc(a->b.config->n_rules + 1, sizeof(*a->rules));
-        a->worker = calloc(a->b.config->n_repositories + 1, sizeof(struct worker *));
-        if (!a->rules || !a->worker)
-                return rv_error_oom(err);
-        r = find_rules(a, err);
-        if (r == 0 && (r = sd_event_new(&a->event)) < 0)
-                return rv_error_set(err, r, "event loop: %s", strerror(-r));
-        if (r == 0 && rv_http_client_new(&a->client, a->event, "revertctl/" RV_VERSION) < 0)
-                return rv_error_oom(err);
-        if (r == 0)
-                r = rv_prometheus_new(&a->prometheus, a->b.config, a->client, err);
-        a->b.rules = a->rules;
-        a->b.apply_usec = a->args->apply_usec > 0 ? a->args->apply_usec : APPLY_DEFAULT_USEC;
-        a->b.range = ask_range;
-        a->b.git = ask_git;
-        a->b.progress = tell_progress;
-        a->b.userdata = a;
-        a->tells = a->args->progress || isatty(STDERR_FILENO);
-        a->told = -1;
-        return r;
 }
 
 /* -- what the person sees -- */
@@ -339,16 +203,24 @@ static int print_report(const struct args *args, const json_t *report, struct rv
         return r;
 }
 
-int verb_backtest(const struct args *args) {
-        __attribute__((cleanup(ask_done))) struct ask a = {.args = args};
-        _cleanup_json_ json_t *report = NULL;
-        struct rv_error err = {0};
-        int r = prepare(&a, &err);
+static int run(struct plan *a, json_t **ret, struct rv_error *err) {
+        int r = find_times(a, err);
 
         if (r == 0)
-                r = rv_lab_backtest(&a.b, &report, &err);
-        if (a.told >= 0 && paint_is_on(stderr))
-                fputs("\r\x1B[K", stderr);
+                r = find_rules(a, err);
+        return r == 0 ? rv_lab_backtest(a->b, ret, err) : r;
+}
+
+int verb_backtest(const struct args *args) {
+        struct plan a = {.args = args};
+        _cleanup_json_ json_t *report = NULL;
+        struct rv_error err = {0};
+        struct asker *asker;
+
+        if (asker_new(&asker, args, &a.b, &a.rules, &err) < 0)
+                return ctl_fail(&err);
+        int r = run(&a, &report, &err);
+        asker_free(asker);
         if (r == 0)
                 r = print_report(args, report, &err);
         return r < 0 ? ctl_fail(&err) : CTL_OK;

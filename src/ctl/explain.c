@@ -2,6 +2,7 @@
 #include "ctl/verbs.h"
 
 #include "ctl/api.h"
+#include "ctl/asker.h"
 #include "ctl/paint.h"
 
 #include "revertd/cleanup.h"
@@ -15,6 +16,7 @@
 #include <string.h>
 #include <time.h>
 
+#define FOLLOWED_USEC RV_USEC_PER_HOUR
 #define LOOK_POLL_USEC (50 * RV_USEC_PER_MSEC)
 #define LOOK_USEC_MAX (12 * RV_USEC_PER_MINUTE) /* a little longer than the daemon tries */
 
@@ -94,12 +96,45 @@ static int print_all(const struct args *args, const json_t *answer) {
         return CTL_OK;
 }
 
-static int explain_locally(const struct args *args, const json_t *labels) {
-        struct args local = *args;
+/* -- without a daemon: the engine follows the newest data from here -- */
 
-        local.rule = args->operand[0];
-        local.dry_run = true;
-        return revert_locally(&local, labels, NULL);
+static int explain_from_here(const struct args *args, struct rv_backtest *b, bool *rules, const json_t *labels,
+                             json_t **ret, struct rv_error *err) {
+        _cleanup_labels_ struct rv_labels *set = NULL;
+        int index = rv_config_find_rule(b->config, args->operand[0]);
+        const struct rv_rule_config *rule;
+        int r;
+
+        if (index < 0)
+                return rv_error_set(err, -ENOENT, "no rule is named %s", args->operand[0]);
+        rule = &b->config->rules[index];
+        r = rv_labels_from_json(&set, labels, NULL, err);
+        if (r < 0)
+                return r;
+        rules[index] = true;
+        b->to_usec = rv_clock_realtime_usec();
+        b->from_usec = b->to_usec - FOLLOWED_USEC - 2 * rule->for_usec;
+        b->from_usec -= b->from_usec % RV_USEC_PER_SEC;
+        return rv_lab_explain(b, (size_t)index, set, ret, err);
+}
+
+static int explain_locally(const struct args *args, const json_t *labels) {
+        _cleanup_json_ json_t *answer = NULL;
+        struct rv_error err = {0};
+        struct rv_backtest *b;
+        struct asker *asker;
+        bool *rules;
+
+        if (asker_new(&asker, args, &b, &rules, &err) < 0)
+                return ctl_fail(&err);
+        int r = explain_from_here(args, b, rules, labels, &answer, &err);
+        asker_free(asker);
+        if (r < 0)
+                return ctl_fail(&err);
+        fputs("Without a daemon its pauses, cooldowns, budgets and other incidents are not known, and alerts are "
+              "not.\n",
+              stderr);
+        return print_all(args, answer);
 }
 
 int verb_explain(const struct args *args) {

@@ -123,6 +123,7 @@ static void print_samples(FILE *f, const json_t *incident) {
         if (json_array_size(samples) == 0)
                 return;
         heading(f, "Seen");
+        int64_t before_usec = 0, step_usec = 0;
         json_array_foreach (samples, i, sample) {
                 const char *verdict = json_string_value(json_array_get(sample, 2));
                 int64_t at_usec = json_integer_value(json_array_get(sample, 0));
@@ -130,6 +131,10 @@ static void print_samples(FILE *f, const json_t *incident) {
                 enum colour colour = verdict && strcmp(verdict, "breach") == 0 ? RED : PLAIN;
                 char time[PAINT_TIME_MAX], number[RV_NUMBER_TEXT_MAX];
 
+                if (i > 1 && at_usec - before_usec > 3 * step_usec)
+                        fputs("  …\n", f); /* what lies between how it began and the newest is not kept */
+                step_usec = at_usec - before_usec;
+                before_usec = at_usec;
                 fprintf(f, "  %s  %-10s %s", paint_time(at_usec, time),
                         isnan(value) ? "no value" : rv_number_format_short(value, number), paint_begin(f, colour));
                 paint_text(f, verdict ? verdict : "?");
@@ -468,7 +473,11 @@ void look_print(FILE *f, const json_t *look) {
         enum rv_reason reason;
         size_t i;
 
-        fprintf(f, "%sIf it fired now%s, ", paint_begin(f, BOLD), paint_end(f, BOLD));
+        _cleanup_free_ char *labels = labels_text(json_object_get(incident, "labels"));
+        paint_text(f, rv_json_string(incident, "rule", ""));
+        fputc(' ', f);
+        paint_text(f, labels);
+        fprintf(f, "\n%sIf it fired now%s, ", paint_begin(f, BOLD), paint_end(f, BOLD));
         if (strcmp(name, rv_reason_to_string(RV_REASON_OBSERVE)) != 0) {
                 fputs("nothing would be reverted: ", f);
                 paint_text(f, rv_reason_from_string(name, &reason) == 0 ? rv_reason_explain(reason) : name);

@@ -1,16 +1,17 @@
-/* What a rule saw of a label set lately, for people: kept from the first evaluation that was not ok until all that is
- * kept is ok again. */
+/* What a rule saw of a label set lately, for people: how the unrest began, and the newest. Kept from the first
+ * evaluation that was not ok until so many in a row were ok. */
 #include "core.h"
 
 #include "revertd/json.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { LOOKS_MAX = 12 };
+enum { LOOKS_MAX = 12, FIRST_KEPT = 5 };
 
 struct recent {
-        size_t n; /* all ever; the newest LOOKS_MAX are kept */
+        size_t n, n_ok_in_a_row;
         struct {
                 int64_t at_usec;
                 double value; /* NaN: none */
@@ -19,18 +20,13 @@ struct recent {
 };
 
 static void add(struct recent *recent, enum rv_verdict verdict, double value, int64_t at_usec) {
-        size_t at = recent->n++ % LOOKS_MAX;
-
-        recent->look[at].at_usec = at_usec;
-        recent->look[at].value = value;
-        recent->look[at].verdict = verdict;
-}
-
-static bool is_all_ok(const struct recent *recent) {
-        for (size_t i = 0; i < LOOKS_MAX && i < recent->n; i++)
-                if (recent->look[i].verdict != RV_VERDICT_OK)
-                        return false;
-        return true;
+        if (recent->n == LOOKS_MAX)
+                memmove(&recent->look[FIRST_KEPT], &recent->look[FIRST_KEPT + 1],
+                        (--recent->n - FIRST_KEPT) * sizeof(recent->look[0]));
+        recent->look[recent->n].at_usec = at_usec;
+        recent->look[recent->n].value = value;
+        recent->look[recent->n++].verdict = verdict;
+        recent->n_ok_in_a_row = verdict == RV_VERDICT_OK ? recent->n_ok_in_a_row + 1 : 0;
 }
 
 int recent_note(struct series *series, enum rv_verdict verdict, double value, int64_t at_usec) {
@@ -44,7 +40,7 @@ int recent_note(struct series *series, enum rv_verdict verdict, double value, in
                         add(series->recent, series->s.verdict, series->s.value, series->s.seen_usec);
         }
         add(series->recent, verdict, value, at_usec);
-        if (is_all_ok(series->recent)) {
+        if (series->recent->n_ok_in_a_row >= LOOKS_MAX) {
                 free(series->recent);
                 series->recent = NULL;
         }
@@ -58,11 +54,10 @@ int recent_tell(const struct series *series, struct rv_incident *incident) {
         if (!recent)
                 return 0;
         samples = json_array();
-        for (size_t i = recent->n > LOOKS_MAX ? recent->n - LOOKS_MAX : 0; samples && i < recent->n; i++)
-                if (json_array_append_new(samples,
-                                          json_pack("[I, o, s]", (json_int_t)recent->look[i % LOOKS_MAX].at_usec,
-                                                    rv_value_to_json(recent->look[i % LOOKS_MAX].value),
-                                                    rv_verdict_to_string(recent->look[i % LOOKS_MAX].verdict))) < 0) {
+        for (size_t i = 0; samples && i < recent->n; i++)
+                if (json_array_append_new(samples, json_pack("[I, o, s]", (json_int_t)recent->look[i].at_usec,
+                                                             rv_value_to_json(recent->look[i].value),
+                                                             rv_verdict_to_string(recent->look[i].verdict))) < 0) {
                         json_decref(samples);
                         return -ENOMEM;
                 }

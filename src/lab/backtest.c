@@ -401,29 +401,98 @@ static void run_done(struct run *run) {
         json_decref(run->breaches);
 }
 
-int rv_lab_backtest(const struct rv_backtest *b, json_t **ret, struct rv_error *err) {
-        _cleanup_free_ enum rv_mode *modes = calloc(b->config->n_rules + 1, sizeof(*modes));
-        __attribute__((cleanup(run_done))) struct run run = {.b = b, .breaches = json_array()};
-        struct lab_sources sources = {on_query, on_git, on_stored, b->rules, &run};
+/* -- the run -- */
+
+static int run_init(struct run *run, struct rv_error *err) {
+        run->asked = calloc(run->b->config->n_rules + 1, sizeof(*run->asked));
+        if (!run->asked || !run->breaches)
+                return rv_error_oom(err);
+        for (size_t i = 0; i < run->b->config->n_rules; i++)
+                run->asked[i].n_steps = STEPS_FIRST;
+        return past_new(&run->past, run->b, err);
+}
+
+static int run_all(struct run *run, const struct lab_expectation *last,
+                   int (*check)(struct lab_world *world, const struct lab_expectation *e, void *userdata),
+                   void *userdata, struct rv_error *err) {
+        struct lab_sources sources = {on_query, on_git, on_stored, run->b->rules, run};
         struct lab_script script = {.sources = &sources,
                                     .name = "backtest",
-                                    .config = b->config,
-                                    .start_usec = b->from_usec,
-                                    .end_usec = b->to_usec};
-        int r;
+                                    .config = run->b->config,
+                                    .start_usec = run->b->from_usec,
+                                    .end_usec = run->b->to_usec,
+                                    .expectation = (struct lab_expectation *)last,
+                                    .n_expectations = last != NULL};
 
-        run.asked = calloc(b->config->n_rules + 1, sizeof(*run.asked));
-        if (!modes || !run.asked || !run.breaches)
-                return rv_error_oom(err);
-        for (size_t i = 0; i < b->config->n_rules; i++) {
-                run.asked[i].n_steps = STEPS_FIRST;
+        return lab_world_run(&script, NULL, check, userdata, err);
+}
+
+/* The rules' own modes come back; until then all have the one. */
+static enum rv_mode *set_modes(const struct rv_backtest *b, enum rv_mode mode) {
+        enum rv_mode *modes = calloc(b->config->n_rules + 1, sizeof(*modes));
+
+        for (size_t i = 0; modes && i < b->config->n_rules; i++) {
                 modes[i] = b->config->rules[i].mode;
-                b->config->rules[i].mode = RV_MODE_ENFORCE;
+                b->config->rules[i].mode = mode;
         }
-        r = past_new(&run.past, b, err);
+        return modes;
+}
+
+int rv_lab_backtest(const struct rv_backtest *b, json_t **ret, struct rv_error *err) {
+        __attribute__((cleanup(run_done))) struct run run = {.b = b, .breaches = json_array()};
+        _cleanup_free_ enum rv_mode *modes = set_modes(b, RV_MODE_ENFORCE);
+        int r = modes ? run_init(&run, err) : rv_error_oom(err);
+
         if (r == 0)
-                r = lab_world_run(&script, NULL, NULL, NULL, err);
+                r = run_all(&run, NULL, NULL, NULL, err);
         if (r == 0 && report(&run, modes, ret) < 0)
                 r = rv_error_oom(err);
         return r;
+}
+
+/* -- a look at the end -- */
+
+struct looking {
+        const struct rv_backtest *b;
+        size_t rule;
+        const struct rv_labels *labels;
+        enum rv_mode mode;
+        json_t *found;
+};
+
+static int look_at_end(struct lab_world *world, const struct lab_expectation *e, void *userdata) {
+        struct looking *looking = userdata;
+        struct rv_rule_config *rule = &looking->b->config->rules[looking->rule];
+        int r;
+
+        (void)e;
+        rule->mode = looking->mode;
+        r = lab_world_handle(world, &(struct rv_event){.kind = RV_EVENT_REVERT,
+                                                       .revert = {.repository = (size_t)rule->repository,
+                                                                  .rule = (int)looking->rule,
+                                                                  .labels = looking->labels,
+                                                                  .actor = "revertctl",
+                                                                  .is_look = true}});
+        if (r < 0)
+                return r;
+        looking->found = rv_engine_explain_json(world->engine, world->incident, world->now_usec);
+        return looking->found ? 0 : rv_error_oom(world->err);
+}
+
+int rv_lab_explain(const struct rv_backtest *b, size_t rule, const struct rv_labels *labels, json_t **ret,
+                   struct rv_error *err) {
+        __attribute__((cleanup(run_done))) struct run run = {.b = b, .breaches = json_array()};
+        struct looking looking = {b, rule, labels, b->config->rules[rule].mode, NULL};
+        struct lab_expectation last = {.at_usec = b->to_usec};
+        _cleanup_free_ enum rv_mode *modes = set_modes(b, RV_MODE_OBSERVE);
+        int r = modes ? run_init(&run, err) : rv_error_oom(err);
+
+        if (r == 0)
+                r = run_all(&run, &last, look_at_end, &looking, err);
+        if (r < 0) {
+                json_decref(looking.found);
+                return r;
+        }
+        *ret = looking.found;
+        return 0;
 }

@@ -165,12 +165,15 @@ struct lab_world {
         size_t n_seen;
         json_t *story;
         unsigned n_turns;
+        char incident[RV_INCIDENT_ID_MAX]; /* that the newest event was about */
         struct rv_error *err;
 };
 /* Runs the script; check is called at each expectation. */
 int lab_world_run(const struct lab_script *script, json_t *story,
                   int (*check)(struct lab_world *world, const struct lab_expectation *e, void *userdata),
                   void *userdata, struct rv_error *err) RV_MUST_CHECK;
+/* One event, and all that comes of it. */
+int lab_world_handle(struct lab_world *world, const struct rv_event *event) RV_MUST_CHECK;
 /* "1h5m" since the start of the test; "-5m" before it. */
 char *lab_when(const struct lab_world *world, int64_t at_usec, char buf[static RV_DURATION_TEXT_MAX + 1]);
 

@@ -101,13 +101,15 @@ static int take_step(struct lab_world *w, struct rv_step *step) {
         return r;
 }
 
-static int handle(struct lab_world *w, const struct rv_event *event) {
+int lab_world_handle(struct lab_world *w, const struct rv_event *event) {
         struct rv_step step = {0};
         int r;
 
         if (++w->n_turns > TURNS_AT_ONE_TIME_MAX)
                 return rv_error_set(w->err, -ELOOP, "the engine does not come to rest");
         r = rv_engine_handle(w->engine, event, w->now_usec, &step, w->err);
+        if (r == 0 && *step.incident)
+                memcpy(w->incident, step.incident, sizeof(w->incident));
         if (r == 0)
                 r = take_step(w, &step);
         rv_step_done(&step);
@@ -116,7 +118,7 @@ static int handle(struct lab_world *w, const struct rv_event *event) {
 
 /* What a person or a sender is refused is part of the story. */
 static int try(struct lab_world *w, const struct rv_event *event, const char *what) {
-        int r = handle(w, event);
+        int r = lab_world_handle(w, event);
 
         if (r == -EINVAL || r == -ENOENT || r == -EBUSY || r == -ENOBUFS)
                 return tell(w, "%s is refused: %s", what, w->err->text);
@@ -185,8 +187,8 @@ static int evaluate(struct lab_world *w, size_t rule) {
         if (r == 0 && has_require)
                 r = query(w, rule, LAB_REQUIRE, NULL, &require, &require_ok);
         if (r == 0)
-                r = handle(w,
-                           &(struct rv_event){.kind = RV_EVENT_EVALUATED,
+                r = lab_world_handle(
+                        w, &(struct rv_event){.kind = RV_EVENT_EVALUATED,
                                               .evaluated = {.rule = rule,
                                                             .at_usec = w->now_usec - delay_of(w, rule),
                                                             .samples = samples_ok ? &samples : NULL,
@@ -206,8 +208,9 @@ static int answer_query(struct lab_world *w, const struct rv_effect *effect) {
         int r = rule < 0 ? 0 : query(w, (size_t)rule, LAB_CONFIRM, i->labels, &samples, &ok);
 
         if (r == 0)
-                r = handle(w, &(struct rv_event){.kind = RV_EVENT_QUERIED,
-                                                 .queried = {.token = effect->token, .samples = ok ? &samples : NULL}});
+                r = lab_world_handle(
+                        w, &(struct rv_event){.kind = RV_EVENT_QUERIED,
+                                              .queried = {.token = effect->token, .samples = ok ? &samples : NULL}});
         rv_samples_done(&samples);
         return r;
 }
@@ -239,8 +242,8 @@ static int answer_git(struct lab_world *w, const struct rv_effect *effect) {
              r == 0 && !w->script->sources && branch->n_pushes > n_pushes && k < effect->request->spec.n_commits; k++)
                 r = tell(w, "pushed: a revert of %s", name_of(w, &effect->request->spec.commits[k]));
         if (r == 0)
-                r = handle(w,
-                           &(struct rv_event){.kind = RV_EVENT_GIT, .git = {.token = effect->token, .reply = reply}});
+                r = lab_world_handle(
+                        w, &(struct rv_event){.kind = RV_EVENT_GIT, .git = {.token = effect->token, .reply = reply}});
         rv_git_reply_free(reply);
         return r;
 }
@@ -259,8 +262,8 @@ static int poll_branch(struct lab_world *w, size_t repository) {
                 return r;
         if (reply->outcome == RV_GIT_OK)
                 branch->known = reply->head;
-        r = handle(w,
-                   &(struct rv_event){.kind = RV_EVENT_SYNCED, .synced = {.repository = repository, .reply = reply}});
+        r = lab_world_handle(
+                w, &(struct rv_event){.kind = RV_EVENT_SYNCED, .synced = {.repository = repository, .reply = reply}});
         rv_git_reply_free(reply);
         return r;
 }
@@ -280,7 +283,7 @@ static int start(struct lab_world *w) {
         r = rv_engine_new(&w->engine, w->script->config);
         for (unsigned kind = 0; r == 0 && kind < RV_RECORD_KIND_MAX; kind++)
                 r = rv_store_list(w->store, kind, "", false, 0, load, w, w->err);
-        return r < 0 ? r : handle(w, &(struct rv_event){.kind = RV_EVENT_START});
+        return r < 0 ? r : lab_world_handle(w, &(struct rv_event){.kind = RV_EVENT_START});
 }
 
 static int alert(struct lab_world *w, const struct lab_event *e) {
@@ -422,7 +425,7 @@ static int run_instant(struct lab_world *w, struct next *next,
                         r = evaluate(w, i);
                 }
         while (r == 0 && rv_engine_deadline(w->engine) <= w->now_usec)
-                r = handle(w, &(struct rv_event){.kind = RV_EVENT_TICK});
+                r = lab_world_handle(w, &(struct rv_event){.kind = RV_EVENT_TICK});
         for (; r == 0 && next->expectation < s->n_expectations &&
                s->expectation[next->expectation].at_usec <= w->now_usec;
              next->expectation++)

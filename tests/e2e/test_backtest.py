@@ -145,3 +145,25 @@ def test_says_what_is_wrong(past, arguments, says):
 def test_says_what_the_server_refused(past):
     done = past.run(rule=RULE.replace('"error_ratio"', '"error_ratio["'), check=False)
     assert done.returncode == 1 and "rule errors:" in done.stderr and "parse error" in done.stderr
+
+
+def test_explains_without_a_daemon(world, monkeypatch):
+    """The engine follows the newest data from here, so that the same is told as by a daemon."""
+    p = Past(world, monkeypatch)
+    p.start = int(time.time()) // 60 * 60 - 180 * 60
+    p.commit(-300, "checkout", 500, "Start checkout")
+    bad = p.commit(160, "checkout", 5, "Lower checkout's timeout")
+    lines = [f'error_ratio{{app="checkout"}} {0.4 if m > 163 else 0.01} {p.at(m)}' for m in range(181)]
+    (p.directory / "past.om").write_text("\n".join(["# TYPE error_ratio gauge", *lines, "# EOF", ""]))
+    subprocess.run(["promtool", "tsdb", "create-blocks-from", "openmetrics", "-q", p.directory / "past.om",
+                    p.directory / "prometheus-data"], check=True, capture_output=True)
+    p.prometheus = world.add(parts.prometheus(world.directory, []))
+    world.configure(RULE, p.prometheus.url, receivers=False)
+    told = subprocess.run([world.revertd.programs / "revertctl", "explain", "--no-daemon", "errors", "app=checkout",
+                           f"--config.file={world.revertd.config}", f"--storage.path={p.directory}/cache",
+                           f"--git.program={world.revertd.programs}/revertd-git"], capture_output=True, text=True)
+    assert told.returncode == 0, told.stderr
+    assert "it would only say so: its mode is observe" in told.stdout
+    assert "breach: 0.4, in breach if > 0.05" in told.stdout and "firing since" in told.stdout
+    assert bad in told.stdout and "before the onset" in told.stdout and "passed: paused" in told.stdout
+    assert '+  "timeout_ms": 500,' in told.stdout and "are not known" in told.stderr

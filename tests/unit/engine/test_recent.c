@@ -27,6 +27,8 @@ static void bounded_and_forgotten(void **state) {
         world_bad_commit(w);
         world_evaluate_for(w, 0.5, 70 * MINUTE);
         assert_int_equal(json_array_size(world_open(w)->samples), 12);
+        int64_t first_usec = json_integer_value(json_array_get(json_array_get(world_open(w)->samples, 0), 0));
+        assert_int_equal(first_usec, world_open(w)->times.onset_usec); /* how it began is kept */
         world_free(w);
 }
 
