@@ -69,7 +69,9 @@ struct rv_prometheus_config {
         struct rv_location at;
         char *name;
         struct rv_endpoint endpoint;
-        int64_t delay_usec; /* evaluate this much in the past */
+        int64_t delay_usec;    /* evaluate this much in the past */
+        char *healthy;         /* PromQL: while it has no series, or one that is 0, all else is an error; NULL: none */
+        int64_t max_skew_usec; /* of its clock against ours; more is an error; 0: any */
 };
 
 struct rv_repository_config {

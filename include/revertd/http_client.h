@@ -28,6 +28,7 @@ struct rv_http_response {
         size_t body_bytes;
         const char *content_type; /* NULL: none */
         int64_t retry_after_usec; /* 0: none */
+        int64_t date_usec;        /* the server's clock, by its Date header; 0: none */
         int64_t duration_usec;
 };
 typedef void (*rv_http_callback)(const struct rv_http_response *response, void *userdata);

@@ -35,6 +35,7 @@ int rv_prometheus_parse_range(const struct rv_http_response *response, int64_t f
 struct rv_prometheus_metrics {
         uint64_t queries, failures;
         double seconds_sum;
+        bool is_unwell; /* `healthy` said so, or had no answer, when it was asked last */
 };
 const struct rv_prometheus_metrics *rv_prometheus_get_metrics(const struct rv_prometheus *prometheus, size_t index);
 

@@ -67,6 +67,11 @@ static void put_prometheus(FILE *f, const struct rv_api_context *context) {
                 rv_metric(f, "revertd_prometheus_query_failures_total",
                           (double)rv_prometheus_get_metrics(context->prometheus, i)->failures, "prometheus",
                           config->prometheus[i].name, NULL);
+        rv_metric_family(f, "revertd_prometheus_unwell", RV_METRIC_GAUGE,
+                         "1 while the server's own `healthy` says that its answers do not count, by server.");
+        for (size_t i = 0; i < config->n_prometheus; i++)
+                rv_metric(f, "revertd_prometheus_unwell", rv_prometheus_get_metrics(context->prometheus, i)->is_unwell,
+                          "prometheus", config->prometheus[i].name, NULL);
         rv_metric_family(f, "revertd_prometheus_query_seconds_total", RV_METRIC_COUNTER,
                          "Time that queries took, by server.");
         for (size_t i = 0; i < config->n_prometheus; i++)

@@ -103,6 +103,10 @@ const struct rv_key rv_schema[] = {
                    .min = 100 * MSEC, .max = 5 * MINUTE, .fallback = "10s"),
         PROMETHEUS("delay", duration, delay_usec, "evaluate this much in the past",
                    .min = 0, .max = 10 * MINUTE, .fallback = "1s"),
+        PROMETHEUS("healthy", expression, healthy, "what must be true of the server for its answers to count",
+                   .absent = "its answers count whenever it gives them"),
+        PROMETHEUS("max_skew", duration, max_skew_usec, "how far its clock may be from this machine's; 0 is any",
+                   .min = 0, .max = HOUR, .fallback = "30s"),
 
         RECEIVER("name", name, name, "what rules call it", .flags = REQUIRED),
         RECEIVER("type", receiver_type, type, "what it is", .flags = REQUIRED),

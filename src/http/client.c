@@ -151,6 +151,15 @@ static void fill_failure(struct rv_http_response *response, const struct slot *s
         response->error = text->text;
 }
 
+static int64_t get_date_usec(CURL *easy) {
+        struct curl_header *header;
+        time_t date = -1;
+
+        if (curl_easy_header(easy, "Date", 0, CURLH_HEADER, -1, &header) == CURLHE_OK)
+                date = curl_getdate(header->value, NULL);
+        return date > 0 ? date * RV_USEC_PER_SEC : 0;
+}
+
 static void fill_answer(struct rv_http_response *response, struct slot *slot) {
         long status = 0;
         char *content_type = NULL;
@@ -166,6 +175,7 @@ static void fill_answer(struct rv_http_response *response, struct slot *slot) {
         response->status = (int)status;
         response->content_type = content_type;
         response->retry_after_usec = retry_after_sec > 0 ? retry_after_sec * RV_USEC_PER_SEC : 0;
+        response->date_usec = get_date_usec(slot->easy);
         response->body = slot->body;
         response->body_bytes = slot->body_bytes;
 }

@@ -89,3 +89,22 @@ def test_a_prometheus_that_is_down_is_no_breach(world):
     assert world.revertd.incidents() == []
     status = world.revertd.get("/api/v1/status")
     assert status["ready"] and status["rules"]["failing"] == 1 and status["rules"]["failing_error"]
+
+
+def test_an_unwell_prometheus_makes_no_breach(broken):
+    """It answers that all is broken, while its own `healthy` says that its answers do not count."""
+    server = broken.add(parts.prometheus(broken.directory, []))
+    always = rule('label_replace(vector(1), "app", "checkout", "", "")', **{"for": "0s"})
+
+    def configure(healthy):
+        broken.configure(always, server.url, prometheus_extra=f"healthy = {json.dumps(healthy)};")
+    configure('up{job="nothing"} == 1')
+    broken.revertd.start()
+    error = "prometheus prod: it is not well: healthy has no series"
+    parts.wait_until(lambda: broken.revertd.get("/api/v1/rules")["rules"][0].get("last_error") == error, 30, error)
+    parts.wait_until(lambda: 'revertd_prometheus_unwell{prometheus="prod"} 1' in
+                     parts.http_get(broken.revertd.url + "/metrics", parts.Revertd.TOKEN), 30, "the metric")
+    assert broken.revertd.incidents() == []
+    configure("vector(1)")
+    assert broken.revertd.post("/-/reload", b"")[0] == 200
+    broken.until("verifying")

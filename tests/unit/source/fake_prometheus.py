@@ -1,6 +1,7 @@
 """A stand-in for Prometheus: answers by what the expression says. Prints its port, then serves until it is killed.
 
-"ok": a series; "empty"; "bad": 400; "busy": 503; "hang": nothing; "echo": the query's parameters as labels."""
+"ok": a series; "empty"; "bad": 400; "busy": 503; "hang": nothing; "echo": the query's parameters as labels;
+"skewed": by a clock that is ten minutes slow."""
 import http.server
 import json
 import socketserver
@@ -32,10 +33,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             metric = {name: values[0] for name, values in form.items()}
         result = [] if "empty" in expr else [{"metric": metric, "value": [float(form["time"][0]), value]}]
         self.answer(status, json.dumps({"status": "success",
-                                        "data": {"resultType": "vector", "result": result}}).encode())
+                                        "data": {"resultType": "vector", "result": result}}).encode(),
+                    behind=600 if "skewed" in expr else 0)
 
-    def answer(self, status, body):
-        self.send_response(status)
+    def answer(self, status, body, behind=0):
+        self.send_response_only(status)
+        self.send_header("Date", self.date_time_string(time.time() - behind))
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
-enum rule { OK, EMPTY, BAD, BUSY, HANG, ECHO, BOTH, REQUIRE_BAD, REQUIRE_HANG_EXPR_BAD, N_RULES };
+enum rule { OK, EMPTY, BAD, BUSY, HANG, ECHO, BOTH, REQUIRE_BAD, REQUIRE_HANG_EXPR_BAD, SKEWED, N_RULES };
 static struct rv_rule_config rules[N_RULES] = {
         [OK] = {.name = (char *)"ok", .expr = (char *)"ok"},
         [EMPTY] = {.name = (char *)"empty", .expr = (char *)"empty"},
@@ -20,8 +20,10 @@ static struct rv_rule_config rules[N_RULES] = {
         [BOTH] = {.name = (char *)"both", .expr = (char *)"ok", .require = (char *)"empty"},
         [REQUIRE_BAD] = {.name = (char *)"require-bad", .expr = (char *)"ok", .require = (char *)"bad"},
         [REQUIRE_HANG_EXPR_BAD] = {.name = (char *)"expr-bad", .expr = (char *)"bad", .require = (char *)"hang"},
+        [SKEWED] = {.name = (char *)"skewed", .expr = (char *)"skewed"},
 };
-static struct rv_prometheus_config server = {.name = (char *)"prod", .delay_usec = 2 * RV_USEC_PER_SEC};
+static struct rv_prometheus_config server = {
+        .name = (char *)"prod", .delay_usec = 2 * RV_USEC_PER_SEC, .max_skew_usec = 30 * RV_USEC_PER_SEC};
 static struct rv_config config = {
         .refs = 1, .prometheus = &server, .n_prometheus = 1, .rules = rules, .n_rules = N_RULES};
 
@@ -95,6 +97,7 @@ static int teardown(void **state) {
         client = rv_http_client_free(client);
         sd_event_unref(event);
         program_stop(&fake);
+        server.healthy = NULL;
         return 0;
 }
 
@@ -121,6 +124,10 @@ static void rules_are_evaluated(void **state) {
         assert_string_equal(evaluated[REQUIRE_BAD].error, "require: prometheus prod: status 400: bad_data: parse");
         assert_int_equal(evaluated[REQUIRE_HANG_EXPR_BAD].failures, evaluated[REQUIRE_HANG_EXPR_BAD].calls);
 
+        assert_int_equal(evaluated[SKEWED].failures, evaluated[SKEWED].calls);
+        assert_non_null(strstr(evaluated[SKEWED].error, "prometheus prod: its clock is "));
+        assert_non_null(strstr(evaluated[SKEWED].error, " s behind ours"));
+
         const struct evaluated *echo = &evaluated[ECHO];
         assert_string_equal(echo->echo_query, rules[ECHO].expr);
         assert_string_equal(echo->echo_timeout, "20000ms");
@@ -129,6 +136,54 @@ static void rules_are_evaluated(void **state) {
                  (int)(echo->at_usec / 1000 % 1000));
         assert_string_equal(echo->echo_time, wanted);
         assert_true(echo->at_usec < rv_clock_realtime_usec() - server.delay_usec);
+}
+
+/* What a server says that is not well is no evidence, and its rules learn why. */
+static void only_a_server_that_is_well_is_believed(void **state) {
+        const struct rv_prometheus_metrics *metrics = rv_prometheus_get_metrics(prometheus, 0);
+
+        (void)state;
+        run_until(3);
+        if (strcmp(server.healthy, "ok") == 0) {
+                assert_int_equal(evaluated[OK].failures, 0);
+                assert_false(metrics->is_unwell);
+                return;
+        }
+        assert_int_equal(evaluated[OK].failures, evaluated[OK].calls);
+        assert_true(metrics->is_unwell);
+        assert_string_equal(evaluated[OK].error, strcmp(server.healthy, "empty") == 0
+                                                         ? "prometheus prod: it is not well: healthy has no series"
+                                                         : "prometheus prod: healthy: status 400: "
+                                                           "bad_data: parse");
+}
+
+/* It never answers: nothing is evaluated, and all can be called off. */
+static void a_server_that_does_not_say_is_waited_for(void **state) {
+        (void)state;
+        while (rv_schedule_get_metrics(schedule)->missed < 5)
+                assert_true(sd_event_run(event, UINT64_MAX) >= 0);
+        for (size_t i = 0; i < N_RULES; i++)
+                assert_int_equal(evaluated[i].calls, 0);
+}
+
+static int setup_ok(void **state) {
+        server.healthy = (char *)"ok";
+        return setup(state);
+}
+
+static int setup_empty(void **state) {
+        server.healthy = (char *)"empty";
+        return setup(state);
+}
+
+static int setup_bad(void **state) {
+        server.healthy = (char *)"bad";
+        return setup(state);
+}
+
+static int setup_hang(void **state) {
+        server.healthy = (char *)"hang";
+        return setup(state);
 }
 
 static void a_rule_that_still_runs_is_skipped(void **state) {
@@ -197,9 +252,15 @@ static void single_queries(void **state) {
 int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         const struct CMUnitTest tests[] = {
-                T(rules_are_evaluated), T(a_rule_that_still_runs_is_skipped),
-                T(health_is_kept),      T(a_server_that_is_gone_is_an_error),
+                T(rules_are_evaluated),
+                T(a_rule_that_still_runs_is_skipped),
+                T(health_is_kept),
+                T(a_server_that_is_gone_is_an_error),
                 T(single_queries),
+                cmocka_unit_test_setup_teardown(only_a_server_that_is_well_is_believed, setup_ok, teardown),
+                cmocka_unit_test_setup_teardown(only_a_server_that_is_well_is_believed, setup_empty, teardown),
+                cmocka_unit_test_setup_teardown(only_a_server_that_is_well_is_believed, setup_bad, teardown),
+                cmocka_unit_test_setup_teardown(a_server_that_does_not_say_is_waited_for, setup_hang, teardown),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
