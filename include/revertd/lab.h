@@ -22,13 +22,13 @@ int rv_lab_test_file(const char *path, json_t **ret, struct rv_error *err) RV_MU
 
 struct rv_backtest {
         struct rv_config *config; /* modes and steps are set in it: it is the backtest's own */
-        const bool *rules;        /* which take part; alert rules do not */
+        const bool *rules;        /* which take part */
         int64_t from_usec, to_usec;
         int64_t apply_usec; /* assumed from the push of a revert to the end of what it cures */
 
-        /* Values of the rule's expression, or of its `require`. -E2BIG: fewer steps may do. */
-        int (*range)(void *userdata, size_t rule, bool is_require, int64_t from_usec, int64_t step_usec, size_t n_steps,
-                     struct rv_range *ret, struct rv_error *err);
+        /* What the server answers over a range. -E2BIG: fewer steps may do. */
+        int (*range)(void *userdata, size_t prometheus, const char *expr, int64_t from_usec, int64_t step_usec,
+                     size_t n_steps, struct rv_range *ret, struct rv_error *err);
         /* HISTORY and PLAN only. Takes request. */
         int (*git)(void *userdata, size_t repository, struct rv_git_request *request, struct rv_git_reply **ret,
                    struct rv_error *err);
@@ -42,6 +42,9 @@ struct rv_backtest {
  *     "would_end_usec", "saved_usec", "undone_by", "undone_usec", "incident": the record, "points": [[usec, value]…]}…],
  *  "summary": {"breaches", "reverted", "declined", "reasons": {reason: n}, "breach_usec", "saved_usec"}}
  * undone_by: a commit by people that says that it reverts a culprit; "" none. */
+/* The Prometheus whose ALERTS tell of a rule's alerts: that of its `confirm`, or the only one; −1: not known. */
+int rv_lab_alerts_server(const struct rv_config *config, size_t rule);
+
 int rv_lab_backtest(const struct rv_backtest *backtest, json_t **ret, struct rv_error *err) RV_MUST_CHECK;
 
 /* What the rule would do about the label set at the end of the range, which the engine has followed until then without

@@ -65,23 +65,20 @@ static void on_range(const struct rv_range *range, int code, const struct rv_err
         *(struct rv_range *)range = (struct rv_range){0};
 }
 
-static int ask_range(void *userdata, size_t rule, bool is_require, int64_t from_usec, int64_t step_usec, size_t n_steps,
-                     struct rv_range *ret, struct rv_error *err) {
+static int ask_range(void *userdata, size_t prometheus, const char *expr, int64_t from_usec, int64_t step_usec,
+                     size_t n_steps, struct rv_range *ret, struct rv_error *err) {
         struct asker *a = userdata;
-        const struct rv_rule_config *config = &a->b.config->rules[rule];
         int r;
 
         a->range = ret;
         a->err = err;
         a->is_done = false;
-        r = rv_prometheus_query_range(a->prometheus, (size_t)config->prometheus,
-                                      is_require ? config->require : config->expr, from_usec, step_usec, n_steps,
-                                      on_range, a, err);
+        r = rv_prometheus_query_range(a->prometheus, prometheus, expr, from_usec, step_usec, n_steps, on_range, a, err);
         while (r >= 0 && !a->is_done)
                 r = sd_event_run(a->event, (uint64_t)RV_USEC_PER_SEC);
-        if (r < 0)
-                return rv_error_prefix(err, r, "prometheus");
-        return a->result;
+        if (r >= 0)
+                r = a->result;
+        return r < 0 ? rv_error_prefix(err, r, "prometheus %s", a->b.config->prometheus[prometheus].name) : 0;
 }
 
 /* Pushes are not even passed on. */

@@ -15,6 +15,7 @@
 #include <string.h>
 
 enum { EVALUATIONS_MAX = 2000000 };
+#define ALERTS_EVERY_USEC (15 * RV_USEC_PER_SEC)
 
 struct plan {
         const struct args *args;
@@ -65,17 +66,18 @@ static int find_times(struct plan *a, struct rv_error *err) {
 static int take_rule(struct plan *a, size_t i, bool is_named, size_t *n, struct rv_error *err) {
         struct rv_rule_config *rule = &a->b->config->rules[i];
 
-        if (!rule->expr) {
+        if (rv_lab_alerts_server(a->b->config, i) < 0) {
                 if (is_named)
-                        return rv_error_set(
-                                err, -EINVAL,
-                                "rule %s is fed by alerts, which cannot be backtested: only rules with expr",
-                                rule->name);
-                fputs("Left out, for it is fed by alerts: ", stderr);
+                        return rv_error_set(err, -EINVAL,
+                                            "rule %s is fed by alerts, and it is not known which Prometheus has them",
+                                            rule->name);
+                fputs("Left out, for it is fed by alerts, and it is not known which Prometheus has them: ", stderr);
                 paint_text(stderr, rule->name);
                 fputc('\n', stderr);
                 return 0;
         }
+        if (rule->interval_usec <= 0)
+                rule->interval_usec = ALERTS_EVERY_USEC;
         if (a->args->step_usec > 0)
                 rule->interval_usec = a->args->step_usec;
         if ((a->b->to_usec - a->b->from_usec) / rule->interval_usec > EVALUATIONS_MAX)
@@ -97,7 +99,7 @@ static int find_rules(struct plan *a, struct rv_error *err) {
         }
         for (size_t i = 0; r == 0 && a->args->n_operands == 0 && i < a->b->config->n_rules; i++)
                 r = take_rule(a, i, false, &n, err);
-        return r == 0 && n == 0 ? rv_error_set(err, -ENOENT, "there is no rule with expr") : r;
+        return r == 0 && n == 0 ? rv_error_set(err, -ENOENT, "there is no rule that can be run") : r;
 }
 
 /* -- what the person sees -- */

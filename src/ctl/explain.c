@@ -131,8 +131,8 @@ static int explain_locally(const struct args *args, const json_t *labels) {
         asker_free(asker);
         if (r < 0)
                 return ctl_fail(&err);
-        fputs("Without a daemon its pauses, cooldowns, budgets and other incidents are not known, and alerts are "
-              "not.\n",
+        fputs("Without a daemon its pauses, cooldowns, budgets and other incidents are not known; alerts are as "
+              "Prometheus has them.\n",
               stderr);
         return print_all(args, answer);
 }

@@ -127,8 +127,8 @@ const struct verb verbs[] = {
                 .text = "Run rules over a past range of Prometheus's data and of the repository's history, by the daemon's own\n"
                         "engine under a clock of its own: which commits would have been reverted, when and how surely, what\n"
                         "would have been declined and why, and how long each breach really lasted. Every rule is run as if\n"
-                        "its mode were enforce. Nothing can be pushed: the worker is started to read only. Rules that are\n"
-                        "fed by alerts are left out, and named.",
+                        "its mode were enforce. Nothing can be pushed: the worker is started to read only. Of rules\n"
+                        "that are fed by alerts, the alerts are those that Prometheus has in ALERTS.",
                 .examples = "  revertctl backtest --last=30d\n"
                             "  revertctl backtest http-error-ratio --from=2026-03-01 --to=2026-04-01 --step=1m\n"
                             "  revertctl backtest --last=7d -o html --file=report.html\n",

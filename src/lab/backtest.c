@@ -2,6 +2,7 @@
  * was, by rv_series_advance() on the real values, which says how long it really lasted; and as the engine sees it, for
  * which the values of a label set are taken as well from the assumed effect of its revert to the real end of that
  * breach. So one breach is one incident, and its cooldown and budget count as they would have. */
+#include "lab/alerts.h"
 #include "lab/past.h"
 
 #include "revertd/cleanup.h"
@@ -15,6 +16,7 @@
 #include <uthash.h>
 
 enum { STEPS_FIRST = 240, STEPS_MAX = 11000, RING = 60, POINTS_MAX = 600, AFTER = 30, BREACHES_MAX = 5000 };
+#define ALERTS_EVERY_USEC (15 * RV_USEC_PER_SEC)
 
 struct point {
         int64_t at_usec;
@@ -27,14 +29,17 @@ struct track {
         struct rv_series s;
         struct point ring[RING];
         size_t n_ring, after, stride, skip;
-        json_t *breach;     /* the newest; lent; NULL: none */
-        int64_t cured_usec; /* from then on it would have been well; 0: no revert */
+        json_t *breach;           /* the newest; lent; NULL: none */
+        int64_t starts_usec;      /* of an alert: the newest episode */
+        bool is_present, is_told; /* of an alert: it fires; and that was delivered */
+        int64_t cured_usec;       /* from then on it would have been well; 0: no revert */
         UT_hash_handle hh;
 };
 
 struct asked {
         struct rv_range expr, require;
         struct track **track; /* of each row */
+        char *alerts_expr;    /* of a rule that is fed by alerts; NULL: polled */
         size_t n_steps;       /* asked for at once */
         struct track *tracks;
         int64_t n_evaluations, n_breaches;
@@ -44,6 +49,7 @@ struct run {
         const struct rv_backtest *b;
         struct past *past;
         struct asked *asked; /* by rule */
+        bool *evaluated;     /* by rule */
         json_t *breaches;
         int64_t told_usec;
 };
@@ -76,12 +82,15 @@ static int find_track(struct asked *a, struct rv_labels *labels, struct track **
 }
 
 static int64_t delay_of(const struct run *run, size_t rule) {
+        if (!rule_of(run, rule)->expr) /* alerts were delivered at once */
+                return 0;
         return run->b->config->prometheus[rule_of(run, rule)->prometheus].delay_usec;
 }
 
 static int fetch(struct run *run, size_t rule, int64_t now_usec, struct rv_error *err) {
         const struct rv_rule_config *config = rule_of(run, rule);
         struct asked *a = &run->asked[rule];
+        size_t server = (size_t)rv_lab_alerts_server(run->b->config, rule);
         int64_t left = (run->b->to_usec - now_usec) / config->interval_usec + 1,
                 from_usec = now_usec - delay_of(run, rule);
         int r;
@@ -91,11 +100,11 @@ static int fetch(struct run *run, size_t rule, int64_t now_usec, struct rv_error
                         a->n_steps = (size_t)left;
                 rv_range_done(&a->expr);
                 rv_range_done(&a->require);
-                r = run->b->range(run->b->userdata, rule, false, from_usec, config->interval_usec, a->n_steps, &a->expr,
-                                  err);
+                r = run->b->range(run->b->userdata, server, a->alerts_expr ? a->alerts_expr : config->expr, from_usec,
+                                  config->interval_usec, a->n_steps, &a->expr, err);
                 if (r == 0 && config->require)
-                        r = run->b->range(run->b->userdata, rule, true, from_usec, config->interval_usec, a->n_steps,
-                                          &a->require, err);
+                        r = run->b->range(run->b->userdata, server, config->require, from_usec, config->interval_usec,
+                                          a->n_steps, &a->require, err);
                 if (r != -E2BIG || a->n_steps == 1)
                         break;
                 a->n_steps = a->n_steps / 2;
@@ -214,6 +223,10 @@ static double well(const struct rv_rule_config *rule) {
         }
 }
 
+static bool is_cured(const struct track *track, int64_t now_usec) {
+        return track->s.latched && track->cured_usec > 0 && now_usec >= track->cured_usec;
+}
+
 static int look(struct run *run, size_t rule, size_t step, int64_t now_usec, struct rv_samples *ret,
                 struct rv_error *err) {
         const struct rv_rule_config *config = rule_of(run, rule);
@@ -234,7 +247,7 @@ static int look(struct run *run, size_t rule, size_t step, int64_t now_usec, str
                 enum rv_verdict v = rv_rule_settle(config, verdict[i], value, track->s.latched);
 
                 r = follow(run, rule, track, v, value, now_usec - delay_of(run, rule), err);
-                if (track->s.latched && track->cured_usec > 0 && now_usec >= track->cured_usec && !isnan(value))
+                if (is_cured(track, now_usec) && !isnan(value))
                         ret->sample[i].value = well(config);
         }
         a->n_evaluations++;
@@ -243,16 +256,14 @@ static int look(struct run *run, size_t rule, size_t step, int64_t now_usec, str
 
 /* -- what the engine asks -- */
 
-static int on_query(void *userdata, size_t rule, enum lab_query query, int64_t now_usec, struct rv_samples *ret,
-                    struct rv_error *err) {
-        struct run *run = userdata;
+/* The step of the rule's data that is due, read if need be. */
+static int find_step(struct run *run, size_t rule, int64_t now_usec, size_t *ret, struct rv_error *err) {
         struct asked *a = &run->asked[rule];
-        int64_t step_usec = rule_of(run, rule)->interval_usec;
-        int64_t step = a->track ? (now_usec - delay_of(run, rule) - a->expr.from_usec) / step_usec : -1;
+        int64_t step =
+                a->track ? (now_usec - delay_of(run, rule) - a->expr.from_usec) / rule_of(run, rule)->interval_usec
+                         : -1;
         int r = 0;
 
-        if (query == LAB_REQUIRE)
-                return fill(&a->require, (size_t)step, ret, NULL, err);
         if (run->b->progress && now_usec != run->told_usec)
                 run->b->progress(run->b->userdata, now_usec);
         run->told_usec = now_usec;
@@ -260,7 +271,82 @@ static int on_query(void *userdata, size_t rule, enum lab_query query, int64_t n
                 r = fetch(run, rule, now_usec, err);
                 step = 0;
         }
-        return r < 0 ? r : look(run, rule, (size_t)step, now_usec, ret, err);
+        *ret = (size_t)step;
+        return r;
+}
+
+static int on_query(void *userdata, size_t rule, enum lab_query query, int64_t now_usec, struct rv_samples *ret,
+                    struct rv_error *err) {
+        struct run *run = userdata;
+        size_t step;
+        int r = find_step(run, rule, now_usec, &step, err);
+
+        if (r < 0)
+                return r;
+        return query == LAB_REQUIRE ? fill(&run->asked[rule].require, step, ret, NULL, err)
+                                    : look(run, rule, step, now_usec, ret, err);
+}
+
+static int on_confirm(void *userdata, size_t rule, const struct rv_labels *labels, const char *expr, int64_t now_usec,
+                      struct rv_samples *ret, struct rv_error *err) {
+        struct run *run = userdata;
+        const struct rv_rule_config *config = rule_of(run, rule);
+        struct rv_range range = {0};
+        struct track *track;
+        int r;
+
+        HASH_FIND(hh, run->asked[rule].tracks, &labels->fingerprint, sizeof(labels->fingerprint), track);
+        if (track && is_cured(track, now_usec)) {
+                ret->sample = calloc(1, sizeof(*ret->sample));
+                if (!ret->sample)
+                        return rv_error_oom(err);
+                ret->sample[ret->n++] =
+                        (struct rv_sample){.labels = rv_labels_ref((struct rv_labels *)labels), .value = well(config)};
+                return 0;
+        }
+        r = run->b->range(run->b->userdata, (size_t)config->prometheus, expr, now_usec, RV_USEC_PER_SEC, 1, &range,
+                          err);
+        if (r == 0)
+                r = fill(&range, 0, ret, NULL, err);
+        rv_range_done(&range);
+        return r < 0 ? rv_error_prefix(err, r, "rule %s: confirm", config->name) : 0;
+}
+
+/* What Alertmanager would have delivered: each beginning and each end, once. */
+static int on_alerts(void *userdata, size_t rule, int64_t now_usec, struct rv_alerts *ret, struct rv_error *err) {
+        struct run *run = userdata;
+        struct asked *a = &run->asked[rule];
+        struct track *track, *next;
+        size_t step;
+        int r = find_step(run, rule, now_usec, &step, err);
+
+        if (r < 0)
+                return r;
+        ret->alert = calloc(HASH_COUNT(a->tracks) + 1, sizeof(*ret->alert));
+        if (!ret->alert)
+                return rv_error_oom(err);
+        for (size_t i = 0; i < a->expr.n; i++)
+                a->track[i]->is_present = a->expr.is_present[i * a->expr.n_steps + step];
+        a->n_evaluations++;
+        HASH_ITER (hh, a->tracks, track, next) {
+                bool is_firing = track->is_present;
+
+                track->is_present = false;
+                r = follow(run, rule, track, is_firing ? RV_VERDICT_BREACH : RV_VERDICT_OK, is_firing, now_usec, err);
+                if (r < 0)
+                        return r;
+                is_firing = is_firing && !is_cured(track, now_usec);
+                if (is_firing == track->is_told)
+                        continue;
+                track->is_told = is_firing;
+                if (is_firing)
+                        track->starts_usec = now_usec;
+                ret->alert[ret->n++] = (struct rv_alert){.labels = track->s.labels,
+                                                         .firing = is_firing,
+                                                         .starts_usec = track->starts_usec,
+                                                         .ends_usec = is_firing ? 0 : now_usec};
+        }
+        return 0;
 }
 
 static int on_git(void *userdata, size_t repository, const struct rv_git_request *request, int64_t now_usec,
@@ -395,8 +481,10 @@ static void run_done(struct run *run) {
                 rv_range_done(&a->expr);
                 rv_range_done(&a->require);
                 free(a->track);
+                free(a->alerts_expr);
         }
         free(run->asked);
+        free(run->evaluated);
         past_free(run->past);
         json_decref(run->breaches);
 }
@@ -404,18 +492,29 @@ static void run_done(struct run *run) {
 /* -- the run -- */
 
 static int run_init(struct run *run, struct rv_error *err) {
-        run->asked = calloc(run->b->config->n_rules + 1, sizeof(*run->asked));
-        if (!run->asked || !run->breaches)
+        size_t n = run->b->config->n_rules;
+
+        run->asked = calloc(n + 1, sizeof(*run->asked));
+        run->evaluated = calloc(n + 1, sizeof(*run->evaluated));
+        if (!run->asked || !run->evaluated || !run->breaches)
                 return rv_error_oom(err);
-        for (size_t i = 0; i < run->b->config->n_rules; i++)
+        for (size_t i = 0; i < n; i++) {
+                const struct rv_rule_config *rule = rule_of(run, i);
+
                 run->asked[i].n_steps = STEPS_FIRST;
+                run->evaluated[i] = run->b->rules[i] && rv_lab_alerts_server(run->b->config, i) >= 0;
+                if (run->evaluated[i] && !rule->expr && !(run->asked[i].alerts_expr = alerts_expr(rule)))
+                        return rv_error_oom(err);
+                if (rule->interval_usec <= 0)
+                        run->b->config->rules[i].interval_usec = ALERTS_EVERY_USEC;
+        }
         return past_new(&run->past, run->b, err);
 }
 
 static int run_all(struct run *run, const struct lab_expectation *last,
                    int (*check)(struct lab_world *world, const struct lab_expectation *e, void *userdata),
                    void *userdata, struct rv_error *err) {
-        struct lab_sources sources = {on_query, on_git, on_stored, run->b->rules, run};
+        struct lab_sources sources = {on_query, on_confirm, on_alerts, on_git, on_stored, run->evaluated, run};
         struct lab_script script = {.sources = &sources,
                                     .name = "backtest",
                                     .config = run->b->config,
@@ -427,13 +526,13 @@ static int run_all(struct run *run, const struct lab_expectation *last,
         return lab_world_run(&script, NULL, check, userdata, err);
 }
 
-/* The rules' own modes come back; until then all have the one. */
+/* Those that take part have the one mode; the others, which alerts may reach too, act on nothing. */
 static enum rv_mode *set_modes(const struct rv_backtest *b, enum rv_mode mode) {
         enum rv_mode *modes = calloc(b->config->n_rules + 1, sizeof(*modes));
 
         for (size_t i = 0; modes && i < b->config->n_rules; i++) {
                 modes[i] = b->config->rules[i].mode;
-                b->config->rules[i].mode = mode;
+                b->config->rules[i].mode = b->rules[i] ? mode : RV_MODE_OBSERVE;
         }
         return modes;
 }

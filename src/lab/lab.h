@@ -96,6 +96,11 @@ struct lab_expectation {
 struct lab_sources {
         int (*query)(void *userdata, size_t rule, enum lab_query query, int64_t now_usec, struct rv_samples *ret,
                      struct rv_error *err);
+        /* `confirm` for an incident of that label set. */
+        int (*confirm)(void *userdata, size_t rule, const struct rv_labels *labels, const char *expr, int64_t now_usec,
+                       struct rv_samples *ret, struct rv_error *err);
+        /* What is delivered of a rule's alerts at its next time; the labels are lent. */
+        int (*alerts)(void *userdata, size_t rule, int64_t now_usec, struct rv_alerts *ret, struct rv_error *err);
         int (*git)(void *userdata, size_t repository, const struct rv_git_request *request, int64_t now_usec,
                    struct rv_git_reply **ret, struct rv_error *err);
         int (*stored)(void *userdata, const json_t *incident, struct rv_error *err); /* each time that it is */

@@ -176,7 +176,20 @@ static int query(struct lab_world *w, size_t rule, enum lab_query kind, const st
 static int64_t delay_of(const struct lab_world *w, size_t rule) {
         const struct rv_config *config = w->script->config;
 
-        return w->script->sources ? config->prometheus[config->rules[rule].prometheus].delay_usec : 0;
+        return w->script->sources && config->rules[rule].expr
+                       ? config->prometheus[config->rules[rule].prometheus].delay_usec
+                       : 0;
+}
+
+static int deliver(struct lab_world *w, size_t rule) {
+        const struct lab_sources *sources = w->script->sources;
+        struct rv_alerts alerts = {0};
+        int r = sources->alerts(sources->userdata, rule, w->now_usec, &alerts, w->err);
+
+        if (r == 0 && alerts.n > 0)
+                r = lab_world_handle(w, &(struct rv_event){.kind = RV_EVENT_ALERTS, .alerts = &alerts});
+        free(alerts.alert);
+        return r;
 }
 
 static int evaluate(struct lab_world *w, size_t rule) {
@@ -205,7 +218,15 @@ static int answer_query(struct lab_world *w, const struct rv_effect *effect) {
         int rule = i && i->rule ? rv_config_find_rule(w->script->config, i->rule) : -1;
         struct rv_samples samples = {0};
         bool ok = false;
-        int r = rule < 0 ? 0 : query(w, (size_t)rule, LAB_CONFIRM, i->labels, &samples, &ok);
+        const struct lab_sources *sources = w->script->sources;
+        int r = 0;
+
+        if (rule >= 0 && sources) {
+                ok = true;
+                r = sources->confirm(sources->userdata, (size_t)rule, i->labels, effect->expr, w->now_usec, &samples,
+                                     w->err);
+        } else if (rule >= 0)
+                r = query(w, (size_t)rule, LAB_CONFIRM, i->labels, &samples, &ok);
 
         if (r == 0)
                 r = lab_world_handle(
@@ -422,7 +443,7 @@ static int run_instant(struct lab_world *w, struct next *next,
         for (size_t i = 0; r == 0 && i < s->config->n_rules; i++)
                 if (w->due_usec[i] <= w->now_usec) {
                         w->due_usec[i] = w->now_usec + s->config->rules[i].interval_usec;
-                        r = evaluate(w, i);
+                        r = s->config->rules[i].expr ? evaluate(w, i) : deliver(w, i);
                 }
         while (r == 0 && rv_engine_deadline(w->engine) <= w->now_usec)
                 r = lab_world_handle(w, &(struct rv_event){.kind = RV_EVENT_TICK});
@@ -444,7 +465,7 @@ static int prepare(struct lab_world *w, struct next *next) {
         if (!w->branch || !w->due_usec || !w->poll_usec)
                 return rv_error_oom(w->err);
         for (size_t i = 0; i < config->n_rules; i++)
-                w->due_usec[i] = config->rules[i].expr && (!w->script->sources || w->script->sources->rules[i])
+                w->due_usec[i] = (w->script->sources ? w->script->sources->rules[i] : config->rules[i].expr != NULL)
                                          ? w->now_usec + delay_of(w, i)
                                          : RV_USEC_INFINITY;
         for (; r == 0 && next->commit < w->script->n_commits && w->script->commit[next->commit].at_usec < w->now_usec;

@@ -147,6 +147,33 @@ def test_says_what_the_server_refused(past):
     assert done.returncode == 1 and "rule errors:" in done.stderr and "parse error" in done.stderr
 
 
+def test_alerts_that_prometheus_remembers(past):
+    """The real end of an alert is when it is gone; a second episode of the same alert is another breach."""
+    lines = ["# TYPE ALERTS gauge"]
+    for app, begin, end in (("checkout", 61, 121), ("checkout", 400, 420), ("pay", 350, 371)):
+        lines += [f'ALERTS{{alertname="Errors",app="{app}",alertstate="firing"}} 1 {past.at(m)}'
+                  for m in range(begin, end)]
+    text = past.directory / "alerts.om"
+    text.write_text("\n".join(lines + ["# EOF", ""]))
+    past.prometheus.stop()
+    subprocess.run(["promtool", "tsdb", "create-blocks-from", "openmetrics", "-q", text,
+                    past.directory / "prometheus-data"], check=True, capture_output=True)
+    past.prometheus = past.world.add(parts.prometheus(past.directory, []))
+    rule = """{ name = "page"; match = [ "alertname=Errors", "app=~.+" ]; repository = "fleet"; cooldown = "10m";
+      paths = [ "apps/{{ $labels.app }}/**" ]; window = "30m"; mode = "approve"; prometheus = "prod"; breach = "> 0.05";
+      confirm = "error_ratio{app=\\"{{ $labels.app }}\\"}"; }"""
+    report = json.loads(past.run("-o", "json", rule=rule).stdout)
+    found = [(b["labels"]["app"], b["onset_usec"], b["outcome"], b["incident"]["reason"]) for b in report["breaches"]]
+    assert found == [("checkout", past.at(61) * 10**6, "reverted", "none"),
+                     ("pay", past.at(350) * 10**6, "declined", "no_candidate"),
+                     ("checkout", past.at(400) * 10**6, "declined", "not_confirmed")]
+    checkout = report["breaches"][0]
+    assert past.at(120) * 10**6 < checkout["end_usec"] <= past.at(126) * 10**6  # Prometheus looks back for 5 minutes
+    assert checkout["labels"] == {"alertname": "Errors", "app": "checkout"} and checkout["mode"] == "approve"
+    assert checkout["incident"]["plan"]["spec"]["commits"] == [past.bad]
+    assert checkout["incident"]["state"] == "recovered"
+
+
 def test_explains_without_a_daemon(world, monkeypatch):
     """The engine follows the newest data from here, so that the same is told as by a daemon."""
     p = Past(world, monkeypatch)
