@@ -7,6 +7,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 enum {
         RV_LABELS_MAX = 128,             /* labels in a set */
@@ -41,6 +42,8 @@ struct rv_labels *rv_labels_unref(struct rv_labels *labels); /* returns NULL; ac
 const char *rv_labels_get(const struct rv_labels *labels, const char *name); /* NULL: no such label */
 bool rv_labels_equal(const struct rv_labels *a, const struct rv_labels *b);
 
+/* The value in quotes, escaped as in PromQL. */
+void rv_label_quote(FILE *f, const char *value);
 /* {app="checkout", zone="a"}, values escaped as in PromQL. Caller frees; NULL: out of memory. */
 char *rv_labels_format(const struct rv_labels *labels);
 

@@ -157,7 +157,7 @@ bool rv_labels_equal(const struct rv_labels *a, const struct rv_labels *b) {
         return true;
 }
 
-static void write_quoted(FILE *f, const char *s) {
+void rv_label_quote(FILE *f, const char *s) {
         fputc('"', f);
         for (; *s; s++) {
                 unsigned char c = (unsigned char)*s;
@@ -194,9 +194,9 @@ char *rv_labels_format(const struct rv_labels *labels) {
                 if (is_plain_name(labels->label[i].name))
                         fputs(labels->label[i].name, f);
                 else
-                        write_quoted(f, labels->label[i].name);
+                        rv_label_quote(f, labels->label[i].name);
                 fputc('=', f);
-                write_quoted(f, labels->label[i].value);
+                rv_label_quote(f, labels->label[i].value);
         }
         fputc('}', f);
         bool failed = ferror(f);

@@ -117,19 +117,8 @@ static void tell_progress(void *userdata, int64_t at_usec) {
 
 /* -- from the configuration -- */
 
-static int load(struct asker *a, struct rv_error *err) {
-        const char *file = a->args->config_file ? a->args->config_file : RV_SYSCONFDIR "/revertd.conf";
-        struct rv_config_errors errors = {0};
-        int r = rv_config_load(&a->b.config, file, &errors);
-
-        if (r < 0)
-                rv_error_set(err, r, "%s", errors.n > 0 ? errors.text[0] : strerror(-r));
-        rv_config_errors_done(&errors);
-        return r;
-}
-
 static int prepare(struct asker *a, struct rv_error *err) {
-        int r = load(a, err);
+        int r = ctl_load_config(a->args, &a->b.config, err);
 
         if (r < 0)
                 return r;

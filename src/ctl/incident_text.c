@@ -45,11 +45,20 @@ static const char *state_meaning(const char *name) {
         return rv_incident_state_from_string(name, &state) == 0 ? meanings[state] : NULL;
 }
 
+/* What it means, and its name. */
+static void print_reason(FILE *f, const char *name) {
+        enum rv_reason reason;
+
+        paint_text(f, rv_reason_from_string(name, &reason) == 0 ? rv_reason_explain(reason) : name);
+        fputs(" (", f);
+        paint_text(f, name);
+        fputs(")\n", f);
+}
+
 static void print_conclusion(FILE *f, const json_t *incident) {
         const char *state = rv_json_string(incident, "state", "?"), *meaning = state_meaning(state);
         const char *name = rv_json_string(incident, "reason", "none");
         enum colour colour = paint_state(state);
-        enum rv_reason reason;
 
         fprintf(f, "%sIncident ", paint_begin(f, BOLD));
         paint_text(f, rv_json_string(incident, "id", "?"));
@@ -60,10 +69,7 @@ static void print_conclusion(FILE *f, const json_t *incident) {
                 fprintf(f, "  %s\n", meaning);
         if (strcmp(name, "none") != 0) {
                 fputs("  Reason: ", f);
-                paint_text(f, rv_reason_from_string(name, &reason) == 0 ? rv_reason_explain(reason) : name);
-                fputs(" (", f);
-                paint_text(f, name);
-                fputs(")\n", f);
+                print_reason(f, name);
         }
         paint_block(f, string(incident, "detail"), "  ");
 }
@@ -470,7 +476,6 @@ void look_print(FILE *f, const json_t *look) {
         const json_t *incident = json_object_get(look, "incident"), *commit;
         const json_t *commits = json_object_get(json_object_get(json_object_get(incident, "plan"), "spec"), "commits");
         const char *name = rv_json_string(incident, "reason", "none");
-        enum rv_reason reason;
         size_t i;
 
         _cleanup_free_ char *labels = labels_text(json_object_get(incident, "labels"));
@@ -480,10 +485,7 @@ void look_print(FILE *f, const json_t *look) {
         fprintf(f, "\n%sIf it fired now%s, ", paint_begin(f, BOLD), paint_end(f, BOLD));
         if (strcmp(name, rv_reason_to_string(RV_REASON_OBSERVE)) != 0) {
                 fputs("nothing would be reverted: ", f);
-                paint_text(f, rv_reason_from_string(name, &reason) == 0 ? rv_reason_explain(reason) : name);
-                fputs(" (", f);
-                paint_text(f, name);
-                fputs(")\n", f);
+                print_reason(f, name);
                 paint_block(f, string(incident, "detail"), "  ");
                 return;
         }

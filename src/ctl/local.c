@@ -57,19 +57,6 @@ static void local_done(struct local *l) {
 
 /* -- what is meant -- */
 
-static int load(struct local *l, struct rv_error *err) {
-        const char *file = l->args->config_file ? l->args->config_file : RV_SYSCONFDIR "/revertd.conf";
-        struct rv_config_errors errors = {0};
-        int r = rv_config_load(&l->config, file, &errors);
-
-        if (r < 0)
-                rv_error_set(err, r, "%s", errors.n > 0 ? errors.text[0] : strerror(-r));
-        if (errors.n > 1)
-                rv_error_set(err, r, "%s\nand %zu more; revertctl check-config %s", err->text, errors.n - 1, file);
-        rv_config_errors_done(&errors);
-        return r;
-}
-
 static int find_target(struct local *l, struct rv_error *err) {
         const struct args *args = l->args;
         int index = -1;
@@ -121,7 +108,7 @@ static char *who_am_i(void) {
 
 static int prepare(struct local *l, const json_t *labels, struct rv_error *err) {
         _cleanup_json_ json_t *none = json_object();
-        int r = load(l, err);
+        int r = ctl_load_config(l->args, &l->config, err);
 
         if (r == 0)
                 r = find_target(l, err);

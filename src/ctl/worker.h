@@ -7,6 +7,9 @@
 
 struct worker;
 
+/* The configuration that --config.file names. */
+int ctl_load_config(const struct args *args, struct rv_config **ret, struct rv_error *err) RV_MUST_CHECK;
+
 int worker_new(struct worker **ret, const struct args *args, const struct rv_repository_config *repository,
                bool is_read_only, struct rv_error *err) RV_MUST_CHECK;
 struct worker *worker_free(struct worker *worker);

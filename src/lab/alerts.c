@@ -3,19 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void put_quoted(FILE *f, const char *text) {
-        fputc('"', f);
-        for (; *text; text++) {
-                if (*text == '"' || *text == '\\')
-                        fputc('\\', f);
-                if (*text == '\n')
-                        fputs("\\n", f);
-                else
-                        fputc(*text, f);
-        }
-        fputc('"', f);
-}
-
 char *alerts_expr(const struct rv_rule_config *rule) {
         static const char *const op[] = {"=", "!=", "=~", "!~"};
         char *text = NULL;
@@ -27,7 +14,7 @@ char *alerts_expr(const struct rv_rule_config *rule) {
         fputs("sum without (alertstate) (ALERTS{alertstate=\"firing\"", f);
         for (size_t i = 0; i < rule->n_match; i++) {
                 fprintf(f, ",%s%s", rule->match[i].name, op[rule->match[i].op]);
-                put_quoted(f, rule->match[i].value);
+                rv_label_quote(f, rule->match[i].value);
         }
         fputs("})", f);
         if (fclose(f) == 0)

@@ -1,0 +1,194 @@
+/* A backtest on made-up answers: what is asked for, and what a would-be revert changes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "revertd/cleanup.h"
+#include "revertd/clock.h"
+#include "revertd/json.h"
+#include "revertd/lab.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MINUTE RV_USEC_PER_MINUTE
+#define START (INT64_C(1772359200) * RV_USEC_PER_SEC)
+#define BAD "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define OLD "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+enum { STEPS_AT_ONCE = 50, BAD_MINUTE = 100, END_MINUTE = 160 };
+
+static const char text[] = "repositories: ( { name = \"fleet\"; url = \"/srv/fleet.git\"; } );\n"
+                           "prometheus: ( { name = \"prod\"; url = \"http://127.0.0.1:9090\"; } );\n"
+                           "rules: ( { name = \"errors\"; expr = \"e\"; breach = \"> 0.05\"; for = \"5m\"; interval = "
+                           "\"1m\"; clear = \"< 0.01\";\n"
+                           "  paths = [ \"apps/{{ $labels.app }}/**\" ]; window = \"30m\"; mode = \"approve\"; } );\n";
+
+struct world {
+        struct rv_config *config;
+        size_t n_asked, n_refused;
+        bool is_away;
+};
+
+static int setup(void **state) {
+        char path[] = "/tmp/revertd-backtest-XXXXXX";
+        struct world *w = calloc(1, sizeof(*w));
+        struct rv_config_errors errors = {0};
+        int fd = mkstemp(path);
+
+        assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+        close(fd);
+        if (rv_config_load(&w->config, path, &errors) < 0)
+                fail_msg("%s", errors.text[0]);
+        rv_config_errors_done(&errors);
+        unlink(path);
+        *state = w;
+        return 0;
+}
+
+static int teardown(void **state) {
+        struct world *w = *state;
+
+        rv_config_unref(w->config);
+        free(w);
+        return 0;
+}
+
+/* In breach for an hour from the minute after the bad commit; the values stay between clear and breach for a while. */
+static int answer_range(void *userdata, size_t prometheus, const char *expr, int64_t from_usec, int64_t step_usec,
+                        size_t n_steps, struct rv_range *ret, struct rv_error *err) {
+        struct world *w = userdata;
+        struct rv_label label = {"app", "web"};
+
+        assert_int_equal(prometheus, 0);
+        assert_string_equal(expr, "e");
+        w->n_asked++;
+        if (n_steps > STEPS_AT_ONCE) {
+                w->n_refused++;
+                return rv_error_set(err, -E2BIG, "too large");
+        }
+        *ret = (struct rv_range){.n = 1, .n_steps = n_steps, .from_usec = from_usec, .step_usec = step_usec};
+        ret->labels = calloc(1, sizeof(*ret->labels));
+        ret->value = calloc(n_steps, sizeof(*ret->value));
+        ret->is_present = calloc(n_steps, sizeof(*ret->is_present));
+        assert_int_equal(rv_labels_new(&ret->labels[0], &label, 1, err), 0);
+        for (size_t i = 0; i < n_steps; i++) {
+                int64_t minute = (from_usec + (int64_t)i * step_usec - START) / MINUTE;
+                ret->is_present[i] = true;
+                ret->value[i] = minute <= BAD_MINUTE       ? 0
+                                : minute < END_MINUTE      ? 0.5
+                                : minute < END_MINUTE + 10 ? 0.03
+                                                           : 0;
+        }
+        return 0;
+}
+
+static void fill_commit(struct rv_commit *c, const char *hex, int64_t at_usec) {
+        strcpy(c->id.hex, hex);
+        c->n_parents = 1;
+        c->author_name = strdup("Ana");
+        c->author_email = strdup("ana@example.com");
+        c->subject = strdup("Change");
+        c->author_usec = c->commit_usec = at_usec;
+        c->n_inside = 1;
+}
+
+static int answer_git(void *userdata, size_t repository, struct rv_git_request *request, struct rv_git_reply **ret,
+                      struct rv_error *err) {
+        struct world *w = userdata;
+        struct rv_git_reply *reply = calloc(1, sizeof(*reply));
+        enum rv_git_op op = request->op;
+
+        assert_int_equal(repository, 0);
+        assert_true(op == RV_GIT_HISTORY || op == RV_GIT_PLAN);
+        if (op == RV_GIT_PLAN)
+                assert_string_equal(request->spec.base.hex, BAD);
+        rv_git_request_free(request);
+        if (w->is_away) {
+                rv_git_reply_free(reply);
+                return rv_error_set(err, -EIO, "the remote is away");
+        }
+        if (op == RV_GIT_PLAN)
+                strcpy(reply->commit.hex, "cccccccccccccccccccccccccccccccccccccccc");
+        else {
+                reply->commits = calloc(2, sizeof(*reply->commits));
+                reply->n_commits = 2;
+                fill_commit(&reply->commits[0], BAD, START + BAD_MINUTE * MINUTE);
+                fill_commit(&reply->commits[1], OLD, START - RV_USEC_PER_DAY);
+        }
+        *ret = reply;
+        return 0;
+}
+
+static int run(struct world *w, int64_t apply_usec, json_t **ret, struct rv_error *err) {
+        const bool rules[] = {true};
+        struct rv_backtest b = {.config = w->config,
+                                .rules = rules,
+                                .from_usec = START,
+                                .to_usec = START + 300 * MINUTE,
+                                .apply_usec = apply_usec,
+                                .range = answer_range,
+                                .git = answer_git,
+                                .userdata = w};
+
+        return rv_lab_backtest(&b, ret, err);
+}
+
+static void one_breach_is_one_incident(void **state) {
+        struct world *w = *state;
+        _cleanup_json_ json_t *report = NULL;
+        struct rv_error err;
+
+        assert_int_equal(run(w, 2 * MINUTE, &report, &err), 0);
+        assert_int_equal(json_array_size(json_object_get(report, "breaches")), 1);
+        const json_t *breach = json_array_get(json_object_get(report, "breaches"), 0);
+        const json_t *incident = json_object_get(breach, "incident");
+        assert_string_equal(rv_json_string(breach, "outcome", ""), "reverted");
+        assert_string_equal(rv_json_string(breach, "mode", ""), "approve");
+        assert_string_equal(rv_json_string(incident, "state", ""), "recovered");
+        assert_int_equal(rv_json_int(breach, "onset_usec", 0), START + (BAD_MINUTE + 1) * MINUTE);
+        /* The real end is that of `clear`, not of the threshold. */
+        assert_int_equal(rv_json_int(breach, "end_usec", 0), START + (END_MINUTE + 10) * MINUTE);
+        assert_int_equal(rv_json_int(breach, "would_end_usec", 0), rv_json_int(breach, "pushed_usec", 0) + 2 * MINUTE);
+        assert_int_equal(rv_json_int(breach, "saved_usec", 0),
+                         rv_json_int(breach, "end_usec", 0) - rv_json_int(breach, "would_end_usec", 0));
+        assert_true(w->n_refused > 0 && w->n_asked > w->n_refused); /* smaller pieces were asked for */
+}
+
+static void a_late_effect_saves_nothing(void **state) {
+        _cleanup_json_ json_t *report = NULL;
+        struct rv_error err;
+
+        assert_int_equal(run(*state, 80 * MINUTE, &report, &err), 0);
+        const json_t *breach = json_array_get(json_object_get(report, "breaches"), 0);
+        assert_int_equal(json_array_size(json_object_get(report, "breaches")), 1);
+        assert_string_equal(rv_json_string(breach, "outcome", ""), "reverted");
+        assert_int_equal(rv_json_int(breach, "saved_usec", -1), 0);
+}
+
+static void what_cannot_be_asked_ends_it(void **state) {
+        struct world *w = *state;
+        json_t *report = NULL;
+        struct rv_error err;
+
+        w->is_away = true;
+        assert_int_equal(run(w, MINUTE, &report, &err), -EIO);
+        assert_non_null(strstr(err.text, "the remote is away"));
+        assert_null(report);
+}
+
+int main(void) {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+        const struct CMUnitTest tests[] = {
+                TEST(one_breach_is_one_incident),
+                TEST(a_late_effect_saves_nothing),
+                TEST(what_cannot_be_asked_ends_it),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
