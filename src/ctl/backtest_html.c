@@ -209,8 +209,8 @@ static void put_suspect(FILE *f, const json_t *suspect) {
         put_time(f, rv_json_int(suspect, "seen_usec", 0));
         fprintf(f, "</dd>\n<dt>Confidence</dt><dd>%.0f %%:", 100 * rv_json_real(suspect, "confidence", 0));
         json_array_foreach (json_object_get(suspect, "evidence"), i, name) {
-                fputs(i > 0 ? ", " : " ", f);
-                put(f, json_string_value(name));
+                fputs(i > 0 ? "; " : " ", f);
+                put(f, evidence_text(json_string_value(name)));
         }
         fputs("</dd>\n", f);
 }

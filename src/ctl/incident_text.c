@@ -209,20 +209,21 @@ static void print_timeline(FILE *f, const json_t *times, int64_t now_usec, bool 
 
 /* -- who -- */
 
+const char *evidence_text(const char *name) {
+        for (unsigned e = 0; name && e < RV_EVIDENCE_MAX; e++)
+                if (strcmp(name, rv_evidence_to_string(e)) == 0)
+                        return rv_evidence_explain(e);
+        return name;
+}
+
 static void print_evidence(FILE *f, const json_t *suspect) {
         const json_t *name;
         size_t i;
 
         fprintf(f, "  %-*s", LABEL_COLUMN, "Evidence");
         json_array_foreach (json_object_get(suspect, "evidence"), i, name) {
-                const char *text = json_string_value(name);
-                for (unsigned e = 0; text && e < RV_EVIDENCE_MAX; e++)
-                        if (strcmp(text, rv_evidence_to_string(e)) == 0) {
-                                text = rv_evidence_explain(e);
-                                break;
-                        }
                 fputs(i > 0 ? "; " : "", f);
-                paint_text(f, text);
+                paint_text(f, evidence_text(json_string_value(name)));
         }
         fprintf(f, " (confidence %.0f %%)\n", 100 * rv_json_real(suspect, "confidence", 0));
 }

@@ -39,6 +39,8 @@ void look_print_rest(FILE *f, const json_t *incident);
 void incident_print_next(FILE *f, const json_t *incident);
 /* As rv_suspects_together(): without a plan too, so many of the first are the culprits. */
 size_t suspects_together(const json_t *suspects);
+/* In words; a name that is not known stays as it is. */
+const char *evidence_text(const char *name);
 /* What the plan changes, in one line and with its paths. */
 void plan_print(FILE *f, const json_t *plan, const char *indent);
 

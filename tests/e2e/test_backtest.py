@@ -125,7 +125,7 @@ def test_html_is_one_safe_page(past):
     text = page.read_text()
     root = ET.fromstring(text.replace("<!DOCTYPE html>", ""))
     assert "<script" not in text and "http://" not in text.replace("http://www.w3.org/2000/svg", "")
-    assert "&lt;script&gt;" in text
+    assert "&lt;script&gt;" in text and "is the only such commit" in text
     svg = "{http://www.w3.org/2000/svg}"
     assert len(root.findall(f".//{svg}svg")) == 4
     assert all(s.get("role") == "img" and s.find(f"{svg}title") is not None for s in root.iter(f"{svg}svg"))
