@@ -74,6 +74,13 @@ struct rv_prometheus_config {
         int64_t max_skew_usec; /* of its clock against ours; more is an error; 0: any */
 };
 
+/* Asked whether an alert is silenced or inhibited. */
+struct rv_alertmanager_config {
+        struct rv_location at;
+        char *name;
+        struct rv_endpoint endpoint;
+};
+
 struct rv_repository_config {
         struct rv_location at;
         char *name;
@@ -141,6 +148,7 @@ struct rv_rule_config {
         int64_t keep_firing_usec; /* polled: over only when that long not in breach */
         struct rv_matcher *match;
         size_t n_match;
+        int alertmanager;            /* alerts: index; −1: none is asked */
         struct rv_template *confirm; /* alerts: expression that must be in breach (breach_op is set); NULL: none */
 
         int repository; /* index */
@@ -190,6 +198,8 @@ struct rv_config {
         size_t n_repositories;
         struct rv_prometheus_config *prometheus;
         size_t n_prometheus;
+        struct rv_alertmanager_config *alertmanagers;
+        size_t n_alertmanagers;
         struct rv_receiver_config *receivers;
         size_t n_receivers;
         struct rv_rule_config *rules;

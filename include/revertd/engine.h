@@ -20,6 +20,7 @@ enum rv_event_kind {
         RV_EVENT_EVALUATED, /* a polled rule was evaluated */
         RV_EVENT_ALERTS,    /* a delivery of alerts */
         RV_EVENT_QUERIED,   /* answer to RV_EFFECT_QUERY */
+        RV_EVENT_LOOKED_UP, /* answer to RV_EFFECT_LOOK_UP */
         RV_EVENT_GIT,       /* answer to RV_EFFECT_GIT, or NULL: the worker was lost */
         RV_EVENT_SYNCED,    /* a branch was polled (RV_GIT_SYNC) */
         RV_EVENT_APPROVE,
@@ -44,6 +45,10 @@ struct rv_event {
                         uint64_t token;
                         const struct rv_samples *samples; /* NULL: the query failed */
                 } queried;
+                struct {
+                        uint64_t token;
+                        enum rv_alert_state state;
+                } looked_up;
                 struct {
                         uint64_t token;
                         const struct rv_git_reply *reply; /* NULL: lost */
@@ -81,7 +86,11 @@ struct rv_event {
         };
 };
 
-enum rv_effect_kind { RV_EFFECT_QUERY, RV_EFFECT_GIT };
+enum rv_effect_kind {
+        RV_EFFECT_QUERY,
+        RV_EFFECT_LOOK_UP, /* what Alertmanager makes of an alert */
+        RV_EFFECT_GIT,
+};
 
 /* Answered by an event with the same token. Effects are lost in a crash; the engine asks again at START. */
 struct rv_effect {
@@ -90,6 +99,8 @@ struct rv_effect {
         char incident[RV_INCIDENT_ID_MAX];
         size_t prometheus; /* QUERY: index */
         char *expr;
+        size_t alertmanager; /* LOOK_UP: index */
+        struct rv_labels *labels;
         size_t repository; /* GIT: index */
         struct rv_git_request *request;
 };

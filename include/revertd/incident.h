@@ -39,6 +39,8 @@ bool rv_incident_state_is_end(enum rv_incident_state state);
         X(NONE, "none", "")                                                                                            \
         X(PAUSED, "paused", "revertd is paused")                                                                       \
         X(NOT_CONFIRMED, "not_confirmed", "the second look did not confirm the breach")                                \
+        X(SILENCED, "silenced", "the alert is silenced in Alertmanager")                                               \
+        X(INHIBITED, "inhibited", "the alert is inhibited by another one")                                             \
         X(BAD_SCOPE, "bad_scope", "the labels give no safe path in the repository")                                    \
         X(NO_CANDIDATE, "no_candidate", "no commit touched the scope in the rule's window before the onset")           \
         X(AFTER_ONSET, "after_onset",                                                                                  \

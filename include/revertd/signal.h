@@ -45,6 +45,15 @@ struct rv_alert {
         char *generator_url; /* NULL: none */
 };
 
+/* What its Alertmanager makes of an alert. */
+enum rv_alert_state {
+        RV_ALERT_UNKNOWN, /* no answer */
+        RV_ALERT_ABSENT,  /* it has no such alert */
+        RV_ALERT_ACTIVE,
+        RV_ALERT_SILENCED, /* or muted by a time interval */
+        RV_ALERT_INHIBITED,
+};
+
 struct rv_alerts {
         struct rv_alert *alert;
         size_t n;

@@ -63,6 +63,21 @@ const struct rv_schedule_metrics *rv_schedule_get_metrics(const struct rv_schedu
 void rv_schedule_rule_health(const struct rv_schedule *schedule, size_t rule, int64_t *ret_at_usec,
                              int64_t *ret_duration_usec, const char **ret_error);
 
+/* -- Alertmanager: is an alert silenced or inhibited? -- */
+
+struct rv_alertmanagers; /* the configured servers */
+int rv_alertmanagers_new(struct rv_alertmanagers **ret, const struct rv_config *config, struct rv_http_client *client,
+                         struct rv_error *err) RV_MUST_CHECK;
+struct rv_alertmanagers *rv_alertmanagers_free(struct rv_alertmanagers *alertmanagers); /* drops what is under way */
+
+/* The callback comes exactly once, from the loop. UNKNOWN: with err, or the server has not made up its mind. */
+typedef void (*rv_alert_callback)(enum rv_alert_state state, const struct rv_error *err, void *userdata);
+int rv_alert_lookup(struct rv_alertmanagers *alertmanagers, size_t index, struct rv_labels *labels,
+                    rv_alert_callback callback, void *userdata, struct rv_error *err) RV_MUST_CHECK;
+/* The answer of /api/v2/alerts, for the alert with exactly these labels. */
+int rv_alert_lookup_parse(const struct rv_http_response *response, const struct rv_labels *labels,
+                          enum rv_alert_state *ret, struct rv_error *err) RV_MUST_CHECK;
+
 /* -- Alertmanager: webhooks, version 4; Grafana's, version 1 -- */
 
 /* One delivery. -EINVAL: malformed, err says what: answer 400. -EPROTONOSUPPORT: another version. */

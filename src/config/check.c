@@ -67,9 +67,9 @@ static void check_repository(struct rv_reader *reader, const struct rv_repositor
         check_signing(reader, repository);
 }
 
-static void check_prometheus(struct rv_reader *reader, const struct rv_prometheus_config *prometheus) {
-        check_pair(reader, prometheus->endpoint.cert_file, prometheus->endpoint.key_credential);
-        if (prometheus->endpoint.username && !prometheus->endpoint.credential)
+static void check_endpoint(struct rv_reader *reader, const struct rv_endpoint *endpoint) {
+        check_pair(reader, endpoint->cert_file, endpoint->key_credential);
+        if (endpoint->username && !endpoint->credential)
                 rv_reader_problem(reader, "username", "needs credential, its password");
 }
 
@@ -143,6 +143,10 @@ static void check_signal(struct rv_reader *reader, struct rv_rule_config *rule) 
                 rv_reader_problem(reader, "breach", "is missing: %s needs it", polled ? "expr" : "confirm");
         if (!asks && alerts && rv_reader_given(reader, "breach"))
                 rv_reader_problem(reader, "breach", "is for rules with expr or confirm");
+        if (alerts && reader->config->n_alertmanagers > 0)
+                choose_only_one(reader, "alertmanager", reader->config->n_alertmanagers, &rule->alertmanager);
+        else if (!alerts && rv_reader_given(reader, "alertmanager"))
+                rv_reader_problem(reader, "alertmanager", "is for rules with match");
         if (asks)
                 choose_only_one(reader, "prometheus", reader->config->n_prometheus, &rule->prometheus);
         else
@@ -185,7 +189,10 @@ int rv_check_section(struct rv_reader *reader, enum rv_section section, void *ba
                 check_repository(reader, base);
                 return 0;
         case RV_SECTION_PROMETHEUS:
-                check_prometheus(reader, base);
+                check_endpoint(reader, &((const struct rv_prometheus_config *)base)->endpoint);
+                return 0;
+        case RV_SECTION_ALERTMANAGER:
+                check_endpoint(reader, &((const struct rv_alertmanager_config *)base)->endpoint);
                 return 0;
         case RV_SECTION_RULE:
                 return check_rule(reader, base);

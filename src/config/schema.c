@@ -27,6 +27,7 @@
 #define LISTEN(key, type, field, ...) ROW(LISTEN, rv_listen_config, key, type, field, __VA_ARGS__)
 #define REPOSITORY(key, type, field, ...) ROW(REPOSITORY, rv_repository_config, key, type, field, __VA_ARGS__)
 #define PROMETHEUS(key, type, field, ...) ROW(PROMETHEUS, rv_prometheus_config, key, type, field, __VA_ARGS__)
+#define ALERTMANAGER(key, type, field, ...) ROW(ALERTMANAGER, rv_alertmanager_config, key, type, field, __VA_ARGS__)
 #define RECEIVER(key, type, field, ...) ROW(RECEIVER, rv_receiver_config, key, type, field, __VA_ARGS__)
 #define RULE(key, type, field, ...) ROW(RULE, rv_rule_config, key, type, field, __VA_ARGS__)
 
@@ -108,6 +109,19 @@ const struct rv_key rv_schema[] = {
         PROMETHEUS("max_skew", duration, max_skew_usec, "how far its clock may be from this machine's; 0 is any",
                    .min = 0, .max = HOUR, .fallback = "30s"),
 
+        ALERTMANAGER("name", name, name, "what rules call it", .flags = REQUIRED),
+        ALERTMANAGER("url", url, endpoint.url, "without /api/v2", .flags = REQUIRED),
+        ALERTMANAGER("credential", credential, endpoint.credential, "bearer token, or with username the password",
+                     .absent = "none"),
+        ALERTMANAGER("username", text, endpoint.username, "basic authentication", .absent = "none"),
+        ALERTMANAGER("headers", headers, endpoint.headers, "sent with each request", .absent = "none"),
+        ALERTMANAGER("ca_file", file, endpoint.ca_file, "CA of the server, PEM", .absent = "the system's"),
+        ALERTMANAGER("cert_file", file, endpoint.cert_file, "client certificate, PEM", .absent = "none"),
+        ALERTMANAGER("key_credential", credential, endpoint.key_credential, "private key of cert_file",
+                     .absent = "none"),
+        ALERTMANAGER("timeout", duration, endpoint.timeout_usec, "one request",
+                     .min = 100 * MSEC, .max = 5 * MINUTE, .fallback = "10s"),
+
         RECEIVER("name", name, name, "what rules call it", .flags = REQUIRED),
         RECEIVER("type", receiver_type, type, "what it is", .flags = REQUIRED),
         RECEIVER("credential", credential, credential, "with channel a bot token, else the URL of an incoming webhook",
@@ -137,6 +151,8 @@ const struct rv_key rv_schema[] = {
              .absent = "by for"),
         RULE("keep_firing_for", duration, keep_firing_usec, "how long it must be well to be over",
              .min = 0, .max = DAY, .fallback = "0", .flags = IN_DEFAULTS),
+        RULE("alertmanager", alertmanager, alertmanager, "where it is asked whether an alert is silenced; \"\" for none",
+             .absent = "the only one", .flags = MAY_CLEAR),
         RULE("match", matchers, match, "the alerts that it takes", .offset_n = offsetof(struct rv_rule_config, n_match),
              .absent = "none", .flags = NONEMPTY),
         RULE("confirm", query_template, confirm, "PromQL that must be in breach too", .absent = "none"),
@@ -190,6 +206,8 @@ const struct rv_section_info *rv_section_info(enum rv_section section) {
                                        .offset = offsetof(struct rv_config, listen)},
                 [RV_SECTION_REPOSITORY] = {"repositories", "repository", LIST(rv_repository_config, repositories)},
                 [RV_SECTION_PROMETHEUS] = {"prometheus", "prometheus", LIST(rv_prometheus_config, prometheus)},
+                [RV_SECTION_ALERTMANAGER] = {"alertmanagers", "alertmanager",
+                                             LIST(rv_alertmanager_config, alertmanagers)},
                 [RV_SECTION_RECEIVER] = {"receivers", "receiver", LIST(rv_receiver_config, receivers)},
                 [RV_SECTION_RULE] = {"rules", "rule", LIST(rv_rule_config, rules)},
         };

@@ -9,6 +9,7 @@ enum rv_section {
         RV_SECTION_LISTEN,
         RV_SECTION_REPOSITORY,
         RV_SECTION_PROMETHEUS,
+        RV_SECTION_ALERTMANAGER,
         RV_SECTION_RECEIVER,
         RV_SECTION_RULE,
         RV_SECTION_MAX

@@ -298,6 +298,14 @@ TAKE(prometheus) {
         return 0;
 }
 
+TAKE(alertmanager) {
+        int index = FIND(reader->config, alertmanagers, text);
+        if (index < 0 && *text)
+                return rv_error_set(err, -EINVAL, "there is no alertmanager named '%s'", text);
+        *FIELD(int, base, key) = index;
+        return 0;
+}
+
 TAKE(repository) {
         int index = FIND(reader->config, repositories, text);
         if (index < 0)
@@ -359,6 +367,7 @@ const struct rv_type rv_type_breaches = {"count", .take = take_breaches};
 const struct rv_type rv_type_mode = {"word", .words = mode_word, .take = take_mode};
 const struct rv_type rv_type_receiver_type = {"word", .words = receiver_type_word, .take = take_receiver_type};
 const struct rv_type rv_type_prometheus = {"name of a prometheus", .take = take_prometheus};
+const struct rv_type rv_type_alertmanager = {"name of an alertmanager", .take = take_alertmanager};
 const struct rv_type rv_type_repository = {"name of a repository", .take = take_repository};
 const struct rv_type rv_type_receivers = {"list of names of receivers", .list = true, .take = take_receivers,
                                           .done = done_receivers};

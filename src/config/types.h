@@ -43,6 +43,7 @@ struct rv_type {
         X(query_template)                                                                                              \
         X(prometheus)                                                                                                  \
         X(repository)                                                                                                  \
+        X(alertmanager)                                                                                                \
         X(addresses)                                                                                                   \
         X(headers)                                                                                                     \
         X(patterns)                                                                                                    \

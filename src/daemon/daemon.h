@@ -41,6 +41,7 @@ bool rv_repository_is_unchanged(const struct rv_config *a, size_t i, const struc
 struct rv_parts {
         struct rv_config *config;
         struct rv_prometheus *prometheus;
+        struct rv_alertmanagers *alertmanagers;
         struct rv_schedule *schedule;
         struct rv_outbox *outbox;
         struct rv_repository **repositories; /* config->n_repositories */

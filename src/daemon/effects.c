@@ -12,7 +12,8 @@
 struct rv_pending {
         struct rv_daemon *daemon;
         uint64_t generation, token;
-        const struct rv_repository *repository; /* NULL: a query */
+        enum rv_effect_kind kind;
+        const struct rv_repository *repository; /* GIT */
         bool is_lost;                           /* to be answered by answer_lost() */
         struct rv_pending *prev, *next;
 };
@@ -35,6 +36,20 @@ static void on_queried(const struct rv_samples *samples, const struct rv_error *
 
         if (!samples)
                 rv_log(RV_LOG_WARN, RV_EV_QUERY_FAILED, "a query for an incident failed", "error", err->text, NULL);
+        finish(pending);
+        if (wanted)
+                rv_daemon_feed(daemon, &event);
+}
+
+static void on_looked_up(enum rv_alert_state state, const struct rv_error *err, void *userdata) {
+        struct rv_pending *pending = userdata;
+        struct rv_daemon *daemon = pending->daemon;
+        struct rv_event event = {.kind = RV_EVENT_LOOKED_UP, .looked_up = {pending->token, state}};
+        bool wanted = is_current(pending);
+
+        if (err)
+                rv_log(RV_LOG_WARN, RV_EV_QUERY_FAILED, "Alertmanager did not say whether an alert is silenced",
+                       "error", err->text, NULL);
         finish(pending);
         if (wanted)
                 rv_daemon_feed(daemon, &event);
@@ -63,8 +78,11 @@ static int answer_lost(sd_event_source *source, void *userdata) {
         if (!pending)
                 return 0;
         struct rv_event event = {.kind = RV_EVENT_QUERIED, .queried = {.token = pending->token}};
-        if (pending->repository)
+        if (pending->kind == RV_EFFECT_GIT)
                 event = (struct rv_event){.kind = RV_EVENT_GIT, .git = {.token = pending->token}};
+        else if (pending->kind == RV_EFFECT_LOOK_UP)
+                event = (struct rv_event){.kind = RV_EVENT_LOOKED_UP,
+                                          .looked_up = {.token = pending->token, .state = RV_ALERT_UNKNOWN}};
         bool wanted = is_current(pending);
         finish(pending);
         (void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
@@ -101,6 +119,20 @@ static int start_git(struct rv_daemon *daemon, struct rv_effect *effect, struct 
         return rv_gitclient_ask(repository->client, RV_TAKE(effect->request), true, on_git, pending, err);
 }
 
+static int start_one(struct rv_daemon *daemon, struct rv_effect *effect, struct rv_pending *pending,
+                     struct rv_error *err) {
+        switch (effect->kind) {
+        case RV_EFFECT_QUERY:
+                return start_query(daemon, effect, pending, err);
+        case RV_EFFECT_LOOK_UP:
+                return rv_alert_lookup(daemon->parts->alertmanagers, effect->alertmanager, effect->labels, on_looked_up,
+                                       pending, err);
+        case RV_EFFECT_GIT:
+                break;
+        }
+        return start_git(daemon, effect, pending, err);
+}
+
 static void start(struct rv_daemon *daemon, struct rv_effect *effect) {
         struct rv_error err = {};
         struct rv_pending *pending = calloc(1, sizeof(*pending));
@@ -109,11 +141,11 @@ static void start(struct rv_daemon *daemon, struct rv_effect *effect) {
                 rv_daemon_drop_engine(daemon, "out of memory");
                 return;
         }
-        *pending = (struct rv_pending){.daemon = daemon, .generation = daemon->generation, .token = effect->token};
+        *pending = (struct rv_pending){
+                .daemon = daemon, .generation = daemon->generation, .kind = effect->kind, .token = effect->token};
         DL_APPEND(daemon->pending, pending);
 
-        int r = effect->kind == RV_EFFECT_QUERY ? start_query(daemon, effect, pending, &err)
-                                                : start_git(daemon, effect, pending, &err);
+        int r = start_one(daemon, effect, pending, &err);
         if (r < 0) {
                 rv_log(RV_LOG_WARN, RV_EV_NONE, "a request could not be made", "incident", effect->incident, "error",
                        err.text, NULL);

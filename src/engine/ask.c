@@ -76,6 +76,16 @@ int ask_query(struct turn *t, struct open *o, int prometheus, char *expr) {
         return 0;
 }
 
+int ask_look_up(struct turn *t, struct open *o) {
+        struct rv_effect *effect = effect_new(t, o, RV_EFFECT_LOOK_UP);
+
+        if (!effect)
+                return -ENOMEM;
+        effect->alertmanager = (size_t)rule_config(t->engine, o->rule)->alertmanager;
+        effect->labels = rv_labels_ref(o->i->labels);
+        return 0;
+}
+
 int retry_later(struct turn *t, struct open *o) {
         struct rv_incident *i = o->i;
         int64_t delay = RV_USEC_PER_SEC << (i->attempts < 10 ? i->attempts : 10);

@@ -1,4 +1,5 @@
-/* Confirming: an alert is a hint; the rule's `confirm` expression takes a second look before Git is asked. */
+/* Confirming: an alert is a hint; the rule's `confirm` expression takes a second look before Git is asked, and so does
+ * Alertmanager, which knows whether it is silenced. */
 #include "core.h"
 
 #include "revertd/cleanup.h"
@@ -6,6 +7,10 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+
+static int confirmed(struct turn *t, struct open *o) {
+        return look_up_is_wanted(t->engine, o) ? ask_look_up(t, o) : attribute_enter(t, o);
+}
 
 /* A reload may have taken `confirm` away: then there is no second look to wait for. */
 int confirm_query(struct turn *t, struct open *o) {
@@ -15,7 +20,7 @@ int confirm_query(struct turn *t, struct open *o) {
         int r;
 
         if (!rule->confirm)
-                return o->i->state == RV_INCIDENT_CONFIRMING ? attribute_enter(t, o) : 0;
+                return o->i->state == RV_INCIDENT_CONFIRMING ? confirmed(t, o) : 0;
         r = rv_template_expand(rule->confirm, RV_TEMPLATE_PROMQL, o->i->labels, o->i->value, &expr, &err);
         if (r == -ENOMEM)
                 return r;
@@ -74,11 +79,11 @@ static int queried(struct turn *t, struct open *o, const struct rv_samples *samp
         double value;
 
         if (!rule->confirm)
-                return attribute_enter(t, o);
+                return confirmed(t, o);
         switch (confirm_verdict(rule, samples, &value)) {
         case RV_VERDICT_BREACH:
                 o->i->value = o->i->last_value = value;
-                return attribute_enter(t, o);
+                return confirmed(t, o);
         case RV_VERDICT_OK:
                 o->i->last_value = value;
                 return incident_move(t, o, RV_INCIDENT_DECLINED, RV_REASON_NOT_CONFIRMED,
@@ -88,14 +93,18 @@ static int queried(struct turn *t, struct open *o, const struct rv_samples *samp
         }
 }
 
+static int looked_up(struct turn *t, struct open *o, enum rv_alert_state state) {
+        return state == RV_ALERT_ACTIVE ? attribute_enter(t, o) : look_up_end(t, o, state);
+}
+
 static int expired(struct turn *t, struct open *o) {
-        return incident_move(t, o, RV_INCIDENT_DECLINED, RV_REASON_NOT_CONFIRMED,
-                             "the expression gave no usable answer in time");
+        return incident_move(t, o, RV_INCIDENT_DECLINED, RV_REASON_NOT_CONFIRMED, "no usable answer came in time");
 }
 
 const struct state state_confirming = {
         .ask = confirm_query,
         .queried = queried,
+        .looked_up = looked_up,
         .expired = expired,
         .verdict = clear_on_ok,
         .patience_usec = CONFIRM_PATIENCE_USEC,

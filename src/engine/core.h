@@ -219,7 +219,8 @@ struct state {
         int (*ask)(struct turn *t, struct open *o);
         int (*git)(struct turn *t, struct open *o, const struct rv_git_reply *reply);     /* NULL: lost */
         int (*queried)(struct turn *t, struct open *o, const struct rv_samples *samples); /* NULL: failed */
-        int (*expired)(struct turn *t, struct open *o);                                   /* the deadline is over */
+        int (*looked_up)(struct turn *t, struct open *o, enum rv_alert_state state);
+        int (*expired)(struct turn *t, struct open *o); /* the deadline is over */
         int (*verdict)(struct turn *t, struct open *o, enum rv_verdict verdict,
                        int64_t at_usec); /* NULL: all the same */
         int64_t patience_usec;           /* how far off a deadline may be; 0: as patience() says */
@@ -236,11 +237,16 @@ extern const struct state state_confirming, state_attributing, state_holding, st
 /* -- ask.c: effects -- */
 int ask_git(struct turn *t, struct open *o, struct rv_git_request *request); /* takes request, also on failure */
 int ask_query(struct turn *t, struct open *o, int prometheus, char *expr);   /* takes expr, also on failure */
+int ask_look_up(struct turn *t, struct open *o);
 struct rv_git_request *request_new(enum rv_git_op op);
 int retry_later(struct turn *t, struct open *o); /* or expired, if the deadline is over */
 /* Lost, unavailable, failed, forbidden, not found: handled here, *ret_handled says so. */
 int handle_failure(struct turn *t, struct open *o, const struct rv_git_reply *reply, bool *ret_handled);
 int copy_strings(char ***ret, size_t *ret_n, const char *const *strings, size_t n);
+
+/* -- look_up.c: is the alert silenced? -- */
+bool look_up_is_wanted(const struct rv_engine *engine, const struct open *o);
+int look_up_end(struct turn *t, struct open *o, enum rv_alert_state state); /* of one that is not active */
 
 /* -- confirm.c -- */
 int confirm_enter(struct turn *t, struct open *o);
@@ -254,6 +260,7 @@ size_t n_culprits(const struct rv_engine *engine, const struct open *o); /* the 
 enum rv_reason guards_check(struct turn *t, struct open *o);             /* -ENOMEM as RV_REASON_MAX */
 enum rv_reason guards_check_without_culprit(struct turn *t, struct open *o, bool only_after_onset);
 int hold_or_act(struct turn *t, struct open *o);
+int hold_end(struct turn *t, struct open *o); /* its wait is over */
 int act(struct turn *t, struct open *o);
 int converge_enter(struct turn *t, struct open *o);
 int verify_enter(struct turn *t, struct open *o);

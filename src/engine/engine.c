@@ -13,6 +13,7 @@ void rv_step_done(struct rv_step *step) {
         rv_batch_done(&step->batch);
         for (size_t i = 0; i < step->n_effects; i++) {
                 free(step->effect[i].expr);
+                rv_labels_unref(step->effect[i].labels);
                 rv_git_request_free(step->effect[i].request);
         }
         free(step->effect);
@@ -250,6 +251,16 @@ static int on_queried(struct turn *t, const struct rv_event *event) {
         return state_of(o)->queried(t, o, event->queried.samples);
 }
 
+static int on_looked_up(struct turn *t, const struct rv_event *event) {
+        struct open *o = find_token(t->engine, event->looked_up.token);
+
+        if (!o || !state_of(o)->looked_up)
+                return 0;
+        o->i->token = 0;
+        return event->looked_up.state == RV_ALERT_UNKNOWN ? retry_later(t, o)
+                                                          : state_of(o)->looked_up(t, o, event->looked_up.state);
+}
+
 static int on_synced(struct turn *t, const struct rv_event *event) {
         struct repository *repository;
         int r;
@@ -275,6 +286,8 @@ static int dispatch(struct turn *t, const struct rv_event *event) {
                 return alerts(t, event);
         case RV_EVENT_QUERIED:
                 return on_queried(t, event);
+        case RV_EVENT_LOOKED_UP:
+                return on_looked_up(t, event);
         case RV_EVENT_GIT:
                 return on_git(t, event);
         case RV_EVENT_SYNCED:

@@ -131,6 +131,7 @@ int incident_open(struct turn *t, struct series *series, int64_t onset_usec) {
         struct rule *rule = (struct rule *)series->key.rule;
         const struct rv_rule_config *config = rule_config(t->engine, rule);
         struct repository *repository = t->engine->repository[config->repository];
+        bool is_confirmed = config->confirm || config->alertmanager >= 0;
         bool is_too_many = HASH_COUNT(t->engine->open) >= RV_INCIDENTS_OPEN_MAX;
         struct rv_incident *i = calloc(1, sizeof(*i));
         struct rv_error err = {0};
@@ -152,14 +153,14 @@ int incident_open(struct turn *t, struct series *series, int64_t onset_usec) {
         r = incident_add(t, i, rule, repository, series, &o);
         if (r < 0)
                 return r;
-        r = incident_begin(t, o, config->confirm ? RV_INCIDENT_CONFIRMING : RV_INCIDENT_ATTRIBUTING);
+        r = incident_begin(t, o, is_confirmed ? RV_INCIDENT_CONFIRMING : RV_INCIDENT_ATTRIBUTING);
         if (r < 0)
                 return r;
         if (is_too_many)
                 return incident_move(t, o, RV_INCIDENT_DECLINED, RV_REASON_TOO_MANY, NULL);
         if (scope < 0)
                 return incident_move(t, o, RV_INCIDENT_DECLINED, RV_REASON_BAD_SCOPE, err.text);
-        return config->confirm ? confirm_enter(t, o) : attribute_enter(t, o);
+        return is_confirmed ? confirm_enter(t, o) : attribute_enter(t, o);
 }
 
 /* -- after a restart -- */

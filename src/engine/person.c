@@ -61,7 +61,7 @@ int approve(struct turn *t, const struct rv_event *event) {
         if (sign(t, o, event) < 0)
                 return -ENOMEM;
         o->i->released = o->i->suspects[0].commit.id;
-        return act(t, o);
+        return hold_end(t, o);
 }
 
 int reject(struct turn *t, const struct rv_event *event) {

@@ -270,7 +270,15 @@ static int answer_git(struct lab_world *w, const struct rv_effect *effect) {
 }
 
 static int answer(struct lab_world *w, struct rv_effect *effect) {
-        return effect->kind == RV_EFFECT_GIT ? answer_git(w, effect) : answer_query(w, effect);
+        switch (effect->kind) {
+        case RV_EFFECT_QUERY:
+                return answer_query(w, effect);
+        case RV_EFFECT_LOOK_UP: /* nothing is silenced here */
+                return lab_world_handle(w, &(struct rv_event){.kind = RV_EVENT_LOOKED_UP,
+                                                              .looked_up = {effect->token, RV_ALERT_ACTIVE}});
+        default:
+                return answer_git(w, effect);
+        }
 }
 
 static int poll_branch(struct lab_world *w, size_t repository) {

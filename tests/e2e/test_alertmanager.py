@@ -128,3 +128,52 @@ def test_grafana_fires_and_resolves(broken):
     assert broken.incident()["state"] == "verifying"
     assert broken.revertd.post("/webhooks/grafana", grafana("resolved", starts, **labels))[0] == 200
     broken.until("recovered")
+
+
+def silence(server, **labels):
+    """A silence of these labels for ten minutes."""
+    body = {"matchers": [{"name": k, "value": v, "isRegex": False, "isEqual": True} for k, v in labels.items()],
+            "startsAt": now_text(), "endsAt": now_text(600), "createdBy": "ana", "comment": "known"}
+    request = urllib.request.Request(server.url + "/api/v2/silences", data=json.dumps(body).encode(),
+                                     headers={"Content-Type": "application/json"})
+    urllib.request.urlopen(request, timeout=10).close()
+
+
+def start_asking(broken, rules):
+    """A real Alertmanager that delivers to revertd and is asked by it."""
+    server = broken.add(parts.alertmanager(broken.directory, broken.revertd.url + "/webhooks/alertmanager",
+                                           parts.Revertd.TOKEN))
+    broken.configure(rules)
+    with open(broken.revertd.config, "a", encoding="utf-8") as f:
+        f.write(f'alertmanagers: ( {{ name = "main"; url = "{server.url}"; }} );\n')
+    broken.revertd.start()
+    return server
+
+
+def test_a_silenced_alert_is_left_alone(broken):
+    server = start_asking(broken, PAGE)
+    labels = {"alertname": "Errors", "app": "checkout", "odd": 'a "quoted" \\ value, +&%'}
+    send_to_alertmanager(server, [{"labels": {**labels, "pod": "a"}, "startsAt": now_text()}, {
+        "labels": labels, "startsAt": now_text()}])
+    silence(server, alertname="Errors")
+    head = broken.repository.head()
+    # As from a replica that has not heard of the silence.
+    broken.alert(**labels)
+    ended = broken.until("declined")
+    assert ended["reason"] == "silenced"
+    assert broken.repository.head() == head
+
+
+def test_an_active_alert_is_acted_upon(broken):
+    server = start_asking(broken, PAGE)
+    send_to_alertmanager(server, [{"labels": {"alertname": "Errors", "app": "checkout"}, "startsAt": now_text()}])
+    broken.until("verifying")
+    assert len(broken.repository.reverts()) == 1
+
+
+def test_without_alertmanagers_word_nothing_is_done(broken):
+    server = start_asking(broken, PAGE)
+    send_to_alertmanager(server, [{"labels": {"alertname": "Other"}, "startsAt": now_text()}])
+    broken.alert(alertname="Errors", app="checkout")
+    ended = broken.until("declined")
+    assert ended["reason"] == "not_confirmed" and "does not have the alert" in ended["detail"]

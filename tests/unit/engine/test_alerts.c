@@ -71,6 +71,87 @@ static void what_decides_nothing_neither_opens_nor_proves(void **state) {
         world_free(w);
 }
 
+static void an_active_alert_is_acted_upon(void **state) {
+        struct world *w = world_new(LOOKED_UP("page", "mode = \"enforce\";"));
+
+        (void)state;
+        world_bad_commit(w);
+        w->alert_state = RV_ALERT_ACTIVE;
+        world_alert(w, "web", true, w->now_usec);
+        assert_state(w, CONFIRMING);
+        world_settle(w);
+        assert_state(w, VERIFYING);
+        assert_int_equal(w->n_lookups, 2); /* before Git is asked, and right before the push */
+        assert_int_equal(w->n_pushes, 1);
+        world_free(w);
+}
+
+static void one_that_is_silenced_or_gone_is_not(void **state) {
+        static const struct {
+                enum rv_alert_state state;
+                enum rv_reason reason;
+        } cases[] = {{RV_ALERT_SILENCED, RV_REASON_SILENCED},
+                     {RV_ALERT_INHIBITED, RV_REASON_INHIBITED},
+                     {RV_ALERT_ABSENT, RV_REASON_NOT_CONFIRMED}};
+
+        (void)state;
+        for (size_t i = 0; i < RV_ARRAY_SIZE(cases); i++) {
+                struct world *w = world_new(LOOKED_UP("page", "mode = \"enforce\";"));
+
+                world_bad_commit(w);
+                w->alert_state = cases[i].state;
+                world_alert(w, "web", true, w->now_usec);
+                world_settle(w);
+                assert_int_equal(w->state, RV_INCIDENT_DECLINED);
+                assert_int_equal(w->reason, cases[i].reason);
+                assert_int_equal(w->n_push_requests, 0);
+                world_free(w);
+        }
+}
+
+/* Silenced while a person was asked. */
+static void it_is_asked_again_before_the_push(void **state) {
+        struct world *w = world_new(LOOKED_UP("page", "mode = \"approve\";"));
+
+        (void)state;
+        world_bad_commit(w);
+        w->alert_state = RV_ALERT_ACTIVE;
+        world_alert(w, "web", true, w->now_usec);
+        world_settle(w);
+        assert_state(w, HOLDING);
+        world_pass(w, MINUTE);
+        w->alert_state = RV_ALERT_SILENCED;
+        world_do(w, &(struct rv_event){.kind = RV_EVENT_APPROVE, .person = {w->incident, "token", NULL}});
+        assert_state(w, HOLDING);
+        world_settle(w);
+        assert_ended(w, DECLINED, SILENCED);
+        assert_int_equal(w->n_push_requests, 0);
+        world_free(w);
+}
+
+static void without_an_answer_nothing_is_done(void **state) {
+        struct world *w = world_new(LOOKED_UP("page", "mode = \"enforce\"; hold = \"30s\";"));
+
+        (void)state;
+        world_bad_commit(w);
+        w->alert_state = RV_ALERT_ACTIVE;
+        world_alert(w, "web", true, w->now_usec);
+        world_settle(w);
+        assert_state(w, HOLDING);
+        w->alert_state = RV_ALERT_UNKNOWN;
+        world_pass(w, 31 * SEC);
+        world_settle(w);
+        assert_state(w, HOLDING);
+        world_restart(w); /* the wait is over there too */
+        world_pass(w, MINUTE);
+        assert_state(w, HOLDING);
+        for (int i = 0; i < 8; i++)
+                world_pass(w, 30 * SEC);
+        assert_ended(w, DECLINED, NOT_CONFIRMED);
+        assert_int_equal(w->n_push_requests, 0);
+        world_free(w);
+}
+
 static void resolved_during_the_push_is_verified(void **state) {
         struct world *w = world_new(ENFORCE);
 
@@ -351,6 +432,10 @@ int main(void) {
                 cmocka_unit_test(an_alert_reverts_and_its_end_proves),
                 cmocka_unit_test(firing_again_takes_the_proof),
                 cmocka_unit_test(what_decides_nothing_neither_opens_nor_proves),
+                cmocka_unit_test(an_active_alert_is_acted_upon),
+                cmocka_unit_test(one_that_is_silenced_or_gone_is_not),
+                cmocka_unit_test(it_is_asked_again_before_the_push),
+                cmocka_unit_test(without_an_answer_nothing_is_done),
                 cmocka_unit_test(resolved_during_the_push_is_verified),
                 cmocka_unit_test(resolved_before_the_push_clears),
                 cmocka_unit_test(repeated_after_the_end_opens_nothing),

@@ -62,6 +62,8 @@ struct world {
         char *detail, *actor;
         size_t n_transitions, n_opened;
         size_t n_alerts_matched;
+        enum rv_alert_state alert_state; /* as Alertmanager has it */
+        size_t n_lookups;
         bool alerts_decide_nothing; /* is_undecided, of those that world_alert() delivers */
         struct rv_error err;
 };
@@ -70,6 +72,7 @@ static const char world_head[] =
         "repositories: ( { name = \"fleet\"; url = \"/srv/fleet.git\"; budget = 2; },\n"
         "                { name = \"other\"; url = \"/srv/other.git\"; } );\n"
         "prometheus: ( { name = \"prod\"; url = \"http://127.0.0.1:9090\"; } );\n"
+        "alertmanagers: ( { name = \"am\"; url = \"http://127.0.0.1:9093\"; } );\n"
         "receivers: ( { name = \"deploys\"; type = \"slack\"; credential = \"slack\"; channel = \"C1\"; } );\n"
         "budget = 3;\n"
         "defaults: { repository = \"fleet\"; prometheus = \"prod\"; interval = \"15s\"; for = \"0\"; cooldown = "
@@ -79,7 +82,9 @@ static const char world_head[] =
 /* A polled rule, and an alert rule; each test adds what it is about. */
 #define PATHS "paths = [ \"apps/{{ $labels.app }}/**\" ]; "
 #define POLLED(name, more) "{ name = \"" name "\"; expr = \"up\"; breach = \"> 0.05\"; " PATHS more " }"
-#define ALERTS(name, more) "{ name = \"" name "\"; match = [ \"severity=page\" ]; " PATHS more " }"
+#define ALERTS(name, more) "{ name = \"" name "\"; match = [ \"severity=page\" ]; alertmanager = \"\"; " PATHS more " }"
+/* The same, with Alertmanager asked about them. */
+#define LOOKED_UP(name, more) "{ name = \"" name "\"; match = [ \"severity=page\" ]; " PATHS more " }"
 
 static inline struct rv_config *world_config(const char *rules) {
         char path[] = "/tmp/revertd-test-XXXXXX";
@@ -152,6 +157,7 @@ static inline void world_do(struct world *w, const struct rv_event *event) {
 static inline void world_forget_asked(struct world *w) {
         for (size_t i = 0; i < w->n_asked; i++) {
                 free(w->asked[i].expr);
+                rv_labels_unref(w->asked[i].labels);
                 rv_git_request_free(w->asked[i].request);
         }
         w->n_asked = 0;
@@ -393,6 +399,11 @@ static inline void world_answer(struct world *w) {
                         reply = world_reply(w, effect.request);
                 event.git.token = effect.token;
                 event.git.reply = lost ? NULL : reply;
+        } else if (effect.kind == RV_EFFECT_LOOK_UP) {
+                event.kind = RV_EVENT_LOOKED_UP;
+                event.looked_up.token = effect.token;
+                event.looked_up.state = w->alert_state;
+                w->n_lookups++;
         } else {
                 samples = world_samples(NULL, w->query_value);
                 event.queried.token = effect.token;
@@ -402,6 +413,7 @@ static inline void world_answer(struct world *w) {
         rv_git_reply_free(reply);
         rv_samples_done(&samples);
         free(effect.expr);
+        rv_labels_unref(effect.labels);
         rv_git_request_free(effect.request);
 }
 
