@@ -204,14 +204,15 @@ def prometheus(directory, targets, alertmanager_port=None, rules="", interval="1
     return part
 
 
-def alertmanager(directory, webhook_url, token, port=None):
+def alertmanager(directory, webhook_url, token, port=None, extra=""):
+    """extra: further sections of its configuration."""
     directory = pathlib.Path(directory)
     (directory / "alertmanager.yml").write_text(
         "route: {receiver: revertd, group_by: [alertname, app], group_wait: 0s, group_interval: 1s,"
         " repeat_interval: 1h}\n"
         "receivers:\n- name: revertd\n  webhook_configs:\n"
         f"  - url: {webhook_url}\n    send_resolved: true\n"
-        f"    http_config: {{authorization: {{credentials: '{token}'}}}}\n")
+        f"    http_config: {{authorization: {{credentials: '{token}'}}}}\n" + extra)
     port = port or free_port()
     part = Part("alertmanager", ["prometheus-alertmanager", f"--config.file={directory}/alertmanager.yml",
                                  f"--storage.path={directory}/alertmanager-data",

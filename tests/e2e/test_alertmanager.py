@@ -142,7 +142,8 @@ def silence(server, **labels):
 def start_asking(broken, rules):
     """A real Alertmanager that delivers to revertd and is asked by it."""
     server = broken.add(parts.alertmanager(broken.directory, broken.revertd.url + "/webhooks/alertmanager",
-                                           parts.Revertd.TOKEN))
+                                           parts.Revertd.TOKEN, extra="inhibit_rules:\n- source_matchers: [alertname=Down]\n"
+                                           "  target_matchers: [alertname=Errors]\n  equal: [app]\n"))
     broken.configure(rules)
     with open(broken.revertd.config, "a", encoding="utf-8") as f:
         f.write(f'alertmanagers: ( {{ name = "main"; url = "{server.url}"; }} );\n')
@@ -162,6 +163,15 @@ def test_a_silenced_alert_is_left_alone(broken):
     ended = broken.until("declined")
     assert ended["reason"] == "silenced"
     assert broken.repository.head() == head
+
+
+def test_an_inhibited_alert_is_left_alone(broken):
+    server = start_asking(broken, PAGE)
+    send_to_alertmanager(server, [{"labels": {"alertname": name, "app": "checkout"}, "startsAt": now_text()}
+                                  for name in ("Down", "Errors")])
+    broken.alert(alertname="Errors", app="checkout")
+    assert broken.until("declined")["reason"] == "inhibited"
+    assert broken.repository.reverts() == []
 
 
 def test_an_active_alert_is_acted_upon(broken):
