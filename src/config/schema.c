@@ -32,6 +32,18 @@
 #define RULE(key, type, field, ...) ROW(RULE, rv_rule_config, key, type, field, __VA_ARGS__)
 
 /* clang-format off */
+/* How to reach a server, for the sections that have an rv_endpoint. */
+#define ENDPOINT(SECTION)                                                                                              \
+        SECTION("credential", credential, endpoint.credential, "bearer token, or with username the password",          \
+                .absent = "none"),                                                                                     \
+        SECTION("username", text, endpoint.username, "basic authentication", .absent = "none"),                        \
+        SECTION("headers", headers, endpoint.headers, "sent with each request", .absent = "none"),                     \
+        SECTION("ca_file", file, endpoint.ca_file, "CA of the server, PEM", .absent = "the system's"),                 \
+        SECTION("cert_file", file, endpoint.cert_file, "client certificate, PEM", .absent = "none"),                   \
+        SECTION("key_credential", credential, endpoint.key_credential, "private key of cert_file", .absent = "none"),  \
+        SECTION("timeout", duration, endpoint.timeout_usec, "one request",                                             \
+                .min = 100 * MSEC, .max = 5 * MINUTE, .fallback = "10s")
+
 const struct rv_key rv_schema[] = {
         ROOT("budget", integer, budget, "pushes in 24 hours, all repositories together",
              .min = 0, .max = 1000, .fallback = "4"),
@@ -92,16 +104,7 @@ const struct rv_key rv_schema[] = {
 
         PROMETHEUS("name", name, name, "what rules call it", .flags = REQUIRED),
         PROMETHEUS("url", url, endpoint.url, "without /api/v1", .flags = REQUIRED),
-        PROMETHEUS("credential", credential, endpoint.credential, "bearer token, or with username the password",
-                   .absent = "none"),
-        PROMETHEUS("username", text, endpoint.username, "basic authentication", .absent = "none"),
-        PROMETHEUS("headers", headers, endpoint.headers, "sent with each query", .absent = "none"),
-        PROMETHEUS("ca_file", file, endpoint.ca_file, "CA of the server, PEM", .absent = "the system's"),
-        PROMETHEUS("cert_file", file, endpoint.cert_file, "client certificate, PEM", .absent = "none"),
-        PROMETHEUS("key_credential", credential, endpoint.key_credential, "private key of cert_file",
-                   .absent = "none"),
-        PROMETHEUS("timeout", duration, endpoint.timeout_usec, "one query",
-                   .min = 100 * MSEC, .max = 5 * MINUTE, .fallback = "10s"),
+        ENDPOINT(PROMETHEUS),
         PROMETHEUS("delay", duration, delay_usec, "evaluate this much in the past",
                    .min = 0, .max = 10 * MINUTE, .fallback = "1s"),
         PROMETHEUS("healthy", expression, healthy, "what must be true of the server for its answers to count",
@@ -111,16 +114,7 @@ const struct rv_key rv_schema[] = {
 
         ALERTMANAGER("name", name, name, "what rules call it", .flags = REQUIRED),
         ALERTMANAGER("url", url, endpoint.url, "without /api/v2", .flags = REQUIRED),
-        ALERTMANAGER("credential", credential, endpoint.credential, "bearer token, or with username the password",
-                     .absent = "none"),
-        ALERTMANAGER("username", text, endpoint.username, "basic authentication", .absent = "none"),
-        ALERTMANAGER("headers", headers, endpoint.headers, "sent with each request", .absent = "none"),
-        ALERTMANAGER("ca_file", file, endpoint.ca_file, "CA of the server, PEM", .absent = "the system's"),
-        ALERTMANAGER("cert_file", file, endpoint.cert_file, "client certificate, PEM", .absent = "none"),
-        ALERTMANAGER("key_credential", credential, endpoint.key_credential, "private key of cert_file",
-                     .absent = "none"),
-        ALERTMANAGER("timeout", duration, endpoint.timeout_usec, "one request",
-                     .min = 100 * MSEC, .max = 5 * MINUTE, .fallback = "10s"),
+        ENDPOINT(ALERTMANAGER),
 
         RECEIVER("name", name, name, "what rules call it", .flags = REQUIRED),
         RECEIVER("type", receiver_type, type, "what it is", .flags = REQUIRED),

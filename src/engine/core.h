@@ -202,6 +202,8 @@ int incident_add(struct turn *t, struct rv_incident *i, struct rule *rule, struc
                  struct series *series, struct open **ret);
 /* Rule, summary and, if asked for, scope. -EINVAL: the labels give no safe path; err says why; the rest is there. */
 int incident_describe(struct rv_incident *i, const struct rv_rule_config *rule, bool with_scope, struct rv_error *err);
+/* What an incident of the label set would be about, with its scope. -EINVAL: the labels give no safe path. */
+int incident_about(const struct series *series, const struct rv_rule_config *rule, struct rv_incident **ret);
 struct open *open_free(struct rv_engine *engine, struct open *o);
 int open_bind(struct turn *t, struct open *o); /* to its series, after a restart */
 int open_load(struct rv_engine *engine, const struct rv_record *record, struct rv_error *err);

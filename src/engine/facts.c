@@ -94,16 +94,13 @@ static int look_at(const struct rv_engine *engine, const struct open *o, const s
         if (series->s.onset_usec == 0 || series->s.verdict != RV_VERDICT_BREACH || !rule || series == o->series ||
             apart > SHARED_USEC || apart < -SHARED_USEC || rule->repository != o->repository->index)
                 return 0;
-        about = calloc(1, sizeof(*about));
-        if (!about)
-                return -ENOMEM;
-        about->labels = rv_labels_ref(series->s.labels);
-        about->value = series->s.value;
-        r = incident_describe(about, rule, true, NULL);
-        if (r == 0 && !rv_scope_overlaps(about->scope, about->n_scope, o->i->scope, o->i->n_scope))
+        r = incident_about(series, rule, &about);
+        if (r < 0)
+                return r == -ENOMEM ? r : 0;
+        if (!rv_scope_overlaps(about->scope, about->n_scope, o->i->scope, o->i->n_scope))
                 r = note_other(others, about);
         rv_incident_free(about);
-        return r == -ENOMEM ? r : 0;
+        return r;
 }
 
 /* At most as many as matter. */

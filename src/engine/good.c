@@ -116,27 +116,21 @@ const struct good *good_find(const struct rv_engine *engine, const char *reposit
 static int bind(struct turn *t, struct series *series) {
         const struct rv_rule_config *rule = rule_config(t->engine, series->key.rule);
         struct rv_incident *about;
-        char *key = NULL;
+        const char *name;
+        char *key;
         int r;
 
         if (series->good || series->has_no_scope || !rule)
                 return 0;
-        about = calloc(1, sizeof(*about));
-        if (!about)
-                return -ENOMEM;
-        about->labels = rv_labels_ref(series->s.labels);
-        about->value = series->s.value;
-        r = incident_describe(about, rule, true, NULL);
-        if (r == 0) {
-                key = make_key(t->engine->config->repositories[rule->repository].name, about->scope, about->n_scope);
-                r = key ? get(t->engine, key, t->engine->config->repositories[rule->repository].name, &series->good)
-                        : -ENOMEM;
-        }
+        r = incident_about(series, rule, &about);
+        series->has_no_scope = r == -EINVAL;
+        if (r < 0)
+                return series->has_no_scope ? 0 : r;
+        name = t->engine->config->repositories[rule->repository].name;
+        key = make_key(name, about->scope, about->n_scope);
+        r = key ? get(t->engine, key, name, &series->good) : -ENOMEM;
         rv_incident_free(about);
-        if (r == -ENOMEM)
-                return r;
-        series->has_no_scope = r < 0;
-        return 0;
+        return r;
 }
 
 int good_breach(struct turn *t, struct series *series) {

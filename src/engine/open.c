@@ -127,6 +127,22 @@ int incident_describe(struct rv_incident *i, const struct rv_rule_config *rule, 
         return with_scope ? expand_scope(i, rule, err) : 0;
 }
 
+int incident_about(const struct series *series, const struct rv_rule_config *rule, struct rv_incident **ret) {
+        struct rv_incident *about = calloc(1, sizeof(*about));
+        int r;
+
+        if (!about)
+                return -ENOMEM;
+        about->labels = rv_labels_ref(series->s.labels);
+        about->value = series->s.value;
+        r = incident_describe(about, rule, true, NULL);
+        if (r < 0)
+                rv_incident_free(about);
+        else
+                *ret = about;
+        return r;
+}
+
 int incident_open(struct turn *t, struct series *series, int64_t onset_usec) {
         struct rule *rule = (struct rule *)series->key.rule;
         const struct rv_rule_config *config = rule_config(t->engine, rule);
