@@ -263,6 +263,7 @@ enum rv_reason guards_check(struct turn *t, struct open *o);             /* -ENO
 enum rv_reason guards_check_without_culprit(struct turn *t, struct open *o, bool only_after_onset);
 int hold_or_act(struct turn *t, struct open *o);
 int hold_end(struct turn *t, struct open *o); /* its wait is over */
+bool hold_is_over(const struct rv_incident *i);
 int act(struct turn *t, struct open *o);
 int converge_enter(struct turn *t, struct open *o);
 int verify_enter(struct turn *t, struct open *o);

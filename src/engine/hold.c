@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-static bool is_released(const struct rv_incident *i) {
+bool hold_is_over(const struct rv_incident *i) {
         return strcmp(i->released.hex, i->suspects[0].commit.id.hex) == 0;
 }
 
@@ -13,7 +13,7 @@ static int64_t patience(const struct rv_engine *engine, const struct open *o) {
 
         if (!rule)
                 return 0;
-        if (is_released(o->i))
+        if (hold_is_over(o->i))
                 return CONFIRM_PATIENCE_USEC;
         return o->i->mode == RV_MODE_APPROVE ? rule->approval_timeout_usec : rule->hold_usec;
 }
@@ -39,7 +39,7 @@ int hold_or_act(struct turn *t, struct open *o) {
 
         if (i->mode == RV_MODE_OBSERVE)
                 return incident_move(t, o, RV_INCIDENT_DECLINED, RV_REASON_OBSERVE, NULL);
-        if (i->by_hand || is_released(i) || (i->mode == RV_MODE_ENFORCE && patience(t->engine, o) == 0))
+        if (i->by_hand || hold_is_over(i) || (i->mode == RV_MODE_ENFORCE && patience(t->engine, o) == 0))
                 return hold_end(t, o);
         r = incident_move(t, o, RV_INCIDENT_HOLDING, RV_REASON_NONE, NULL);
         i->deadline_usec = t->now_usec + patience(t->engine, o);
@@ -47,7 +47,7 @@ int hold_or_act(struct turn *t, struct open *o) {
 }
 
 static int ask(struct turn *t, struct open *o) {
-        if (!is_released(o->i))
+        if (!hold_is_over(o->i))
                 return 0;
         return look_up_is_wanted(t->engine, o) ? ask_look_up(t, o) : act(t, o);
 }
@@ -57,7 +57,7 @@ static int looked_up(struct turn *t, struct open *o, enum rv_alert_state state) 
 }
 
 static int expired(struct turn *t, struct open *o) {
-        if (is_released(o->i) && look_up_is_wanted(t->engine, o))
+        if (hold_is_over(o->i) && look_up_is_wanted(t->engine, o))
                 return incident_move(t, o, RV_INCIDENT_DECLINED, RV_REASON_NOT_CONFIRMED,
                                      "Alertmanager did not say in time whether the alert is silenced");
         if (o->i->mode == RV_MODE_APPROVE)

@@ -50,6 +50,8 @@ static bool is_told(struct turn *t, const struct rv_incident *i) {
 
         if (is_dry_run || !rv_notice_wanted(i->state))
                 return false;
+        if (i->state == RV_INCIDENT_HOLDING && hold_is_over(i)) /* only for Alertmanager's word, and that is told */
+                return false;
         if (i->reason != RV_REASON_TOO_MANY)
                 return true;
         if (t->engine->too_many_told_usec > 0 && t->now_usec - t->engine->too_many_told_usec < TOO_MANY_TOLD_USEC)

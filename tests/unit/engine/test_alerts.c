@@ -72,13 +72,15 @@ static void what_decides_nothing_neither_opens_nor_proves(void **state) {
 }
 
 static void an_active_alert_is_acted_upon(void **state) {
-        struct world *w = world_new(LOOKED_UP("page", "mode = \"enforce\";"));
+        struct world *w = world_new(LOOKED_UP("page", "mode = \"enforce\"; receivers = [ \"deploys\" ];"));
 
         (void)state;
         world_bad_commit(w);
         w->alert_state = RV_ALERT_ACTIVE;
         world_alert(w, "web", true, w->now_usec);
         assert_state(w, CONFIRMING);
+        world_settle_to(w, RV_INCIDENT_HOLDING);
+        assert_int_equal(world_count(w, RV_RECORD_OUTBOX), 0); /* it waits for nothing that people would hear of */
         world_settle(w);
         assert_state(w, VERIFYING);
         assert_int_equal(w->n_lookups, 2); /* before Git is asked, and right before the push */
