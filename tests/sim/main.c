@@ -1,5 +1,5 @@
-/* sim --seed S --schedules N [--jobs J] [--trace]: runs schedules S to S + N - 1. A failure prints its seed and its
- * trace; `sim --seed THAT` shows it again. */
+/* sim --seed S --schedules N [--jobs J] [--trace]: runs schedules S to S + N - 1. A failure prints its seed and the
+ * trace of the smallest schedule that fails alike, and writes that to a file: `sim --replay FILE` shows it again. */
 #include "sim.h"
 
 #include "revertd/cleanup.h"
@@ -37,6 +37,7 @@ void sim_fail(struct sim *sim, const char *format, ...) {
                 return;
         va_start(args, format);
         vsnprintf(sim->failure, sizeof(sim->failure), format, args);
+        sim->broken = format;
         va_end(args);
         TRACE(sim, "BROKEN: %s", sim->failure);
 }
@@ -133,20 +134,20 @@ static void add_counts(struct sim *sum, const struct sim *sim) {
                 to[i] += from[i];
 }
 
-/* false: an invariant was broken. */
-static bool run_schedule(uint64_t seed, FILE *trace, struct sim *sum) {
+/* The invariant that was broken (its text, not to be freed), or NULL. */
+static const char *run_schedule(uint64_t seed, struct script *script, FILE *trace, struct sim *sum) {
         struct sim *sim = calloc(1, sizeof(*sim));
         SIM_MUST(sim ? 0 : -1);
-        sim->seed = sim->random = seed;
+        sim->seed = seed;
+        sim->script = script;
         sim->trace = trace;
         sim->now_usec = BEGIN_USEC;
         sim->keeps_file = seed % FILE_EVERY == 0;
-        random_next(sim);
         for (int i = 0; i < VARIANTS; i++)
                 sim->variant[i] = config_vary(sim, i);
         open_store(sim);
         run(sim);
-        bool holds = sim->failure[0] == '\0';
+        const char *broken = sim->failure[0] ? sim->broken : NULL;
         if (sum)
                 add_counts(sum, sim);
         close_store(sim);
@@ -156,14 +157,66 @@ static bool run_schedule(uint64_t seed, FILE *trace, struct sim *sum) {
         for (int i = 0; i < VARIANTS; i++)
                 rv_config_unref(sim->variant[i]);
         free(sim);
-        return holds;
+        return broken;
+}
+
+/* -- A failure, made small -- */
+
+struct failure {
+        uint64_t seed;
+        const char *broken;
+};
+
+static bool fails_alike(struct script *script, void *userdata) {
+        const struct failure *failure = userdata;
+        return run_schedule(failure->seed, script, NULL, NULL) == failure->broken;
+}
+
+static void show_failure(uint64_t seed) {
+        struct script script = {0};
+        struct failure failure = {seed, run_schedule(seed, &script, NULL, NULL)};
+        char path[64];
+        if (!failure.broken) {
+                fprintf(stderr, "seed %llu: ended by a signal; again: sim --seed %llu --trace\n",
+                        (unsigned long long)seed, (unsigned long long)seed);
+                return;
+        }
+        size_t before = script.n;
+        script_shrink(&script, fails_alike, &failure);
+        snprintf(path, sizeof(path), "sim-%llu.script", (unsigned long long)seed);
+        FILE *f = fopen(path, "we");
+        bool is_kept = f && script_write(&script, seed, f) == 0;
+        if (f)
+                is_kept &= fclose(f) == 0;
+        fprintf(stderr, "\nseed %llu failed; %zu of its %zu decisions are enough:\n", (unsigned long long)seed,
+                script.n, before);
+        (void)run_schedule(seed, &script, stderr, NULL);
+        fprintf(stderr, "again: sim --replay %s, or whole: sim --seed %llu --trace\n", is_kept ? path : "(not written)",
+                (unsigned long long)seed);
+        script_done(&script);
+}
+
+static int replay(const char *path) {
+        struct script script = {0};
+        uint64_t seed = 0;
+        FILE *f = fopen(path, "re");
+        int r = f ? script_read(&script, &seed, f) : -errno;
+        if (f)
+                fclose(f);
+        if (r < 0) {
+                fprintf(stderr, "sim: %s: %s\n", path, strerror(-r));
+                return 2;
+        }
+        const char *broken = run_schedule(seed, &script, stderr, NULL);
+        script_done(&script);
+        return broken ? 1 : 0;
 }
 
 /* -- All of them -- */
 
 static void work(uint64_t seed, uint64_t n, unsigned job, unsigned jobs, struct result *result) {
         for (uint64_t i = job; i < n && !result->failed; i += jobs) {
-                if (!run_schedule(seed + i, NULL, &result->sum)) {
+                if (run_schedule(seed + i, NULL, NULL, &result->sum)) {
                         result->failed_seed = seed + i;
                         result->failed = true;
                 }
@@ -219,10 +272,7 @@ static int run_all(uint64_t seed, uint64_t n, unsigned jobs) {
                         continue;
                 failed = true;
                 fflush(stdout);
-                fprintf(stderr, "\nseed %llu failed; its trace:\n", (unsigned long long)result[i].failed_seed);
-                (void)run_schedule(result[i].failed_seed, stderr, NULL);
-                fprintf(stderr, "again: sim --seed %llu --schedules 1 --trace\n",
-                        (unsigned long long)result[i].failed_seed);
+                show_failure(result[i].failed_seed);
                 break;
         }
         munmap(result, jobs * sizeof(*result));
@@ -230,15 +280,18 @@ static int run_all(uint64_t seed, uint64_t n, unsigned jobs) {
 }
 
 static int usage(FILE *out, int status) {
-        fprintf(out, "usage: sim [--seed S] [--schedules N] [--jobs J] [--trace]\n");
+        fprintf(out, "usage: sim [--seed S] [--schedules N] [--jobs J] [--trace]\n       sim --replay FILE\n");
         return status;
 }
 
 int main(int argc, char **argv) {
-        static const struct option options[] = {
-                {"seed", required_argument, NULL, 's'}, {"schedules", required_argument, NULL, 'n'},
-                {"jobs", required_argument, NULL, 'j'}, {"trace", no_argument, NULL, 't'},
-                {"help", no_argument, NULL, 'h'},       {NULL, 0, NULL, 0}};
+        static const struct option options[] = {{"seed", required_argument, NULL, 's'},
+                                                {"schedules", required_argument, NULL, 'n'},
+                                                {"jobs", required_argument, NULL, 'j'},
+                                                {"trace", no_argument, NULL, 't'},
+                                                {"replay", required_argument, NULL, 'r'},
+                                                {"help", no_argument, NULL, 'h'},
+                                                {NULL, 0, NULL, 0}};
         uint64_t seed = (uint64_t)rv_clock_realtime_usec() % 1000000000, n = 1;
         long jobs = sysconf(_SC_NPROCESSORS_ONLN);
         bool is_traced = false;
@@ -256,6 +309,8 @@ int main(int argc, char **argv) {
                 case 't':
                         is_traced = true;
                         break;
+                case 'r':
+                        return replay(optarg);
                 case 'h':
                         return usage(stdout, 0);
                 default:
@@ -268,6 +323,6 @@ int main(int argc, char **argv) {
                 jobs = jobs < 1 ? 1 : JOBS_MAX;
         printf("seed %llu\n", (unsigned long long)seed);
         if (is_traced)
-                return run_schedule(seed, stderr, NULL) ? 0 : 1;
+                return run_schedule(seed, NULL, stderr, NULL) ? 1 : 0;
         return run_all(seed, n, (unsigned)jobs);
 }

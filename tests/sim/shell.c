@@ -95,15 +95,15 @@ static void start_effects(struct sim *sim, struct rv_step *step) {
 }
 
 static bool crashes_here(struct sim *sim, int per_thousand) {
-        if (sim->is_calm || random_between(sim, 0, 999) >= per_thousand)
+        if (sim->is_calm || !random_per_mille(sim, per_thousand))
                 return false;
         shell_crash(sim, random_delay(sim, 20 * RV_USEC_PER_SEC));
         return true;
 }
 
-static int commit(struct sim *sim, const struct rv_step *step) {
+static int commit_batch(struct sim *sim, const struct rv_step *step) {
         struct rv_error err = {0};
-        if (sim->now_usec < sim->full_until_usec || (!sim->is_calm && random_between(sim, 0, 999) < 5)) {
+        if (sim->now_usec < sim->full_until_usec || (!sim->is_calm && random_per_mille(sim, 5))) {
                 TRACE(sim, "the commit fails");
                 go_down(sim, 5 * RV_USEC_PER_SEC);
                 return -ENOSPC;
@@ -147,7 +147,7 @@ static int handle(struct sim *sim, const struct rv_event *event, struct rv_step 
         }
         if (crashes_here(sim, 5))
                 return -EAGAIN;
-        r = commit(sim, step);
+        r = commit_batch(sim, step);
         if (r < 0)
                 return r;
         if (crashes_here(sim, 10))

@@ -25,6 +25,7 @@ enum {
         INCIDENTS_MAX = 2000,
         PUSHES_MAX = 512,
         TASKS_MAX = 4096,
+        STREAMS_MAX = 64,
 };
 
 /* -- A branch -- */
@@ -98,6 +99,23 @@ struct delivered {
 
 /* -- Time -- */
 
+/* -- Decisions of the world (random.c) -- */
+
+struct stream {
+        const char *who;
+        uint64_t hash, count;
+};
+struct decision {
+        char who[32];
+        uint64_t number;
+        int64_t value;
+};
+struct script {
+        bool is_replayed; /* else it is recorded */
+        struct decision *decision;
+        size_t n, size;
+};
+
 struct sim;
 struct task {
         int64_t at_usec;
@@ -120,8 +138,11 @@ struct paused {
 enum { PAUSE_ALL, PAUSE_RULE, PAUSE_REPOSITORY = PAUSE_RULE + RULES_MAX, PAUSES = PAUSE_REPOSITORY + REPOSITORIES };
 
 struct sim {
-        uint64_t seed, random;
-        FILE *trace; /* NULL: none */
+        uint64_t seed;
+        struct stream stream[STREAMS_MAX];
+        struct script *script; /* NULL: neither recorded nor replayed */
+        const char *broken;    /* the check that failed: its format */
+        FILE *trace;           /* NULL: none */
         char failure[512];
         char *directory; /* of the store; NULL: in memory */
         bool keeps_file; /* the store is closed and opened at each crash */
@@ -182,11 +203,25 @@ void sim_fail(struct sim *sim, const char *format, ...) RV_PRINTF(2, 3);
                 }                                                                                                      \
         } while (0)
 
-/* -- random.c -- */
-uint64_t random_next(struct sim *sim);
-int64_t random_between(struct sim *sim, int64_t low, int64_t high); /* both included */
-bool random_chance(struct sim *sim, int percent);
-int64_t random_delay(struct sim *sim, int64_t mean_usec); /* exponential */
+/* -- random.c: decisions; the first argument's world asks, the calling function is the key -- */
+int64_t random_between_for(struct sim *sim, const char *who, int64_t low, int64_t high);
+bool random_per_mille_for(struct sim *sim, const char *who, int per_mille);
+int64_t random_delay_for(struct sim *sim, const char *who, int64_t mean_usec);
+int64_t random_arrival_for(struct sim *sim, const char *who, int64_t mean_usec);
+#define random_between(sim, low, high) random_between_for(sim, __func__, low, high) /* both included; plainly low */
+#define random_per_mille(sim, n) random_per_mille_for(sim, __func__, n)             /* plainly false */
+#define random_chance(sim, percent) random_per_mille_for(sim, __func__, 10 * (percent))
+#define random_delay(sim, mean) random_delay_for(sim, __func__, mean)     /* exponential; plainly the mean */
+#define random_arrival(sim, mean) random_arrival_for(sim, __func__, mean) /* of what need not be; plainly never */
+void script_add(struct script *script, const char *who, uint64_t number, int64_t value);
+void script_sort(struct script *script);
+void script_done(struct script *script);
+
+/* -- shrink.c -- */
+/* Makes the script of a failure as small as it gets. `fails` runs it, and says whether the same invariant breaks. */
+void script_shrink(struct script *script, bool (*fails)(struct script *script, void *userdata), void *userdata);
+int script_write(const struct script *script, uint64_t seed, FILE *f);
+int script_read(struct script *ret, uint64_t *ret_seed, FILE *f);
 
 /* -- agenda.c -- */
 struct task *agenda_add(struct sim *sim, int64_t at_usec, void (*run)(struct sim *sim, struct task *task));

@@ -185,7 +185,7 @@ static struct rv_git_reply *fail(enum rv_git_outcome outcome) {
 static void work(struct sim *sim, struct task *task) {
         struct asked *asked = task->data;
         int64_t delay_usec = random_between(sim, 1, 500 * RV_USEC_PER_MSEC);
-        int fate = sim->is_calm ? 100 : (int)random_between(sim, 0, 99);
+        int fate = sim->is_calm ? 100 : 99 - (int)random_between(sim, 0, 99);
         bool is_orphan = task->generation != sim->generation; /* the daemon died; its worker may have been faster */
         if (is_orphan && random_chance(sim, 50)) {
                 asked_free(asked);
@@ -201,7 +201,7 @@ static void work(struct sim *sim, struct task *task) {
                 asked->reply = worker_answer(sim, asked->repository, asked->request);
         TRACE(sim, "worker r%d: %s: %s%s", asked->repository, rv_git_op_to_string(asked->request->op),
               asked->reply ? rv_git_outcome_to_string(asked->reply->outcome) : "lost", is_orphan ? " (orphan)" : "");
-        if (fate >= 95 && fate < 100) { /* done, and the answer is lost */
+        if (fate >= 10 && fate < 15) { /* done, and the answer is lost */
                 rv_git_reply_free(asked->reply);
                 asked->reply = NULL;
                 delay_usec = asked->request->timeout_usec;
@@ -250,7 +250,7 @@ static void synced(struct sim *sim, struct task *task) {
 void worker_poll(struct sim *sim, struct task *task) {
         int repository = task->a;
         int64_t poll_usec = sim->variant[sim->present]->repositories[repository].poll_usec;
-        if (sim->engine && (sim->is_calm || random_chance(sim, 95))) {
+        if (sim->engine && (sim->is_calm || !random_chance(sim, 5))) {
                 struct asked *asked = must_alloc(1, sizeof(*asked));
                 struct rv_git_request request = {.op = RV_GIT_SYNC, .known = sim->known[repository]};
                 asked->repository = repository;

@@ -62,7 +62,7 @@ static void commit(struct sim *sim, struct task *task) {
         if (sim->is_calm)
                 return;
         world_commit(sim, task->a);
-        agenda_add(sim, sim->now_usec + random_delay(sim, 12 * RV_USEC_PER_MINUTE), commit)->a = task->a;
+        agenda_add(sim, sim->now_usec + random_arrival(sim, 12 * RV_USEC_PER_MINUTE), commit)->a = task->a;
 }
 
 /* -- The operator -- */
@@ -109,7 +109,7 @@ static void trouble(struct sim *sim, struct task *task) {
                 TRACE(sim, "the disk is full");
                 break;
         }
-        agenda_add(sim, sim->now_usec + random_delay(sim, 12 * RV_USEC_PER_MINUTE), trouble);
+        agenda_add(sim, sim->now_usec + random_arrival(sim, 12 * RV_USEC_PER_MINUTE), trouble);
 }
 
 static void crash(struct sim *sim, struct task *task) {
@@ -117,7 +117,7 @@ static void crash(struct sim *sim, struct task *task) {
         if (sim->is_calm)
                 return;
         shell_crash(sim, random_delay(sim, 30 * RV_USEC_PER_SEC));
-        agenda_add(sim, sim->now_usec + random_delay(sim, 90 * RV_USEC_PER_MINUTE), crash);
+        agenda_add(sim, sim->now_usec + random_arrival(sim, 90 * RV_USEC_PER_MINUTE), crash);
 }
 
 static void reload(struct sim *sim, struct task *task) {
@@ -125,7 +125,7 @@ static void reload(struct sim *sim, struct task *task) {
         if (sim->is_calm)
                 return;
         shell_reload(sim);
-        agenda_add(sim, sim->now_usec + random_delay(sim, 3 * RV_USEC_PER_HOUR), reload);
+        agenda_add(sim, sim->now_usec + random_arrival(sim, 3 * RV_USEC_PER_HOUR), reload);
 }
 
 /* -- Polled rules -- */
@@ -465,7 +465,7 @@ static void decide(struct sim *sim, struct task *task) {
                 answer_question(sim);
                 break;
         }
-        agenda_add(sim, sim->now_usec + random_delay(sim, 8 * RV_USEC_PER_MINUTE), decide);
+        agenda_add(sim, sim->now_usec + random_arrival(sim, 8 * RV_USEC_PER_MINUTE), decide);
 }
 
 /* -- Beginning and end -- */
@@ -473,7 +473,7 @@ static void decide(struct sim *sim, struct task *task) {
 void world_start(struct sim *sim) {
         for (int i = 0; i < REPOSITORIES; i++) {
                 branch_init(sim, &sim->branch[i]);
-                agenda_add(sim, sim->now_usec + random_delay(sim, 10 * RV_USEC_PER_MINUTE), commit)->a = i;
+                agenda_add(sim, sim->now_usec + random_arrival(sim, 10 * RV_USEC_PER_MINUTE), commit)->a = i;
                 agenda_add(sim, sim->now_usec + 1, deploy)->a = i;
                 agenda_add(sim, sim->now_usec + 2, worker_poll)->a = i;
         }
@@ -482,10 +482,10 @@ void world_start(struct sim *sim) {
         for (int i = 0; i < ALERTMANAGERS; i++)
                 agenda_add(sim, sim->now_usec + random_between(sim, 1, 60 * RV_USEC_PER_SEC), notify)->a = i;
         agenda_add(sim, sim->now_usec + 3, alert);
-        agenda_add(sim, sim->now_usec + random_delay(sim, 10 * RV_USEC_PER_MINUTE), trouble);
-        agenda_add(sim, sim->now_usec + random_delay(sim, RV_USEC_PER_HOUR), crash);
-        agenda_add(sim, sim->now_usec + random_delay(sim, 3 * RV_USEC_PER_HOUR), reload);
-        agenda_add(sim, sim->now_usec + random_delay(sim, 10 * RV_USEC_PER_MINUTE), decide);
+        agenda_add(sim, sim->now_usec + random_arrival(sim, 10 * RV_USEC_PER_MINUTE), trouble);
+        agenda_add(sim, sim->now_usec + random_arrival(sim, RV_USEC_PER_HOUR), crash);
+        agenda_add(sim, sim->now_usec + random_arrival(sim, 3 * RV_USEC_PER_HOUR), reload);
+        agenda_add(sim, sim->now_usec + random_arrival(sim, 10 * RV_USEC_PER_MINUTE), decide);
 }
 
 void world_calm(struct sim *sim) {
