@@ -54,8 +54,26 @@ int script_write(const struct script *script, uint64_t seed, FILE *f) {
         return ferror(f) ? -EIO : 0;
 }
 
+/* A word, a number, and with value another one; nothing after them. */
+static int read_line(char *line, const char **ret_word, uint64_t *ret_number, int64_t *ret_value) {
+        char *rest, *end, *word = strtok_r(line, " \n", &rest), *number = strtok_r(NULL, " \n", &rest),
+                          *value = strtok_r(NULL, " \n", &rest);
+        if (!word || !number || !value != !ret_value)
+                return -EINVAL;
+        errno = 0;
+        *ret_word = word;
+        *ret_number = strtoull(number, &end, 10);
+        if (*end != '\0' || errno != 0)
+                return -EINVAL;
+        if (!value)
+                return 0;
+        *ret_value = strtoll(value, &end, 10);
+        return *end != '\0' || errno != 0 ? -EINVAL : 0;
+}
+
 int script_read(struct script *ret, uint64_t *ret_seed, FILE *f) {
-        char line[256], who[32];
+        char line[256];
+        const char *who;
         uint64_t number;
         int64_t value;
         bool has_seed = false;
@@ -63,15 +81,13 @@ int script_read(struct script *ret, uint64_t *ret_seed, FILE *f) {
         while (fgets(line, sizeof(line), f)) {
                 if (line[0] == '#')
                         continue;
-                if (!has_seed) {
-                        if (sscanf(line, "seed %" SCNu64, ret_seed) != 1)
-                                return -EINVAL;
-                        has_seed = true;
-                        continue;
-                }
-                if (sscanf(line, "%31s %" SCNu64 " %" SCNd64, who, &number, &value) != 3)
+                if (read_line(line, &who, has_seed ? &number : ret_seed, has_seed ? &value : NULL) < 0)
                         return -EINVAL;
-                script_add(ret, who, number, value);
+                if (has_seed)
+                        script_add(ret, who, number, value);
+                else if (strcmp(who, "seed") != 0)
+                        return -EINVAL;
+                has_seed = true;
         }
         script_sort(ret);
         return has_seed ? 0 : -EINVAL;
