@@ -19,9 +19,13 @@ int rv_mode_from_string(const char *s, enum rv_mode *ret) RV_MUST_CHECK;
 enum rv_outside { RV_OUTSIDE_LEAVE, RV_OUTSIDE_WHOLE, RV_OUTSIDE_DECLINE, RV_OUTSIDE_MAX };
 const char *rv_outside_to_string(enum rv_outside outside);
 
-/* Which of several candidates are reverted. */
-enum rv_suspects { RV_SUSPECTS_NEWEST, RV_SUSPECTS_ALL, RV_SUSPECTS_POLICY_MAX };
+/* Which of several candidates are reverted; RESTORE: the scope goes back to before all of them. */
+enum rv_suspects { RV_SUSPECTS_NEWEST, RV_SUSPECTS_ALL, RV_SUSPECTS_RESTORE, RV_SUSPECTS_POLICY_MAX };
 const char *rv_suspects_to_string(enum rv_suspects suspects);
+
+/* What is done where later changes stand in the revert's way. */
+enum rv_fallback { RV_FALLBACK_DECLINE, RV_FALLBACK_RESTORE, RV_FALLBACK_MAX };
+const char *rv_fallback_to_string(enum rv_fallback fallback);
 
 enum rv_breach_op {
         RV_BREACH_GT,
@@ -158,6 +162,7 @@ struct rv_rule_config {
         int64_t max_age_usec;    /* a culprit older than this at decision time is left alone */
         int64_t good_after_usec; /* ok for this long with a head makes that the last good one; 0: window_usec */
         enum rv_suspects suspects;
+        enum rv_fallback fallback;
         double confidence; /* a culprit less sure than this is left alone */
         enum rv_outside outside;
         int max_files;    /* a culprit that touches more is left alone; 0: no bound */

@@ -75,6 +75,7 @@ struct rv_event {
                         const char *const *revisions;   /* to undo; none: attribute by the rule, onset now; in a dry run
                                                          * that of the breach, if there is one */
                         size_t n_revisions;
+                        const char *to;           /* restore: a revision to go back to; NULL: revert */
                         const char *const *scope; /* patterns; n_scope = 0: the rule's, else everything */
                         size_t n_scope;
                         const char *actor;

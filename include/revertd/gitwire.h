@@ -86,7 +86,7 @@ struct rv_git_request {
         struct rv_revert_spec spec; /* PLAN, PUSH */
         bool want_diff;             /* PLAN */
         struct rv_oid commit;       /* CHECK; PUSH: the commit that the plan computed */
-        char *revision;             /* SHOW */
+        char *revision;             /* SHOW; HISTORY: only what came after it is looked at; NULL: since since_usec */
 };
 struct rv_git_request *rv_git_request_free(struct rv_git_request *request);
 
@@ -118,7 +118,7 @@ struct rv_git_reply {
         bool truncated;       /* HISTORY: max_commits or max_touching ended it */
         struct rv_oid *fresh; /* SYNC, HISTORY: first-parent commits after `known`, newest first, capped */
         size_t n_fresh;
-        struct rv_oid commit;                      /* PLAN, PUSH: the revert commit */
+        struct rv_oid commit;                      /* PLAN, PUSH: the revert commit. HISTORY: that of `revision` */
         size_t n_files, n_insertions, n_deletions; /* PLAN, PUSH: of the revert */
         char **paths;                              /* PLAN: changed. CONFLICT: in conflict. Capped */
         size_t n_paths;

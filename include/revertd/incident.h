@@ -54,7 +54,7 @@ bool rv_incident_state_is_end(enum rv_incident_state state);
         X(IN_PROGRESS, "in_progress", "another incident is reverting the same commit")                                 \
         X(OUTSIDE_SCOPE, "outside_scope", "the culprit touches paths outside of the scope too")                        \
         X(TOO_OLD, "too_old", "the culprit has been live for longer than max_age")                                     \
-        X(TOO_LARGE, "too_large", "the culprit touches more files than max_files")                                     \
+        X(TOO_LARGE, "too_large", "more files (max_files) or commits would be taken back than may be")                 \
         X(SHARED_CAUSE, "shared_cause", "many other scopes broke at once, without a change in common")                 \
         X(COOLDOWN, "cooldown", "the scope had a revert a short while ago")                                            \
         X(BUDGET, "budget", "the budget of pushes in 24 hours is used up")                                             \
@@ -133,6 +133,10 @@ struct rv_incident {
 
         char **revisions; /* by hand: what to undo, as asked for; none: attribute by the rule */
         size_t n_revisions;
+        char *to; /* by hand: what the scope is to go back to, as asked for; NULL: nothing is to */
+        /* What the scope goes back to: then the suspects are all commits that this undoes. None: they are reverted. */
+        struct rv_oid restore;
+        char *conflict; /* why the culprits could not be reverted, which led to a restore; NULL: it did not */
         uint64_t guards_asked, guards_objecting; /* bits 1 << reason: what each said when they were asked last */
         struct rv_oid released; /* the culprit for which the wait in `holding` is over; none: no wait is over */
 
@@ -151,7 +155,8 @@ struct rv_incident *rv_incident_free(struct rv_incident *incident);
 /* {"id", "state", "reason", "detail", "rule", "labels": {}, "summary", "repository", "scope": [], "mode", "by_hand",
  *  "actor", "note", "force", "value", "last_value", "samples",
  *  "times": {"onset_usec", "detected_usec", "decided_usec", "pushed_usec", "applied_usec", "recovered_usec", "ended_usec"},
- *  "suspects": [rv_suspect_to_json()…], "plan": rv_plan_to_json(), "head", "last_good", "revisions": [], "released", "attempts",
+ *  "suspects": [rv_suspect_to_json()…], "plan": rv_plan_to_json(), "head", "last_good", "revisions": [],
+ *  "to", "restore", "conflict", "released", "attempts",
  *  "guards": {"<reason>": objects…, in the order in which they are asked}, "moves", "retry_usec", "deadline_usec", "ok_usec", "n_transitions"}
  * What is missing is null, an object id that is missing "", a time not reached 0. Values are numbers, or null for NaN,
  * or "+Inf" and "-Inf". The version is the record's and stands there. */
@@ -180,6 +185,7 @@ bool rv_guard_is_forceable(enum rv_reason reason);
 struct rv_guard_facts {
         bool paused;
         const struct rv_suspect *culprit;  /* NULL: none */
+        double confidence;                 /* that the cause is among all that is undone; 0: the culprit's own */
         bool only_after_onset;             /* without culprit: there are commits, but all came after the onset */
         bool in_progress;                  /* another incident holds the same culprit */
         const struct rv_rule_config *rule; /* NULL: by hand without one */

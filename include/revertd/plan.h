@@ -27,6 +27,8 @@ struct rv_plan_facts {
         const struct rv_commit *const *commits; /* newest first */
         size_t n_commits;
         bool arrived_together; /* the commits: that is why there are several */
+        struct rv_oid restore; /* the scope goes back to it, past the commits; none: they are reverted */
+        const char *conflict;  /* why it is not a revert; NULL: it need not be told */
         const char *const *scope;
         size_t n_scope;
         struct rv_oid base;
@@ -34,5 +36,6 @@ struct rv_plan_facts {
 };
 
 /* Subject `Revert "<subject>"`, the reason in words, "This reverts commit <id>." for each, and the trailers
- * Revertd-Incident, Revertd-Rule, Revertd-Reverts. */
+ * Revertd-Incident, Revertd-Rule, Revertd-Reverts. A restore: subject `Restore <scope> to <short id>`, and the trailer
+ * Revertd-Restores. */
 int rv_plan_new(struct rv_plan **ret, const struct rv_plan_facts *facts) RV_MUST_CHECK;

@@ -20,7 +20,8 @@ struct rv_live {
         X(TOGETHER, "together", "arrived together with others, and cannot be told apart from them")                    \
         X(CLOSE, "close", "the onset followed it closely")                                                             \
         X(NAMED, "named", "a label's value (a version, a tag, a commit id) names it")                                  \
-        X(BY_HAND, "by_hand", "named by a person")
+        X(BY_HAND, "by_hand", "named by a person")                                                                     \
+        X(PASSED, "passed", "is no suspect, but lies between the branch and what the scope goes back to")
 
 enum rv_evidence {
 #define X(name, str, doc) RV_EVIDENCE_##name,

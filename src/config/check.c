@@ -172,9 +172,21 @@ static int tell_all(const struct rv_config *config, struct rv_rule_config *rule)
         return 0;
 }
 
+/* Changes elsewhere cannot go back to a state of the scope. */
+static void check_restore(struct rv_reader *reader, const struct rv_rule_config *rule) {
+        const char *key = rule->suspects == RV_SUSPECTS_RESTORE   ? "suspects"
+                          : rule->fallback == RV_FALLBACK_RESTORE ? "fallback"
+                                                                  : NULL;
+
+        if (key && rule->outside == RV_OUTSIDE_WHOLE)
+                rv_reader_problem(reader, rv_reader_given(reader, key) ? key : "outside",
+                                  "a restore puts back the rule's paths alone, which outside = \"whole\" forbids");
+}
+
 static int check_rule(struct rv_reader *reader, struct rv_rule_config *rule) {
         check_signal(reader, rule);
         choose_only_one(reader, "repository", reader->config->n_repositories, &rule->repository);
+        check_restore(reader, rule);
         check_longer(reader, "window", rule->window_usec, "max_age", rule->max_age_usec);
         check_longer(reader, "recover", rule->recover_usec, "verify_timeout", rule->verify_timeout_usec);
         return is_absent(reader, "receivers") ? tell_all(reader->config, rule) : 0;

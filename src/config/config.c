@@ -37,9 +37,16 @@ int rv_mode_from_string(const char *s, enum rv_mode *ret) {
 }
 
 const char *rv_suspects_to_string(enum rv_suspects suspects) {
-        static const char *const words[] = {[RV_SUSPECTS_NEWEST] = "newest", [RV_SUSPECTS_ALL] = "all"};
+        static const char *const words[] = {
+                [RV_SUSPECTS_NEWEST] = "newest", [RV_SUSPECTS_ALL] = "all", [RV_SUSPECTS_RESTORE] = "restore"};
 
         return suspects < RV_SUSPECTS_POLICY_MAX ? words[suspects] : NULL;
+}
+
+const char *rv_fallback_to_string(enum rv_fallback fallback) {
+        static const char *const words[] = {[RV_FALLBACK_DECLINE] = "decline", [RV_FALLBACK_RESTORE] = "restore"};
+
+        return fallback < RV_FALLBACK_MAX ? words[fallback] : NULL;
 }
 
 const char *rv_outside_to_string(enum rv_outside outside) {

@@ -162,6 +162,8 @@ const struct rv_key rv_schema[] = {
              .min = SEC, .max = 30 * DAY, .absent = "as window", .flags = IN_DEFAULTS),
         RULE("suspects", suspects, suspects, "which of several candidates are reverted", .fallback = "newest",
              .flags = IN_DEFAULTS),
+        RULE("fallback", fallback, fallback, "what is done where later changes stand in the revert's way",
+             .fallback = "decline", .flags = IN_DEFAULTS),
         RULE("confidence", ratio, confidence, "a culprit less sure than this is left alone", .fallback = "0",
              .flags = IN_DEFAULTS),
         RULE("outside", outside, outside, "what becomes of a culprit's changes outside of the scope",

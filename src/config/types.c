@@ -233,6 +233,10 @@ static const char *suspects_word(unsigned i) {
         return i < RV_SUSPECTS_POLICY_MAX ? rv_suspects_to_string(i) : NULL;
 }
 
+static const char *fallback_word(unsigned i) {
+        return i < RV_FALLBACK_MAX ? rv_fallback_to_string(i) : NULL;
+}
+
 static int take_word(const struct rv_key *key, const char *text, unsigned *ret, struct rv_error *err) {
         char range[RV_KEY_TEXT_MAX];
         for (unsigned i = 0; key->type->words(i); i++)
@@ -267,6 +271,15 @@ TAKE(suspects) {
         int r = take_word(key, text, &i, err);
         if (r == 0)
                 *FIELD(enum rv_suspects, base, key) = i;
+        return r;
+}
+
+TAKE(fallback) {
+        unsigned i = 0;
+        (void)reader;
+        int r = take_word(key, text, &i, err);
+        if (r == 0)
+                *FIELD(enum rv_fallback, base, key) = i;
         return r;
 }
 
@@ -362,6 +375,7 @@ const struct rv_type rv_type_integer = {"integer", .integer = true, .take = take
 const struct rv_type rv_type_threshold = {"threshold", .take = take_threshold};
 const struct rv_type rv_type_ratio = {"ratio", .take = take_ratio};
 const struct rv_type rv_type_suspects = {"word", .words = suspects_word, .take = take_suspects};
+const struct rv_type rv_type_fallback = {"word", .words = fallback_word, .take = take_fallback};
 const struct rv_type rv_type_outside = {"word", .words = outside_word, .take = take_outside};
 const struct rv_type rv_type_breaches = {"count", .take = take_breaches};
 const struct rv_type rv_type_mode = {"word", .words = mode_word, .take = take_mode};

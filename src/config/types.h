@@ -36,6 +36,7 @@ struct rv_type {
         X(threshold)                                                                                                   \
         X(ratio)                                                                                                       \
         X(suspects)                                                                                                    \
+        X(fallback)                                                                                                    \
         X(outside)                                                                                                     \
         X(authors)                                                                                                     \
         X(breaches)                                                                                                    \

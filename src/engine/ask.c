@@ -102,12 +102,9 @@ int retry_later(struct turn *t, struct open *o) {
         return 0;
 }
 
-/* "message: path, path" */
-static int end_with_paths(struct turn *t, struct open *o, enum rv_incident_state to, enum rv_reason reason,
-                          const struct rv_git_reply *reply) {
-        _cleanup_free_ char *text = NULL;
+int failure_text(const struct rv_git_reply *reply, char **ret) {
         size_t size;
-        FILE *f = open_memstream(&text, &size);
+        FILE *f = open_memstream(ret, &size);
 
         if (!f)
                 return -ENOMEM;
@@ -115,9 +112,14 @@ static int end_with_paths(struct turn *t, struct open *o, enum rv_incident_state
                 fputs(reply->message, f);
         for (size_t i = 0; i < reply->n_paths; i++)
                 fprintf(f, "%s%s", i > 0 ? ", " : reply->message ? ": " : "", reply->paths[i]);
-        if (fclose(f) != 0 || !text)
-                return -ENOMEM;
-        return incident_move(t, o, to, reason, text);
+        return fclose(f) == 0 && *ret ? 0 : -ENOMEM;
+}
+
+static int end_with_paths(struct turn *t, struct open *o, enum rv_incident_state to, enum rv_reason reason,
+                          const struct rv_git_reply *reply) {
+        _cleanup_free_ char *text = NULL;
+
+        return failure_text(reply, &text) < 0 ? -ENOMEM : incident_move(t, o, to, reason, text);
 }
 
 int handle_failure(struct turn *t, struct open *o, const struct rv_git_reply *reply, bool *ret_handled) {

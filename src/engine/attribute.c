@@ -22,6 +22,20 @@ static void forget_findings(struct rv_incident *i) {
         i->plan = rv_plan_free(i->plan);
 }
 
+struct rv_git_request *request_history(const struct open *o, int64_t since_usec) {
+        struct rv_git_request *request = request_new(RV_GIT_HISTORY);
+
+        if (!request)
+                return NULL;
+        request->known = o->repository->head;
+        request->since_usec = since_usec;
+        request->max_commits = RV_COMMITS_MAX;
+        request->max_touching = CANDIDATES_MAX;
+        if (copy_strings(&request->scope, &request->n_scope, (const char *const *)o->i->scope, o->i->n_scope) == 0)
+                return request;
+        return rv_git_request_free(request);
+}
+
 static int64_t window_usec(const struct turn *t, const struct open *o) {
         const struct rv_rule_config *rule = rule_config(t->engine, o->rule);
 
@@ -40,24 +54,15 @@ static int64_t since_usec(const struct turn *t, const struct open *o) {
 }
 
 static int ask_history(struct turn *t, struct open *o) {
-        struct rv_git_request *request = request_new(RV_GIT_HISTORY);
-
-        if (!request)
-                return -ENOMEM;
-        request->known = o->repository->head;
-        request->since_usec = since_usec(t, o);
-        request->max_commits = RV_COMMITS_MAX;
-        request->max_touching = CANDIDATES_MAX;
-        if (copy_strings(&request->scope, &request->n_scope, (const char *const *)o->i->scope, o->i->n_scope) < 0) {
-                rv_git_request_free(request);
-                return -ENOMEM;
-        }
-        return ask_git(t, o, request);
+        return ask_git(t, o, request_history(o, since_usec(t, o)));
 }
 
 /* Always from the start: what was found before may be out of date. */
 static int ask(struct turn *t, struct open *o) {
         forget_findings(o->i);
+        restore_forget(o);
+        if (o->i->to)
+                return restore_by_hand(t, o);
         return o->i->n_revisions > 0 ? manual_show(t, o) : ask_history(t, o);
 }
 
@@ -89,7 +94,7 @@ static int make_plan(struct turn *t, struct open *o) {
         struct rv_incident *i = o->i;
         const struct rv_commit *commits[RV_SUSPECTS_MAX];
         const struct rv_rule_config *rule = rule_config(t->engine, o->rule);
-        bool is_whole = rule && rule->outside == RV_OUTSIDE_WHOLE && i->n_revisions == 0;
+        bool is_whole = rule && rule->outside == RV_OUTSIDE_WHOLE && i->n_revisions == 0 && !is_restore(i);
         size_t n = n_culprits(t->engine, o);
         int r;
 
@@ -108,6 +113,8 @@ static int make_plan(struct turn *t, struct open *o) {
                                           .commits = commits,
                                           .n_commits = n,
                                           .arrived_together = n == rv_suspects_together(i->suspects, i->n_suspects),
+                                          .restore = i->restore,
+                                          .conflict = i->conflict,
                                           .scope = (const char *const *)i->scope,
                                           .n_scope = is_whole ? 0 : i->n_scope,
                                           .base = i->head,
@@ -156,25 +163,45 @@ static int find_suspects(struct turn *t, struct open *o, const struct rv_git_rep
         o->i->suspects = a.suspects;
         o->i->n_suspects = a.n_suspects;
         *ret_only_after = a.n_suspects == 0 && a.n_after_onset > 0;
-        *ret_n_culprits = rule && rule->suspects == RV_SUSPECTS_ALL ? a.n_candidates : a.n_together;
+        *ret_n_culprits = rule && rule->suspects != RV_SUSPECTS_NEWEST ? a.n_candidates : a.n_together;
         return 0;
+}
+
+int attribute_note(struct turn *t, struct open *o, const struct rv_git_reply *reply) {
+        const struct good *good = good_find(t->engine, o->i->repository, o->i->scope, o->i->n_scope);
+
+        o->i->head = reply->head;
+        o->i->last_good = good ? good->head : (struct rv_oid){0};
+        return history_note(t, o->repository, reply, o->asked_usec);
+}
+
+int attribute_plan(struct turn *t, struct open *o) {
+        bool passed;
+        int r = pass_guards(t, o, false, &passed);
+
+        return r < 0 || !passed ? r : make_plan(t, o);
+}
+
+/* One alone is reverted. */
+static bool wants_restore(const struct turn *t, const struct open *o) {
+        const struct rv_rule_config *rule = rule_config(t->engine, o->rule);
+
+        return rule && rule->suspects == RV_SUSPECTS_RESTORE && o->i->n_revisions == 0 && o->i->n_suspects > 1;
 }
 
 static int on_history(struct turn *t, struct open *o, const struct rv_git_reply *reply) {
         bool only_after_onset = false, passed;
-        const struct good *good;
         size_t n = 0;
-        int r = history_note(t, o->repository, reply, o->asked_usec);
+        int r = attribute_note(t, o, reply);
 
         if (r < 0)
                 return r;
-        o->i->head = reply->head;
-        good = good_find(t->engine, o->i->repository, o->i->scope, o->i->n_scope);
-        o->i->last_good = good ? good->head : (struct rv_oid){0};
         r = o->i->n_revisions > 0 ? manual_order(o, reply) : find_suspects(t, o, reply, &only_after_onset, &n);
         if (r < 0)
                 return r;
         incident_touch(t, o);
+        if (n <= RV_SUSPECTS_MAX && wants_restore(t, o))
+                return restore_past(t, o, o->i->n_suspects);
         r = pass_guards(t, o, only_after_onset, &passed);
         if (r < 0 || !passed)
                 return r;
@@ -199,7 +226,11 @@ static int on_plan(struct turn *t, struct open *o, const struct rv_git_reply *re
 
 static int git(struct turn *t, struct open *o, const struct rv_git_reply *reply) {
         bool handled;
-        int r = handle_failure(t, o, reply, &handled);
+        int r;
+
+        if (reply && reply->outcome == RV_GIT_CONFLICT && o->asked == RV_GIT_PLAN && restore_is_fallback(t, o))
+                return restore_after_conflict(t, o, reply);
+        r = handle_failure(t, o, reply, &handled);
 
         if (handled)
                 return r;
@@ -212,7 +243,7 @@ static int git(struct turn *t, struct open *o, const struct rv_git_reply *reply)
                         return r;
                 return ask_history(t, o);
         case RV_GIT_HISTORY:
-                return on_history(t, o, reply);
+                return o->is_restoring ? restore_on_history(t, o, reply) : on_history(t, o, reply);
         default:
                 return on_plan(t, o, reply);
         }

@@ -117,6 +117,7 @@ struct open {
         bool ok_unbroken;         /* verifying: the newest verdict was ok */
         bool is_first_push;       /* reverting: asked for once, so that the answer tells all; not after a restart */
         unsigned failures;        /* answers "failed" in this state */
+        bool is_restoring;        /* attributing: i->token asks for what a restore would undo */
         bool is_dirty, is_over;
         bool is_look; /* nothing of it is stored, counted or told */
         struct open *next_dirty;
@@ -244,6 +245,7 @@ struct rv_git_request *request_new(enum rv_git_op op);
 int retry_later(struct turn *t, struct open *o); /* or expired, if the deadline is over */
 /* Lost, unavailable, failed, forbidden, not found: handled here, *ret_handled says so. */
 int handle_failure(struct turn *t, struct open *o, const struct rv_git_reply *reply, bool *ret_handled);
+int failure_text(const struct rv_git_reply *reply, char **ret); /* "message: path, path" */
 int copy_strings(char ***ret, size_t *ret_n, const char *const *strings, size_t n);
 
 /* -- look_up.c: is the alert silenced? -- */
@@ -258,6 +260,10 @@ int clear_on_ok(struct turn *t, struct open *o, enum rv_verdict verdict, int64_t
 
 /* -- attribute.c, facts.c, hold.c, act.c, verify.c: the states -- */
 int attribute_enter(struct turn *t, struct open *o);
+int attribute_note(struct turn *t, struct open *o,
+                   const struct rv_git_reply *reply); /* what a history says of the branch */
+int attribute_plan(struct turn *t, struct open *o);   /* all suspects are known: the guards, and the plan */
+struct rv_git_request *request_history(const struct open *o, int64_t since_usec);
 size_t n_culprits(const struct rv_engine *engine, const struct open *o); /* the first so many suspects */
 enum rv_reason guards_check(struct turn *t, struct open *o);             /* -ENOMEM as RV_REASON_MAX */
 enum rv_reason guards_check_without_culprit(struct turn *t, struct open *o, bool only_after_onset);
@@ -268,6 +274,15 @@ int act(struct turn *t, struct open *o);
 int converge_enter(struct turn *t, struct open *o);
 int verify_enter(struct turn *t, struct open *o);
 void verify_restart(struct turn *t, struct open *o);
+
+/* -- restore.c: the scope goes back to a commit -- */
+bool is_restore(const struct rv_incident *i);
+void restore_forget(struct open *o);
+int restore_by_hand(struct turn *t, struct open *o);
+int restore_past(struct turn *t, struct open *o, size_t n_culprits);  /* the first so many suspects */
+bool restore_is_fallback(const struct turn *t, const struct open *o); /* where the plan conflicts */
+int restore_after_conflict(struct turn *t, struct open *o, const struct rv_git_reply *reply);
+int restore_on_history(struct turn *t, struct open *o, const struct rv_git_reply *reply);
 
 /* -- manual.c: by hand -- */
 int manual_revert(struct turn *t, const struct rv_event *event); /* also -EINVAL, -EBUSY, with err */
@@ -298,6 +313,7 @@ void history_done(struct repository *repository);
 /* -- good.c: the last good head of each scope -- */
 /* NULL: none was proven. Its head may have left the branch since, if that was forced. */
 const struct good *good_find(const struct rv_engine *engine, const char *repository, char *const *scope, size_t n);
+const struct good *good_counting(const struct turn *t, const struct open *o); /* NULL: none that its rule counts on */
 size_t good_cut(const struct turn *t, const struct open *o,
                 const struct rv_git_reply *reply); /* the first so many commits came after it */
 int good_stand(struct repository *repository, const struct rv_oid *head, int64_t since_usec);

@@ -8,8 +8,10 @@
 /* Those of the plan, once there is one: a reload must not part what is checked from what is pushed. */
 size_t n_culprits(const struct rv_engine *engine, const struct open *o) {
         const struct rv_rule_config *rule = rule_config(engine, o->rule);
-        bool is_all = o->i->n_revisions > 0 || (rule && rule->suspects == RV_SUSPECTS_ALL);
+        bool is_all = o->i->n_revisions > 0 || (rule && rule->suspects != RV_SUSPECTS_NEWEST);
 
+        if (is_restore(o->i))
+                return o->i->n_suspects;
         if (o->i->plan && o->i->plan->spec.n_commits <= o->i->n_suspects)
                 return o->i->plan->spec.n_commits;
         return is_all ? o->i->n_suspects : rv_suspects_together(o->i->suspects, o->i->n_suspects);
@@ -28,7 +30,7 @@ static bool is_ahead(const struct open *other, const struct open *o) {
 static bool acts_on_all(const struct rv_engine *engine, const struct open *o) {
         const struct rv_rule_config *rule = rule_config(engine, o->rule);
 
-        return rule && rule->outside == RV_OUTSIDE_WHOLE;
+        return rule && !is_restore(o->i) && rule->outside == RV_OUTSIDE_WHOLE;
 }
 
 static bool is_in_progress(const struct rv_engine *engine, const struct open *o, const struct rv_oid *culprit) {
@@ -110,7 +112,7 @@ static int count_others(const struct rv_engine *engine, const struct open *o, co
         struct series *series, *next;
         int r = 0;
 
-        if (o->i->n_revisions > 0 || HASH_COUNT(engine->series) <= others.wanted)
+        if (o->i->n_revisions > 0 || o->i->to || HASH_COUNT(engine->series) <= others.wanted)
                 others.wanted = 0;
         HASH_ITER (hh, engine->series, series, next) {
                 if (others.n >= others.wanted || r < 0)
@@ -155,6 +157,15 @@ static int gather(struct turn *t, struct open *o, struct rv_guard_facts *ret) {
         return 0;
 }
 
+/* Where all go back, what counts is that the cause is among them. */
+static double confidence_in_all(const struct rv_incident *i) {
+        double sum = 0;
+
+        for (size_t k = 0; is_restore(i) && k < i->n_suspects; k++)
+                sum += i->suspects[k].confidence;
+        return sum < 1 ? sum : 1;
+}
+
 enum rv_reason guards_check_without_culprit(struct turn *t, struct open *o, bool only_after_onset) {
         struct rv_guard_facts facts;
 
@@ -175,6 +186,7 @@ enum rv_reason guards_check(struct turn *t, struct open *o) {
                 return guards_check_without_culprit(t, o, false);
         if (gather(t, o, &facts) < 0)
                 return RV_REASON_MAX;
+        facts.confidence = confidence_in_all(o->i);
         o->i->guards_asked = o->i->guards_objecting = 0;
         for (size_t k = 0; k < n; k++) {
                 enum rv_reason reason;

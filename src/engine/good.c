@@ -203,11 +203,17 @@ int good_note(struct turn *t, struct series *series, int64_t at_usec) {
 /* -- attribution -- */
 
 /* A head counts for a rule only if it had stood before the onset for as long as that rule asks for. */
-size_t good_cut(const struct turn *t, const struct open *o, const struct rv_git_reply *reply) {
+const struct good *good_counting(const struct turn *t, const struct open *o) {
         const struct rv_rule_config *rule = rule_config(t->engine, o->rule);
         const struct good *good = good_find(t->engine, o->i->repository, o->i->scope, o->i->n_scope);
 
-        if (!good || !rule || good->since_usec > o->i->times.onset_usec - good_span_usec(rule))
+        return good && rule && good->since_usec <= o->i->times.onset_usec - good_span_usec(rule) ? good : NULL;
+}
+
+size_t good_cut(const struct turn *t, const struct open *o, const struct rv_git_reply *reply) {
+        const struct good *good = good_counting(t, o);
+
+        if (!good)
                 return reply->n_commits;
         for (size_t i = 0; i < reply->n_commits; i++) {
                 struct rv_live live = history_live(&reply->commits[i], o->repository);

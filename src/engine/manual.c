@@ -27,17 +27,25 @@ static int check_revision(const char *revision, struct rv_error *err) {
         return 0;
 }
 
+static int check_to(struct turn *t, const struct rv_event *event) {
+        if (event->revert.n_revisions > 0)
+                return rv_error_set(t->err, -EINVAL, "a restore names one commit to go back to, and none to revert");
+        if (event->revert.n_scope == 0 && event->revert.rule < 0)
+                return rv_error_set(t->err, -EINVAL, "a restore must name its paths, or a rule with labels");
+        return check_revision(event->revert.to, t->err);
+}
+
 static int check_rule(struct turn *t, const struct rv_event *event) {
         const struct rv_config *config = t->engine->config;
         int rule = event->revert.rule;
 
         if (rule < -1 || (rule >= 0 && (size_t)rule >= config->n_rules))
                 return rv_error_set(t->err, -EINVAL, "there is no such rule");
-        if (rule < 0 && event->revert.n_revisions == 0)
+        if (rule < 0 && event->revert.n_revisions == 0 && !event->revert.to)
                 return rv_error_set(t->err, -EINVAL, "name a revision, or a rule to find the change by");
         if (rule >= 0 && (size_t)config->rules[rule].repository != event->revert.repository)
                 return rv_error_set(t->err, -EINVAL, "rule %s is about another repository", config->rules[rule].name);
-        return 0;
+        return event->revert.to ? check_to(t, event) : 0;
 }
 
 static int check(struct turn *t, const struct rv_event *event) {
@@ -83,8 +91,8 @@ static int take_breach(struct turn *t, const struct rv_event *event, struct rv_i
         if (!series)
                 return 0;
         i->value = i->last_value = series->s.value;
-        if (i->mode == RV_MODE_OBSERVE && event->revert.n_revisions == 0 && series->s.onset_usec > 0 &&
-            series->s.onset_usec < t->now_usec)
+        if (i->mode == RV_MODE_OBSERVE && event->revert.n_revisions == 0 && !event->revert.to &&
+            series->s.onset_usec > 0 && series->s.onset_usec < t->now_usec)
                 i->times.onset_usec = series->s.onset_usec;
         return recent_tell(series, i);
 }
@@ -107,6 +115,8 @@ static int fill(struct turn *t, const struct rv_event *event, struct rv_incident
         if (event->revert.labels)
                 i->labels = rv_labels_ref((struct rv_labels *)event->revert.labels);
         else if (rv_labels_new(&i->labels, NULL, 0, NULL) < 0)
+                return -ENOMEM;
+        if (event->revert.to && !(i->to = strdup(event->revert.to)))
                 return -ENOMEM;
         if (copy_strings(&i->revisions, &i->n_revisions, event->revert.revisions, event->revert.n_revisions) < 0)
                 return -ENOMEM;

@@ -1,8 +1,10 @@
 #include "git/ops.h"
 
 #include "git/pause_file.h"
+#include "git/restore.h"
 #include "revertd/cleanup.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -67,62 +69,21 @@ int rv_op_sync(struct rv_worker *worker, const struct rv_git_request *request, s
         return rv_history_fresh(worker->history, &head, &request->known, reply, err);
 }
 
-int rv_op_history(struct rv_worker *worker, const struct rv_git_request *request, struct rv_git_reply *reply,
-                  struct rv_error *err) {
-        git_oid head;
-        int r;
-
-        r = rv_op_read_branch(worker, reply, &head, err);
-        if (r == 0)
-                r = rv_pause_file_read(rv_mirror_repository(worker->mirror), &head, &reply->pause, err);
-        if (r == 0)
-                r = rv_history_fresh(worker->history, &head, &request->known, reply, err);
-        if (r == 0)
-                r = rv_history_read(worker->history, &head, request, reply, err);
-        return r;
-}
-
-int rv_op_check(struct rv_worker *worker, const struct rv_git_request *request, struct rv_git_reply *reply,
-                struct rv_error *err) {
-        git_oid head, commit;
-        int r;
-
-        if (rv_oid_to_git(&commit, &request->commit) < 0)
-                return rv_error_set(err, -EINVAL, "the request names no commit");
-        r = rv_op_read_branch(worker, reply, &head, err);
-        if (r == 0)
-                r = rv_op_contains(worker, &head, &commit, err);
-        if (r < 0)
-                return r;
-        reply->contained = r;
-        return 0;
-}
-
-/* HEAD, HEAD~n: along the first parents. 1: found. */
-static int resolve_head(struct rv_worker *worker, const char *revision, const git_oid *head, git_oid *ret,
-                        struct rv_error *err) {
-        git_repository *repo = rv_mirror_repository(worker->mirror);
+/* So many commits before it, along the first parents. 1: found; 0: there are not as many. */
+static int go_back(struct rv_worker *worker, unsigned n, git_oid *id, struct rv_error *err) {
         _cleanup_git_(commit) git_commit *commit = NULL;
         _cleanup_git_(commit) git_commit *ancestor = NULL;
-        unsigned long n = 0;
-        char *end = NULL;
         int r;
 
-        if (revision[0] == '~') {
-                n = strtoul(revision + 1, &end, 10);
-                if (end == revision + 1 || *end || n > RV_COMMITS_MAX)
-                        return 0;
-        } else if (revision[0])
-                return 0;
-        r = rv_commit_lookup(&commit, repo, head, err);
+        r = rv_commit_lookup(&commit, rv_mirror_repository(worker->mirror), id, err);
         if (r < 0)
                 return r;
-        r = git_commit_nth_gen_ancestor(&ancestor, commit, (unsigned)n);
+        r = git_commit_nth_gen_ancestor(&ancestor, commit, n);
         if (r == GIT_ENOTFOUND)
                 return 0;
         if (r < 0)
                 return rv_libgit2_error(err, r, "history of the branch");
-        *ret = *git_commit_id(ancestor);
+        *id = *git_commit_id(ancestor);
         return 1;
 }
 
@@ -145,14 +106,86 @@ static int resolve_id(struct rv_worker *worker, const char *revision, git_oid *r
         return 1;
 }
 
+static const char no_such_revision[] = "\"%s\" names no commit on the branch, or more than one (a commit is named by "
+                                       "its id, the id's first %d or more "
+                                       "digits, or HEAD; with ~n, the one n before it is)";
+
+/* HEAD or an id, and how many before it, as in HEAD~2. 1: found; 0: not found. */
 static int resolve(struct rv_worker *worker, const char *revision, const git_oid *head, git_oid *ret,
                    struct rv_error *err) {
+        const char *tilde = strchrnul(revision, '~');
+        _cleanup_free_ char *name = strndup(revision, (size_t)(tilde - revision));
+        unsigned long n = 0;
+        char *end;
         int r;
 
-        if (strncmp(revision, "HEAD", 4) == 0)
-                return resolve_head(worker, revision + 4, head, ret, err);
-        r = resolve_id(worker, revision, ret, err);
-        return r == 1 ? rv_op_contains(worker, head, ret, err) : r;
+        if (!name)
+                return rv_error_oom(err);
+        if (*tilde) {
+                n = strtoul(tilde + 1, &end, 10);
+                if (!isdigit((unsigned char)tilde[1]) || *end || n > RV_COMMITS_MAX)
+                        return 0;
+        }
+        r = 1;
+        if (strcmp(name, "HEAD") == 0)
+                *ret = *head;
+        else if ((r = resolve_id(worker, name, ret, err)) == 1)
+                r = rv_op_contains(worker, head, ret, err);
+        return r == 1 && n > 0 ? go_back(worker, (unsigned)n, ret, err) : r;
+}
+
+/* Everything that touched the scope since a commit, for whoever wants to go back to it. */
+static int history_since(struct rv_worker *worker, const struct rv_git_request *request, const git_oid *head,
+                         struct rv_git_reply *reply, struct rv_error *err) {
+        struct rv_git_request since = *request; /* borrows */
+        git_oid last;
+        int r = resolve(worker, request->revision, head, &last, err);
+
+        if (r < 0)
+                return r;
+        if (r == 0)
+                return rv_op_say(reply, RV_GIT_NOT_FOUND, no_such_revision, request->revision, PREFIX_DIGITS_MIN);
+        rv_oid_from_git(&reply->commit, &last);
+        since.max_commits = RV_RESTORE_LINE_MAX;
+        since.max_touching = 0;
+        r = rv_history_read_since(worker->history, head, &last, &since, reply, err);
+        if (r != 0)
+                return r < 0 ? r : 0;
+        return rv_op_say(reply, RV_GIT_NOT_FOUND,
+                         "%s is not among the last %d commits on the branch's first-parent line", reply->commit.hex,
+                         RV_RESTORE_LINE_MAX);
+}
+
+int rv_op_history(struct rv_worker *worker, const struct rv_git_request *request, struct rv_git_reply *reply,
+                  struct rv_error *err) {
+        git_oid head;
+        int r;
+
+        r = rv_op_read_branch(worker, reply, &head, err);
+        if (r == 0)
+                r = rv_pause_file_read(rv_mirror_repository(worker->mirror), &head, &reply->pause, err);
+        if (r == 0)
+                r = rv_history_fresh(worker->history, &head, &request->known, reply, err);
+        if (r < 0)
+                return r;
+        return request->revision ? history_since(worker, request, &head, reply, err)
+                                 : rv_history_read(worker->history, &head, request, reply, err);
+}
+
+int rv_op_check(struct rv_worker *worker, const struct rv_git_request *request, struct rv_git_reply *reply,
+                struct rv_error *err) {
+        git_oid head, commit;
+        int r;
+
+        if (rv_oid_to_git(&commit, &request->commit) < 0)
+                return rv_error_set(err, -EINVAL, "the request names no commit");
+        r = rv_op_read_branch(worker, reply, &head, err);
+        if (r == 0)
+                r = rv_op_contains(worker, &head, &commit, err);
+        if (r < 0)
+                return r;
+        reply->contained = r;
+        return 0;
 }
 
 int rv_op_show(struct rv_worker *worker, const struct rv_git_request *request, struct rv_git_reply *reply,
@@ -168,10 +201,7 @@ int rv_op_show(struct rv_worker *worker, const struct rv_git_request *request, s
         if (r < 0)
                 return r;
         if (r == 0)
-                return rv_op_say(reply, RV_GIT_NOT_FOUND,
-                                 "\"%s\" names no commit on the branch, or more than one (a commit is named by its id, "
-                                 "the id's first %d or more digits, or HEAD~n)",
-                                 request->revision, PREFIX_DIGITS_MIN);
+                return rv_op_say(reply, RV_GIT_NOT_FOUND, no_such_revision, request->revision, PREFIX_DIGITS_MIN);
         reply->commits = calloc(1, sizeof(*reply->commits));
         if (!reply->commits)
                 return rv_error_oom(err);

@@ -18,6 +18,26 @@ static int check_words(const struct rv_revert_spec *spec, struct rv_error *err) 
         return 0;
 }
 
+static bool is_undone(const struct rv_git_reply *since, const struct rv_oid *id) {
+        for (size_t i = 0; i < since->n_commits; i++)
+                if (strcmp(since->commits[i].id.hex, id->hex) == 0)
+                        return true;
+        return false;
+}
+
+/* Of ours, and what it took away is not undone with it: that would come back. */
+static int check_ours(const struct rv_git_reply *since, const struct rv_commit *commit, struct rv_error *err) {
+        if (!commit->incident)
+                return 0;
+        if (commit->n_reverts == 0)
+                return refuse(err, "it would undo %s, a revert by revertd that does not say of what", commit->id.hex);
+        for (size_t i = 0; i < commit->n_reverts; i++)
+                if (!is_undone(since, &commit->reverts[i]))
+                        return refuse(err, "it would undo %s, a revert by revertd, and bring back %s", commit->id.hex,
+                                      commit->reverts[i].hex);
+        return 0;
+}
+
 static int check_undone(const struct rv_revert_spec *spec, const struct rv_git_reply *since, int64_t now_usec,
                         struct rv_error *err) {
         if (since->n_commits > RV_REVERT_COMMITS_MAX)
@@ -26,8 +46,9 @@ static int check_undone(const struct rv_revert_spec *spec, const struct rv_git_r
         for (size_t i = 0; i < since->n_commits; i++) {
                 const struct rv_commit *commit = &since->commits[i];
 
-                if (commit->incident)
-                        return refuse(err, "it would undo %s, which is a revert by revertd", commit->id.hex);
+                int r = check_ours(since, commit, err);
+                if (r != 0)
+                        return r;
                 if (commit->commit_usec < now_usec - RV_RESTORE_AGE_MAX_USEC)
                         return refuse(err, "it would undo %s, which is older than 7 days", commit->id.hex);
                 if (i >= spec->n_commits || strcmp(spec->commits[i].hex, commit->id.hex) != 0)

@@ -19,7 +19,9 @@ static bool is_after_onset(const struct rv_guard_facts *f) {
 
 /* Where all candidates go back, none has to be chosen. */
 static bool is_ambiguous(const struct rv_guard_facts *f) {
-        return f->rule && f->rule->suspects != RV_SUSPECTS_ALL && f->culprit->confidence < f->rule->confidence - 1e-9;
+        double confidence = f->confidence > 0 ? f->confidence : f->culprit->confidence;
+
+        return f->rule && f->rule->suspects != RV_SUSPECTS_ALL && confidence < f->rule->confidence - 1e-9;
 }
 
 /* A revert by someone else: undoing it would bring back what they took out. */

@@ -30,6 +30,8 @@ struct rv_incident *rv_incident_free(struct rv_incident *incident) {
         free(incident->suspects);
         rv_plan_free(incident->plan);
         free_strings(incident->revisions, incident->n_revisions);
+        free(incident->to);
+        free(incident->conflict);
         free(incident);
         return NULL;
 }
@@ -98,7 +100,7 @@ json_t *rv_incident_to_json(const struct rv_incident *i) {
         /* A missing part (out of memory) makes json_pack() fail as a whole. */
         return json_pack(
                 "{s:s, s:s, s:s, s:s?, s:s?, s:o, s:s?, s:s, s:o, s:s, s:b, s:s?, s:s?, s:b, s:o, s:o, s:o, s:o,"
-                " s:o, s:o, s:s, s:s, s:o, s:s, s:o, s:i, s:i, s:I, s:I, s:I, s:i}",
+                " s:o, s:o, s:s, s:s, s:o, s:s?, s:s, s:s?, s:s, s:o, s:i, s:i, s:I, s:I, s:I, s:i}",
                 "id", i->id, "state", rv_incident_state_to_string(i->state), "reason", rv_reason_to_string(i->reason),
                 "detail", i->detail, "rule", i->rule, "labels",
                 i->labels ? rv_labels_to_json(i->labels) : json_object(), "summary", i->summary, "repository",
@@ -107,9 +109,10 @@ json_t *rv_incident_to_json(const struct rv_incident *i) {
                 rv_value_to_json(i->value), "last_value", rv_value_to_json(i->last_value), "samples",
                 i->samples ? json_incref(i->samples) : json_array(), "times", times_to_json(&i->times), "suspects",
                 suspects_to_json(i), "plan", i->plan ? rv_plan_to_json(i->plan) : json_null(), "head", i->head.hex,
-                "last_good", i->last_good.hex, "revisions", json_from_strings(i->revisions, i->n_revisions), "released",
-                i->released.hex, "guards", guards_to_json(i), "attempts", (int)i->attempts, "moves", (int)i->moves,
-                "retry_usec", (json_int_t)i->retry_usec, "deadline_usec", (json_int_t)i->deadline_usec, "ok_usec",
+                "last_good", i->last_good.hex, "revisions", json_from_strings(i->revisions, i->n_revisions), "to",
+                i->to, "restore", i->restore.hex, "conflict", i->conflict, "released", i->released.hex, "guards",
+                guards_to_json(i), "attempts", (int)i->attempts, "moves", (int)i->moves, "retry_usec",
+                (json_int_t)i->retry_usec, "deadline_usec", (json_int_t)i->deadline_usec, "ok_usec",
                 (json_int_t)i->ok_usec, "n_transitions", (int)i->n_transitions);
 }
 
@@ -134,6 +137,8 @@ static int read_texts(struct rv_incident *i, const json_t *json, struct rv_error
                 {"repository", offsetof(struct rv_incident, repository)},
                 {"actor", offsetof(struct rv_incident, actor)},
                 {"note", offsetof(struct rv_incident, note)},
+                {"to", offsetof(struct rv_incident, to)},
+                {"conflict", offsetof(struct rv_incident, conflict)},
         };
         int r;
 
@@ -183,6 +188,7 @@ static int read_progress(struct rv_incident *i, const json_t *json, struct rv_er
         i->ok_usec = rv_json_int(json, "ok_usec", 0);
         if (json_get_oid(json, "head", &i->head, err) < 0 || json_get_oid(json, "last_good", &i->last_good, err) < 0 ||
             json_get_oid(json, "released", &i->released, err) < 0 ||
+            json_get_oid(json, "restore", &i->restore, err) < 0 ||
             json_get_unsigned(json, "attempts", &i->attempts, err) < 0 ||
             json_get_unsigned(json, "moves", &i->moves, err) < 0 ||
             json_get_unsigned(json, "n_transitions", &i->n_transitions, err) < 0)

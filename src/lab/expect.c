@@ -165,12 +165,15 @@ static int check_culprit(const struct looking *l, const json_t *incident) {
 static int check_incident(const struct looking *l, const json_t *incident) {
         const char *detail = rv_json_string(incident, "detail", "");
         int64_t files = rv_json_int(json_object_get(incident, "plan"), "files", 0);
+        const char *restored = name_of(l, rv_json_string(incident, "restore", ""));
         int r = check_state(l, incident);
 
         if (r == 0)
                 r = check_culprit(l, incident);
         if (r == 0 && l->e->suspects)
                 r = compare_lists(l, "suspects", l->e->suspects, join_suspects(l, incident));
+        if (r == 0 && l->e->restored && strcmp(restored, l->e->restored) != 0)
+                r = miss(l, "restored: %s instead of %s", restored, l->e->restored);
         if (r == 0 && l->e->files >= 0 && files != l->e->files)
                 r = miss(l, "files: %lld instead of %lld", (long long)files, (long long)l->e->files);
         if (r == 0 && l->e->detail && !strstr(detail, l->e->detail))

@@ -182,15 +182,34 @@ static bool answer_fresh(const struct lab_branch *branch, const struct rv_git_re
         return reply->fresh != NULL;
 }
 
+/* An id, its beginning, or the one before it as in a1b2~1. */
+static ssize_t resolve(const struct lab_branch *branch, const char *revision) {
+        struct rv_oid name = {{0}};
+        size_t n = strcspn(revision, "~");
+        ssize_t at;
+
+        snprintf(name.hex, sizeof(name.hex), "%.*s", (int)n, revision);
+        at = find(branch, name.hex);
+        return at >= 0 && revision[n] ? at - strtol(revision + n + 1, NULL, 10) : at;
+}
+
 static bool answer_history(const struct lab_branch *branch, const struct rv_git_request *request,
                            struct rv_git_reply *reply) {
+        ssize_t last = request->revision ? resolve(branch, request->revision) : -1;
+
         reply->commits = calloc(branch->n + 1, sizeof(*reply->commits));
         if (!reply->commits || !answer_fresh(branch, request, reply))
                 return false;
-        for (size_t i = branch->n; i-- > 0;) {
+        if (last >= 0)
+                reply->commit = branch->change[last].id;
+        else if (request->revision) {
+                reply->outcome = RV_GIT_NOT_FOUND;
+                return true;
+        }
+        for (size_t i = branch->n; i-- > (size_t)(last + 1);) {
                 struct touched touched = {.scope = request->scope, .n_scope = request->n_scope};
 
-                if (branch->change[i].made_usec < request->since_usec)
+                if (!request->revision && branch->change[i].made_usec < request->since_usec)
                         continue;
                 reply->n_scanned++;
                 touched.paths = calloc(RV_COMMIT_PATHS_MAX, sizeof(char *));
@@ -209,7 +228,7 @@ static bool answer_history(const struct lab_branch *branch, const struct rv_git_
 
 static bool answer_show(const struct lab_branch *branch, const struct rv_git_request *request,
                         struct rv_git_reply *reply) {
-        ssize_t at = find(branch, request->revision);
+        ssize_t at = resolve(branch, request->revision);
         struct touched touched = {.paths = calloc(RV_COMMIT_PATHS_MAX, sizeof(char *))};
 
         reply->commits = calloc(1, sizeof(*reply->commits));
@@ -282,7 +301,7 @@ static bool answer_plan(const struct lab_branch *branch, const struct rv_revert_
         for (size_t k = 0; k < spec->n_commits; k++) {
                 struct touched touched = {.scope = spec->scope, .n_scope = spec->n_scope};
                 ssize_t at = find(branch, spec->commits[k].hex);
-                const char *conflict = at < 0 ? NULL : find_conflict(branch, spec, (size_t)at);
+                const char *conflict = at < 0 || spec->restore.hex[0] ? NULL : find_conflict(branch, spec, (size_t)at);
 
                 if (at < 0) {
                         reply->outcome = RV_GIT_NOT_FOUND;

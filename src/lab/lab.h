@@ -84,7 +84,7 @@ struct lab_expectation {
         int64_t at_usec;
         int rule; /* −1: any */
         struct rv_labels *labels;
-        const char *state, *reason, *culprit, *detail;
+        const char *state, *reason, *culprit, *detail, *restored;
         int64_t incidents, files; /* −1: not said */
         const config_setting_t *pushed, *evidence, *suspects;
         bool has_confidence;

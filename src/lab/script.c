@@ -281,7 +281,9 @@ static int read_expectation(struct lab_script *s, const config_setting_t *group,
         struct lab_expectation *e = element;
         int r = lab_check_known(
                 s, group,
-                "at rule labels state reason culprit suspects evidence confidence detail incidents files pushed", err);
+                "at rule labels state reason culprit suspects evidence confidence detail incidents files pushed "
+                "restored",
+                err);
 
         *e = (struct lab_expectation){
                 .line = group->line, .at_usec = s->end_usec, .rule = -1, .incidents = -1, .files = -1};
@@ -297,6 +299,8 @@ static int read_expectation(struct lab_script *s, const config_setting_t *group,
                 r = lab_get_text(s, group, "reason", &e->reason, err);
         if (r == 0)
                 r = lab_get_text(s, group, "culprit", &e->culprit, err);
+        if (r == 0)
+                r = lab_get_text(s, group, "restored", &e->restored, err);
         if (r == 0)
                 r = lab_get_text(s, group, "detail", &e->detail, err);
         if (r == 0)

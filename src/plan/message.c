@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SUBJECT_BYTES_MAX = 200, LINE_BYTES_MAX = 1000 };
+enum { SUBJECT_BYTES_MAX = 200, LINE_BYTES_MAX = 1000, SHORT_ID = 12 };
 
 static char *clean(const char *text, size_t max_bytes) {
         static const char phrase[] = "reverts commit";
@@ -24,11 +24,23 @@ static char *clean(const char *text, size_t max_bytes) {
         return line;
 }
 
+static bool is_restore(const struct rv_plan_facts *facts) {
+        return facts->restore.hex[0];
+}
+
 static int put_subject(FILE *f, const struct rv_plan_facts *facts) {
-        _cleanup_free_ char *subject = clean(facts->commits[0]->subject, SUBJECT_BYTES_MAX);
+        _cleanup_free_ char *subject =
+                clean(is_restore(facts) ? facts->scope[0] : facts->commits[0]->subject, SUBJECT_BYTES_MAX);
 
         if (!subject)
                 return -ENOMEM;
+        if (is_restore(facts)) {
+                fprintf(f, "Restore \"%s\"", subject);
+                if (facts->n_scope > 1)
+                        fprintf(f, " and %zu more", facts->n_scope - 1);
+                fprintf(f, " to %.*s\n\n", SHORT_ID, facts->restore.hex);
+                return 0;
+        }
         fprintf(f, "Revert \"%s\"", subject);
         if (facts->n_commits > 1)
                 fprintf(f, " and %zu more", facts->n_commits - 1);
@@ -54,7 +66,10 @@ static int put_rule(FILE *f, const struct rv_plan_facts *facts) {
         if (!facts->rule)
                 return 0;
         if (facts->by_hand)
-                fputs("A person asked for this revert, for the sake of a rule:\n", f);
+                fprintf(f, "A person asked for this %s, for the sake of a rule:\n",
+                        is_restore(facts) ? "restore" : "revert");
+        else if (is_restore(facts))
+                fputs("revertd saw a rule in breach, and goes back to before what it took for the cause:\n", f);
         else if (facts->n_commits == 1)
                 fputs("revertd saw a rule in breach, and took this change for the cause:\n", f);
         else
@@ -87,10 +102,23 @@ static int put_actor(FILE *f, const struct rv_plan_facts *facts) {
 static int put_scope(FILE *f, const struct rv_plan_facts *facts) {
         if (facts->n_scope == 0)
                 return 0;
-        fputs("Only these paths were looked at and put back:\n", f);
+        if (is_restore(facts))
+                fprintf(f, "These paths are again as they were at %s:\n", facts->restore.hex);
+        else
+                fputs("Only these paths were looked at and put back:\n", f);
         for (size_t i = 0; i < facts->n_scope; i++)
                 if (put_indented(f, facts->scope[i]) < 0)
                         return -ENOMEM;
+        fputc('\n', f);
+        return 0;
+}
+
+static int put_conflict(FILE *f, const struct rv_plan_facts *facts) {
+        if (!facts->conflict)
+                return 0;
+        fputs("The cause could not be reverted alone:\n", f);
+        if (put_indented(f, facts->conflict) < 0)
+                return -ENOMEM;
         fputc('\n', f);
         return 0;
 }
@@ -110,13 +138,16 @@ static int put_trailer(FILE *f, const char *name, const char *value) {
 static int put_trailers(FILE *f, const struct rv_plan_facts *facts) {
         if (put_trailer(f, "Revertd-Incident", facts->incident) < 0 || put_trailer(f, "Revertd-Rule", facts->rule) < 0)
                 return -ENOMEM;
+        if (is_restore(facts))
+                fprintf(f, "Revertd-Restores: %s\n", facts->restore.hex);
         for (size_t i = 0; i < facts->n_commits; i++)
                 fprintf(f, "Revertd-Reverts: %s\n", facts->commits[i]->id.hex);
         return 0;
 }
 
 static int put_message(FILE *f, const struct rv_plan_facts *facts) {
-        if (put_subject(f, facts) < 0 || put_rule(f, facts) < 0 || put_actor(f, facts) < 0 || put_scope(f, facts) < 0)
+        if (put_subject(f, facts) < 0 || put_rule(f, facts) < 0 || put_actor(f, facts) < 0 ||
+            put_conflict(f, facts) < 0 || put_scope(f, facts) < 0)
                 return -ENOMEM;
         for (size_t i = 0; i < facts->n_commits; i++)
                 fprintf(f, "This reverts commit %s.\n", facts->commits[i]->id.hex);
@@ -145,6 +176,7 @@ static int make_message(char **ret, const struct rv_plan_facts *facts) {
 
 static int fill_spec(struct rv_revert_spec *spec, const struct rv_plan_facts *facts) {
         spec->base = facts->base;
+        spec->restore = facts->restore;
         spec->time_usec = facts->time_usec - facts->time_usec % RV_USEC_PER_SEC;
         spec->commits = calloc(facts->n_commits, sizeof(*spec->commits));
         spec->scope = calloc(facts->n_scope + 1, sizeof(*spec->scope));
@@ -164,7 +196,8 @@ static int fill_spec(struct rv_revert_spec *spec, const struct rv_plan_facts *fa
 int rv_plan_new(struct rv_plan **ret, const struct rv_plan_facts *facts) {
         struct rv_plan *plan;
 
-        if (facts->n_commits == 0 || facts->n_commits > RV_REVERT_COMMITS_MAX)
+        if (facts->n_commits == 0 || facts->n_commits > RV_REVERT_COMMITS_MAX ||
+            (is_restore(facts) && facts->n_scope == 0))
                 return -EINVAL;
         plan = calloc(1, sizeof(*plan));
         if (!plan)

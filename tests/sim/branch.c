@@ -104,19 +104,41 @@ static bool is_in_conflict(const struct branch *branch, size_t culprit, size_t b
         return false;
 }
 
+/* As the worker has it: all that touched the scope since, newest first, and nothing of ours whose culprits stay. */
+static bool may_restore(const struct branch *branch, const struct rv_revert_spec *spec, size_t base, unsigned scope) {
+        ssize_t to = branch_find(branch, &spec->restore);
+        size_t n = 0;
+        if (to < 0 || (size_t)to > base || spec->n_scope == 0)
+                return false;
+        for (size_t i = base; i > (size_t)to; i--) {
+                const struct change *change = &branch->change[i];
+                if (!(change->apps & scope))
+                        continue;
+                if (n == spec->n_commits || strcmp(spec->commits[n++].hex, change->id.hex) != 0)
+                        return false;
+                for (size_t k = 0; change->incident[0] && k < change->n_undoes; k++)
+                        if (change->undoes[k] <= (size_t)to)
+                                return false;
+        }
+        return n == spec->n_commits;
+}
+
 enum rv_git_outcome branch_plan(struct branch *branch, const struct rv_revert_spec *spec, struct change *ret) {
         ssize_t base = spec->base.hex[0] ? branch_find(branch, &spec->base) : (ssize_t)branch->n - 1;
         unsigned scope = scope_apps(spec->scope, spec->n_scope);
         *ret = (struct change){.breaks = -1, .commit_usec = spec->time_usec, .says_so = true};
         if (base < 0)
                 return RV_GIT_NOT_FOUND;
+        bool is_restore = spec->restore.hex[0] != '\0';
+        if (is_restore && !may_restore(branch, spec, (size_t)base, scope))
+                return RV_GIT_POLICY;
         branch_settle(branch, (size_t)base + 1);
         for (size_t i = 0; i < spec->n_commits; i++) {
                 ssize_t culprit = branch_find(branch, &spec->commits[i]);
                 if (culprit < 0 || culprit > base)
                         return RV_GIT_NOT_FOUND;
                 unsigned apps = branch->change[culprit].effect & scope;
-                if (is_in_conflict(branch, (size_t)culprit, (size_t)base, apps))
+                if (!is_restore && is_in_conflict(branch, (size_t)culprit, (size_t)base, apps))
                         return RV_GIT_CONFLICT;
                 ret->apps |= apps;
                 ret->undoes[ret->n_undoes++] = (size_t)culprit;

@@ -73,9 +73,13 @@ static void write_rule(struct sim *sim, FILE *f, int rule) {
                                 "}}\\\"}\"; ",
                                 name);
         }
-        fprintf(f, "suspects = \"%s\"; confidence = \"%s\"; outside = \"%s\"; shared_cause = %s; max_files = %s; ",
-                PICK(sim, "newest", "newest", "all"), PICK(sim, "0", "0", "0.6", "0.7"),
-                PICK(sim, "leave", "leave", "whole", "decline"), PICK(sim, "0", "1", "5"), PICK(sim, "1", "2", "1000"));
+        const char *suspects = PICK(sim, "newest", "newest", "all", "restore"),
+                   *fallback = PICK(sim, "decline", "restore");
+        bool restores = strcmp(suspects, "restore") == 0 || strcmp(fallback, "restore") == 0;
+        fprintf(f, "suspects = \"%s\"; fallback = \"%s\"; confidence = \"%s\"; outside = \"%s\"; ", suspects, fallback,
+                PICK(sim, "0", "0", "0.6", "0.7"),
+                restores ? PICK(sim, "leave", "decline") : PICK(sim, "leave", "leave", "whole", "decline"));
+        fprintf(f, "shared_cause = %s; max_files = %s; ", PICK(sim, "0", "1", "5"), PICK(sim, "1", "2", "1000"));
         fprintf(f,
                 "repository = \"r%d\"; paths = [ \"apps/{{ $labels.app }}/**\" ]; window = \"%s\"; max_age = \"%s\"; "
                 "mode = \"%s\"; hold = \"%s\"; approval_timeout = \"%s\"; cooldown = \"%s\"; recover = \"%s\"; "

@@ -74,14 +74,30 @@ static void tell_fresh(const struct branch *branch, const struct rv_oid *known, 
                 reply->fresh[reply->n_fresh++] = branch->change[i].id;
 }
 
+/* An id, its beginning, or the one before it as in a1b2~1. */
+static ssize_t find_revision(const struct branch *branch, const char *revision) {
+        size_t n = strcspn(revision, "~");
+        for (size_t i = branch->n; i-- > 0;)
+                if (strncmp(branch->change[i].id.hex, revision, n) == 0)
+                        return (ssize_t)i - (revision[n] != '\0');
+        return -1;
+}
+
 static void answer_history(const struct branch *branch, const struct rv_git_request *request,
                            struct rv_git_reply *reply) {
         unsigned scope = scope_apps(request->scope, request->n_scope);
+        ssize_t last = request->revision ? find_revision(branch, request->revision) : -1;
         tell_fresh(branch, &request->known, reply);
+        if (last >= 0)
+                reply->commit = branch->change[last].id;
+        else if (request->revision) {
+                reply->outcome = RV_GIT_NOT_FOUND;
+                return;
+        }
         reply->commits = must_alloc(branch->n, sizeof(*reply->commits));
-        for (size_t i = branch->n; i-- > 0;) {
+        for (size_t i = branch->n; i-- > (size_t)(last + 1);) {
                 const struct change *change = &branch->change[i];
-                if (change->commit_usec < request->since_usec)
+                if (!request->revision && change->commit_usec < request->since_usec)
                         continue;
                 reply->n_scanned++;
                 if (change->apps & scope)
@@ -126,14 +142,14 @@ static void answer_push(struct sim *sim, int repository, const struct rv_git_req
 }
 
 static void answer_show(const struct branch *branch, const struct rv_git_request *request, struct rv_git_reply *reply) {
-        for (size_t i = branch->n; i-- > 0;)
-                if (strncmp(branch->change[i].id.hex, request->revision, strlen(request->revision)) == 0) {
-                        reply->commits = must_alloc(1, sizeof(*reply->commits));
-                        tell_commit(branch, &branch->change[i], (1u << APPS) - 1, reply->commits);
-                        reply->n_commits = 1;
-                        return;
-                }
-        reply->outcome = RV_GIT_NOT_FOUND;
+        ssize_t i = find_revision(branch, request->revision);
+        if (i < 0) {
+                reply->outcome = RV_GIT_NOT_FOUND;
+                return;
+        }
+        reply->commits = must_alloc(1, sizeof(*reply->commits));
+        tell_commit(branch, &branch->change[i], (1u << APPS) - 1, reply->commits);
+        reply->n_commits = 1;
 }
 
 struct rv_git_reply *worker_answer(struct sim *sim, int repository, const struct rv_git_request *request) {

@@ -236,6 +236,13 @@ static void test_rules_that_cannot_be(void **state) {
                  "rules: ( { name = \"r\"; expr = \"up\"; breach = \"> 5\"; paths = \"x\"; outside = \"half\"; } );",
                  "f:1: rule r: outside: 'half' is none of: leave, whole, decline"},
                 {BASE
+                 "rules: ( { name = \"r\"; expr = \"up\"; breach = \"> 5\"; paths = \"x\"; fallback = \"revert\"; } );",
+                 "f:1: rule r: fallback: 'revert' is none of: decline, restore"},
+                {BASE "rules: ( { name = \"r\"; expr = \"up\"; breach = \"> 5\"; paths = \"x\"; outside = \"whole\"; "
+                      "suspects = \"restore\"; } );",
+                 "f:1: rule r: suspects: a restore puts back the rule's paths alone, which outside = \"whole\" "
+                 "forbids"},
+                {BASE
                  "rules: ( { name = \"r\"; expr = \"up\"; breach = \"> 5\"; paths = \"x\"; shared_cause = 101; } );",
                  "f:1: rule r: shared_cause: 101 is out of range: 0 to 100"},
                 {BASE "rules: ( { name = \"r\"; expr = \"up\"; breach = \"< 1\"; } );",

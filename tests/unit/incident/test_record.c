@@ -22,6 +22,7 @@ static const char full[] =
         " \"times\": {\"onset_usec\": 1, \"detected_usec\": 2, \"decided_usec\": 3, \"pushed_usec\": 4,"
         "             \"applied_usec\": 5, \"recovered_usec\": 6, \"ended_usec\": 7},"
         " \"suspects\": [], \"plan\": null, \"head\": \"aa\", \"last_good\": \"dd\", \"revisions\": [\"bb\"], "
+        " \"to\": \"HEAD~2\", \"restore\": \"ee\", \"conflict\": \"1 path was changed since\", "
         "\"released\": \"cc\","
         " \"guards\": {\"paused\": false, \"is_ours\": true, \"budget\": false},"
         " \"attempts\": 8, \"moves\": 9, \"retry_usec\": 10, \"deadline_usec\": 11, \"ok_usec\": 12,"
