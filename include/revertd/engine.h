@@ -73,7 +73,8 @@ struct rv_event {
                         int rule;                       /* −1: none */
                         const struct rv_labels *labels; /* with a rule */
                         const char *const *revisions;   /* to undo; none: attribute by the rule, onset now; in a dry run
-                                                         * that of the breach, if there is one */
+                                                         * that of the breach, if there is one. With `to`: the ids of
+                                                         * what that may undo, newest first; none: whatever it is */
                         size_t n_revisions;
                         const char *to;           /* restore: a revision to go back to; NULL: revert */
                         const char *const *scope; /* patterns; n_scope = 0: the rule's, else everything */

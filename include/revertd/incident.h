@@ -64,7 +64,7 @@ bool rv_incident_state_is_end(enum rv_incident_state state);
         X(CONFLICT, "conflict", "later changes touch the same lines")                                                  \
         X(EMPTY, "empty", "the branch already is as the revert would make it")                                         \
         X(POLICY, "policy", "the Git worker's own policy forbids it")                                                  \
-        X(MOVED, "moved", "the branch kept moving while the revert was pushed")                                        \
+        X(MOVED, "moved", "the branch moved while the revert was pushed, or looked at")                                \
         X(PUSH_REFUSED, "push_refused", "the server refused the push")                                                 \
         X(REMOTE_UNAVAILABLE, "remote_unavailable", "the Git remote could not be reached")                             \
         X(GIT_FAILED, "git_failed", "the Git worker failed")                                                           \
@@ -131,7 +131,8 @@ struct rv_incident {
         struct rv_oid head;      /* the branch, as last read for it */
         struct rv_oid last_good; /* the newest head at which the scope was proven ok; none: not known */
 
-        char **revisions; /* by hand: what to undo, as asked for; none: attribute by the rule */
+        char **revisions; /* by hand: what to undo, as asked for; none: attribute by the rule. With `to`: the ids of what
+                           * that may undo, newest first; none: whatever it is */
         size_t n_revisions;
         char *to; /* by hand: what the scope is to go back to, as asked for; NULL: nothing is to */
         /* What the scope goes back to: then the suspects are all commits that this undoes. None: they are reverted. */
@@ -198,6 +199,7 @@ struct rv_guard_facts {
         int acts_repository, budget_repository; /* in 24 h */
         int acts_all, budget_all;
         bool by_hand, force;
+        bool is_restore; /* the culprit goes with all that touched the scope since */
 };
 /* The first guard that says no, in the order of the documentation; RV_REASON_NONE: all pass. */
 enum rv_reason rv_guards_check(const struct rv_guard_facts *facts);

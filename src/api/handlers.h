@@ -12,8 +12,8 @@ enum {
 
 typedef void rv_api_handler(const struct rv_http_call *call, struct rv_http_answer *answer, void *userdata);
 rv_api_handler rv_api_landing, rv_api_metrics, rv_api_healthy, rv_api_ready, rv_api_reload, rv_api_alerts,
-        rv_api_status, rv_api_rules, rv_api_incidents, rv_api_incident, rv_api_pauses, rv_api_reverts, rv_api_explain,
-        rv_api_explained;
+        rv_api_status, rv_api_rules, rv_api_incidents, rv_api_incident, rv_api_pauses, rv_api_reverts, rv_api_restores,
+        rv_api_explain, rv_api_explained;
 
 /* -- reply.c -- */
 

@@ -55,14 +55,9 @@ static bool check_scope(const char *const *scope, size_t n, struct rv_http_answe
         return true;
 }
 
-void rv_api_reverts(const struct rv_http_call *call, struct rv_http_answer *answer, void *userdata) {
-        static const struct rv_api_field fields[] = {
-                {"repository", RV_API_STRING, false}, {"rule", RV_API_STRING, false},
-                {"labels", RV_API_LABELS, false},     {"revisions", RV_API_STRINGS, false},
-                {"scope", RV_API_STRINGS, false},     {"note", RV_API_STRING, false},
-                {"force", RV_API_BOOL, false},        {"dry_run", RV_API_BOOL, false},
-        };
-        struct rv_api_context *context = userdata;
+/* revisions: the name of the field with commits. */
+static void submit(struct rv_api_context *context, const struct rv_http_call *call, struct rv_http_answer *answer,
+                   const struct rv_api_field *fields, size_t n_fields, const char *revisions_name) {
         struct rv_api_outcome outcome = {};
         struct rv_event event = {.kind = RV_EVENT_REVERT};
         struct rv_error err = {};
@@ -71,7 +66,7 @@ void rv_api_reverts(const struct rv_http_call *call, struct rv_http_answer *answ
 
         if (rv_api_is_foreign(context, call, answer))
                 return;
-        _cleanup_json_ json_t *body = rv_api_body(call, fields, RV_ARRAY_SIZE(fields), answer);
+        _cleanup_json_ json_t *body = rv_api_body(call, fields, n_fields, answer);
         if (!body || !find_target(context->config, body, &event, answer))
                 return;
 
@@ -80,12 +75,17 @@ void rv_api_reverts(const struct rv_http_call *call, struct rv_http_answer *answ
                 rv_api_reply_error(answer, 400, "\"labels\": %s", err.text);
                 return;
         }
-        revisions = strings_of(json_object_get(body, "revisions"));
+        event.revert.to = rv_json_string(body, "to", NULL);
+        revisions = strings_of(json_object_get(body, revisions_name));
         scope = strings_of(json_object_get(body, "scope"));
-        event.revert.n_revisions = revisions ? json_array_size(json_object_get(body, "revisions")) : 0;
+        event.revert.n_revisions = revisions ? json_array_size(json_object_get(body, revisions_name)) : 0;
         event.revert.n_scope = scope ? json_array_size(json_object_get(body, "scope")) : 0;
-        if (event.revert.rule < 0 && event.revert.n_revisions == 0) {
+        if (event.revert.rule < 0 && !event.revert.to && event.revert.n_revisions == 0) {
                 rv_api_reply_error(answer, 400, "\"revisions\" are required without a \"rule\"");
+                return;
+        }
+        if (event.revert.rule < 0 && event.revert.to && event.revert.n_scope == 0) {
+                rv_api_reply_error(answer, 400, "\"scope\" is required without a \"rule\"");
                 return;
         }
         if (!check_scope(scope, event.revert.n_scope, answer))
@@ -100,4 +100,28 @@ void rv_api_reverts(const struct rv_http_call *call, struct rv_http_answer *answ
         event.revert.dry_run = rv_json_bool(body, "dry_run", false);
         if (rv_api_submit(context, &event, &outcome, answer))
                 rv_api_reply_json(answer, 202, json_pack("{s:s}", "incident", outcome.incident));
+}
+
+void rv_api_reverts(const struct rv_http_call *call, struct rv_http_answer *answer, void *userdata) {
+        static const struct rv_api_field fields[] = {
+                {"repository", RV_API_STRING, false}, {"rule", RV_API_STRING, false},
+                {"labels", RV_API_LABELS, false},     {"revisions", RV_API_STRINGS, false},
+                {"scope", RV_API_STRINGS, false},     {"note", RV_API_STRING, false},
+                {"force", RV_API_BOOL, false},        {"dry_run", RV_API_BOOL, false},
+        };
+
+        submit(userdata, call, answer, fields, RV_ARRAY_SIZE(fields), "revisions");
+}
+
+/* "undoes": what a person has seen that it would. */
+void rv_api_restores(const struct rv_http_call *call, struct rv_http_answer *answer, void *userdata) {
+        static const struct rv_api_field fields[] = {
+                {"repository", RV_API_STRING, false}, {"rule", RV_API_STRING, false},
+                {"labels", RV_API_LABELS, false},     {"to", RV_API_STRING, true},
+                {"undoes", RV_API_STRINGS, false},    {"scope", RV_API_STRINGS, false},
+                {"note", RV_API_STRING, false},       {"force", RV_API_BOOL, false},
+                {"dry_run", RV_API_BOOL, false},
+        };
+
+        submit(userdata, call, answer, fields, RV_ARRAY_SIZE(fields), "undoes");
 }

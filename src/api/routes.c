@@ -18,6 +18,7 @@ const struct rv_http_route rv_api_routes[] = {
         { "/api/v1/explain",         "GET",             RV_HTTP_AUTH_REQUIRED, 0,                     rv_api_explain },
         { "/api/v1/explain/",        "GET",             RV_HTTP_AUTH_REQUIRED, 0,                     rv_api_explained },
         { "/api/v1/reverts",         "POST",            RV_HTTP_AUTH_REQUIRED, RV_API_BODY_BYTES_MAX, rv_api_reverts },
+        { "/api/v1/restores",        "POST",            RV_HTTP_AUTH_REQUIRED, RV_API_BODY_BYTES_MAX, rv_api_restores },
 };
 /* clang-format on */
 const size_t rv_api_n_routes = sizeof(rv_api_routes) / sizeof(rv_api_routes[0]);

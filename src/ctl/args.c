@@ -37,6 +37,7 @@ static const struct option_row {
         {'l', false, "limit", "N", "at most so many (default 20)"},
         {'B', false, "from", "TIME", "begin here: 2026-03-01, or 2026-03-01T10:00:00Z"},
         {'E', false, "to", "TIME", "end here (default now)"},
+        {'O', false, "to", "COMMIT", "what the paths go back to: an id, its beginning, HEAD~2, or 9c1e2ab~1"},
         {'Z', false, "last", "DURATION", "the newest so much, such as 30d, in place of --from"},
         {'I', false, "step", "DURATION", "evaluate so often, in place of each rule's interval"},
         {'Y', false, "apply", "DURATION", "what a revert is taken to need from its push to its effect (default 2m)"},
@@ -183,7 +184,8 @@ static int apply(struct args *args, char key, const char *value) {
                 {'r', &args->repository},  {'R', &args->rule},         {'m', &args->reason},      {'s', &args->state},
                 {'C', &args->config_file}, {'D', &args->storage_path}, {'G', &args->git_program}, {'S', &args->socket},
                 {'U', &args->url},         {'T', &args->token_file},   {'N', &args->username},    {'A', &args->ca_file},
-                {'B', &args->from},        {'E', &args->to},           {'Z', &args->last},        {'W', &args->file},
+                {'B', &args->from},        {'E', &args->to},           {'O', &args->to},          {'Z', &args->last},
+                {'W', &args->file},
         };
         const struct {
                 char key;

@@ -25,7 +25,7 @@ struct args {
         const char *config_file, *storage_path, *git_program;
 
         const char *repository, *rule, *reason, *state, *duration;
-        const char *from, *to, *last, *file; /* backtest */
+        const char *from, *to, *last, *file; /* backtest; to: of a restore too */
         int64_t step_usec, apply_usec;       /* 0: each rule's own */
         const char *path[CTL_PATHS_MAX];
         size_t n_paths;

@@ -65,6 +65,38 @@ static void print_commits(FILE *f, const json_t *incident) {
                 fputs(" COMMIT", f);
 }
 
+static void print_paths(FILE *f, const json_t *incident) {
+        const json_t *pattern;
+        size_t i;
+
+        json_array_foreach (json_object_get(incident, "scope"), i, pattern) {
+                fputs(" --path='", f);
+                paint_text(f, json_string_value(pattern));
+                fputc('\'', f);
+        }
+}
+
+static void print_restore(FILE *f, const json_t *incident) {
+        fputs("revertctl restore -r ", f);
+        paint_text(f, rv_json_string(incident, "repository", "REPOSITORY"));
+        fputs(" --to=", f);
+}
+
+/* To before the oldest of the commits that could not be reverted. */
+static void print_way_back(FILE *f, const json_t *incident) {
+        const json_t *commits = json_object_get(json_object_get(json_object_get(incident, "plan"), "spec"), "commits");
+        const char *oldest = json_string_value(json_array_get(commits, json_array_size(commits) - 1));
+
+        if (!oldest || json_array_size(json_object_get(incident, "scope")) == 0)
+                return;
+        fputs("  To put the paths back as a whole, later changes with them: ", f);
+        print_restore(f, incident);
+        paint_id(f, oldest, SHORT_COMMIT);
+        fputs("~1", f);
+        print_paths(f, incident);
+        fputc('\n', f);
+}
+
 static void print_by_hand(FILE *f, const json_t *incident, enum rv_reason reason) {
         enum by_hand by_hand = by_hand_after(reason);
 
@@ -74,19 +106,27 @@ static void print_by_hand(FILE *f, const json_t *incident, enum rv_reason reason
                 fputs("  The revert has to be made in a clone of the repository: git revert", f);
                 print_commits(f, incident);
                 fputc('\n', f);
+                print_way_back(f, incident);
                 return;
         }
         fputs(by_hand == HELPS_LATER    ? "  To revert by hand once that is over: "
               : by_hand == NEEDS_COMMIT ? "  To revert by hand, once you know the commit: "
                                         : "  To revert by hand: ",
               f);
-        fputs("revertctl revert -r ", f);
-        paint_text(f, rv_json_string(incident, "repository", "REPOSITORY"));
+        const char *restore = rv_json_string(incident, "restore", "");
+        if (*restore) {
+                print_restore(f, incident);
+                paint_id(f, restore, SHORT_COMMIT);
+                print_paths(f, incident);
+        } else {
+                fputs("revertctl revert -r ", f);
+                paint_text(f, rv_json_string(incident, "repository", "REPOSITORY"));
+        }
         if (rv_guard_is_forceable(reason))
                 fputs(" --force", f);
-        if (by_hand == NEEDS_COMMIT)
+        if (by_hand == NEEDS_COMMIT && !*restore)
                 fputs(" COMMIT", f);
-        else
+        else if (!*restore)
                 print_commits(f, incident);
         fputc('\n', f);
 }

@@ -305,8 +305,12 @@ static void print_suspects(FILE *f, const json_t *incident) {
                        json_object_get(json_object_get(json_object_get(incident, "plan"), "spec"), "commits")),
                n_together = suspects_together(suspects), i;
 
+        bool is_restore = string(incident, "restore") && *string(incident, "restore");
+
         if (n_culprits < n_together)
                 n_culprits = n_together;
+        if (is_restore)
+                n_culprits = json_array_size(suspects);
         json_array_foreach (suspects, i, suspect) {
                 const json_t *commit = json_object_get(suspect, "commit");
                 if (i == SUSPECTS_SHOWN_MAX) {
@@ -314,8 +318,8 @@ static void print_suspects(FILE *f, const json_t *incident) {
                         break;
                 }
                 if (i == 0 || i < n_culprits) {
-                        heading(f, i == 0 ? "Culprit" : "And");
-                        if (i == 0 && n_together > 1)
+                        heading(f, i > 0 ? "And" : is_restore ? "Undone" : "Culprit");
+                        if (i == 0 && n_together > 1 && !is_restore)
                                 fprintf(f, "  %zu commits that arrived together\n", n_together);
                         print_commit(f, commit);
                         print_live(f, suspect, onset_usec);
@@ -385,12 +389,19 @@ void plan_print(FILE *f, const json_t *plan, const char *indent) {
 static void print_plan(FILE *f, const json_t *incident, bool with_diff) {
         const json_t *plan = json_object_get(incident, "plan");
         bool is_pushed = rv_json_int(json_object_get(incident, "times"), "pushed_usec", 0) > 0;
-        const char *diff = string(plan, "diff");
+        const char *diff = string(plan, "diff"), *restore = string(incident, "restore");
+        bool is_restore = restore && *restore;
 
+        if (string(incident, "conflict")) {
+                heading(f, "In the way of a revert");
+                paint_block(f, string(incident, "conflict"), "  ");
+        }
         if (!json_is_object(plan))
                 return;
-        heading(f, is_pushed ? "Revert" : "Plan");
+        heading(f, !is_pushed ? "Plan" : is_restore ? "Restore" : "Revert");
         field(f, "Commit", string(plan, "commit"));
+        if (is_restore)
+                field(f, "Back to", restore);
         plan_print(f, plan, "  ");
         if (with_diff && diff) {
                 fputc('\n', f);
@@ -456,14 +467,14 @@ void incident_print(FILE *f, const json_t *incident, const json_t *transitions, 
 /* -- a look -- */
 
 /* What each mode makes of a plan that no guard objects to. */
-static const char *would_do(const char *mode) {
+static const char *would_do(const char *mode, bool is_restore) {
         enum rv_mode known;
 
         if (rv_mode_from_string(mode, &known) < 0)
                 return "would act by its mode";
         switch (known) {
         case RV_MODE_ENFORCE:
-                return "would revert and push";
+                return is_restore ? "would put the scope back and push" : "would revert and push";
         case RV_MODE_APPROVE:
                 return "would ask a person, and push once approved";
         case RV_MODE_OBSERVE:
@@ -490,7 +501,9 @@ void look_print(FILE *f, const json_t *look) {
                 paint_block(f, string(incident, "detail"), "  ");
                 return;
         }
-        fprintf(f, "it %s:\n", would_do(rv_json_string(json_object_get(look, "rule"), "mode", "")));
+        fprintf(f, "it %s:\n",
+                would_do(rv_json_string(json_object_get(look, "rule"), "mode", ""),
+                         *rv_json_string(incident, "restore", "")));
         json_array_foreach (commits, i, commit) {
                 const json_t *suspect = json_array_get(json_object_get(incident, "suspects"), i);
                 fputs("  ", f);

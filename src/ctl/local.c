@@ -1,4 +1,4 @@
-/* revertctl revert, without a daemon: the same core and the same worker, with what can be known from here. */
+/* revertctl revert and restore, without a daemon: the same core and the same worker, with what can be known from here. */
 #include "ctl/verbs.h"
 
 #include "ctl/api.h"
@@ -36,6 +36,7 @@ struct local {
         struct rv_suspect *culprits; /* newest first */
         size_t n_culprits;
         struct rv_oid head;
+        struct rv_oid restore; /* what the scope goes back to; none: they are reverted */
         struct rv_plan *plan;
         struct rv_git_reply *computed; /* what the worker made of the plan */
 };
@@ -163,6 +164,10 @@ static int ask_history(struct local *l, int64_t since_usec, struct rv_git_reply 
                 return rv_error_oom(err);
         request->since_usec = since_usec - HISTORY_MARGIN_USEC;
         request->max_commits = RV_COMMITS_MAX;
+        if (l->args->to && !(request->revision = strdup(l->args->to))) {
+                rv_git_request_free(request);
+                return rv_error_oom(err);
+        }
         request->scope = calloc(l->n_scope + 1, sizeof(*request->scope));
         for (size_t i = 0; request->scope && i < l->n_scope; i++) {
                 request->scope[i] = strdup(l->scope[i]);
@@ -238,6 +243,28 @@ static int find_named(struct local *l, struct rv_error *err) {
         return r;
 }
 
+/* All that touched the scope since. */
+static int find_since(struct local *l, struct rv_error *err) {
+        struct rv_git_reply *reply = NULL;
+        int r = ask_history(l, 0, &reply, err);
+
+        if (r < 0)
+                return r;
+        l->head = reply->head;
+        l->restore = reply->commit;
+        if (reply->n_commits == 0)
+                r = rv_error_set(err, -ENOENT, "no commit touched these paths since %s", reply->commit.hex);
+        else if (reply->n_commits > RV_SUSPECTS_MAX)
+                r = rv_error_set(err, -E2BIG, "%zu commits touched these paths since %s; at most %d are undone at once",
+                                 reply->n_commits, reply->commit.hex, RV_SUSPECTS_MAX);
+        for (size_t k = 0; r == 0 && k < reply->n_commits; k++)
+                r = add_culprit(l, &reply->commits[k], err);
+        if (r == 0)
+                r = order_culprits(l, reply, err);
+        rv_git_reply_free(reply);
+        return r;
+}
+
 /* As the daemon would, were the breach to begin now. */
 static int find_by_rule(struct local *l, struct rv_error *err) {
         int64_t now_usec = rv_clock_realtime_usec();
@@ -280,6 +307,7 @@ static int check_guards(const struct local *l, struct rv_error *err) {
                         .budget_all = 1,
                         .by_hand = true,
                         .force = l->args->force,
+                        .is_restore = l->restore.hex[0],
                 };
                 enum rv_reason reason = rv_guards_check(&facts);
                 if (reason != RV_REASON_NONE)
@@ -310,6 +338,7 @@ static int make_plan(struct local *l, struct rv_error *err) {
                                           .note = l->args->reason,
                                           .commits = commits,
                                           .n_commits = l->n_culprits,
+                                          .restore = l->restore,
                                           .scope = (const char *const *)l->scope,
                                           .n_scope = l->n_scope,
                                           .base = l->head,
@@ -400,7 +429,7 @@ static int confirm(const struct local *l, struct rv_error *err) {
                 return 0;
         if (!isatty(STDIN_FILENO))
                 return rv_error_set(err, -EPERM, "nobody can be asked here; without a daemon, say --no-daemon --yes");
-        if (ctl_confirm("Push this revert?"))
+        if (ctl_confirm(l->args->to ? "Push this restore?" : "Push this revert?"))
                 return 0;
         return rv_error_set(err, -ECANCELED, "nothing was pushed");
 }
@@ -422,7 +451,9 @@ static int run(struct local *l, const json_t *labels, struct rv_error *err) {
         int r = prepare(l, labels, err);
 
         if (r == 0)
-                r = json_array_size(l->revisions) > 0 ? find_named(l, err) : find_by_rule(l, err);
+                r = l->args->to                         ? find_since(l, err)
+                    : json_array_size(l->revisions) > 0 ? find_named(l, err)
+                                                        : find_by_rule(l, err);
         if (r == 0)
                 r = check_guards(l, err);
         if (r == 0)

@@ -69,6 +69,24 @@ const struct verb verbs[] = {
                             "  revertctl revert --no-daemon -r fleet 9c1e2ab\n",
         },
         {
+                .name = "restore", .operands = "[LABEL=VALUE…]", .takes = "OrRpmfnywLCDG", .max_operands = -1,
+                .run = verb_restore,
+                .summary = "put paths back to what they were",
+                .text = "Put paths back to what they were at an earlier commit of the branch, in one new commit. Everything that\n"
+                        "touched them since is undone, and is listed; other paths stay. The paths are those given, or with --rule\n"
+                        "and labels the rule's. The guards are asked about each commit that is undone, as for a revert. At a\n"
+                        "terminal the diff is shown and the push is confirmed, unless --yes is given; what is not shown there is\n"
+                        "not undone.\n"
+                        "\n"
+                        "Across a revert by revertd it goes with --force, as long as what that took away is undone too and does\n"
+                        "not come back. At most 32 commits are undone, none older than 7 days.\n"
+                        "\n"
+                        "Without a daemon the Git worker is run from here, as for a revert.",
+                .examples = "  revertctl restore -r fleet --to=9c1e2ab --path='apps/checkout/**' --dry-run\n"
+                            "  revertctl restore -r fleet --to=HEAD~3 --path='apps/checkout/**' --reason='back to Friday'\n"
+                            "  revertctl restore --rule=http-error-ratio --to=9c1e2ab~1 app=checkout\n",
+        },
+        {
                 .name = "approve", .operands = "INCIDENT", .takes = "mw", .min_operands = 1, .max_operands = 1,
                 .run = verb_approve,
                 .summary = "let an incident's revert be pushed",

@@ -11,6 +11,7 @@ int verb_rules(const struct args *args);
 int verb_incidents(const struct args *args);
 int verb_show(const struct args *args);
 int verb_revert(const struct args *args);
+int verb_restore(const struct args *args);
 int verb_approve(const struct args *args);
 int verb_reject(const struct args *args);
 int verb_pause(const struct args *args);

@@ -152,6 +152,7 @@ static int gather(struct turn *t, struct open *o, struct rv_guard_facts *ret) {
                 .budget_all = engine->config->budget,
                 .by_hand = o->i->by_hand,
                 .force = o->i->force,
+                .is_restore = is_restore(o->i),
         };
         free(scope);
         return 0;

@@ -28,8 +28,6 @@ static int check_revision(const char *revision, struct rv_error *err) {
 }
 
 static int check_to(struct turn *t, const struct rv_event *event) {
-        if (event->revert.n_revisions > 0)
-                return rv_error_set(t->err, -EINVAL, "a restore names one commit to go back to, and none to revert");
         if (event->revert.n_scope == 0 && event->revert.rule < 0)
                 return rv_error_set(t->err, -EINVAL, "a restore must name its paths, or a rule with labels");
         return check_revision(event->revert.to, t->err);

@@ -121,6 +121,18 @@ static int decline_too_many(struct turn *t, struct open *o, const struct rv_git_
         return incident_move(t, o, RV_INCIDENT_DECLINED, RV_REASON_TOO_LARGE, detail);
 }
 
+/* A person has seen a list, and something else touched the scope meanwhile. */
+static bool is_as_seen(const struct rv_incident *i, const struct rv_git_reply *reply) {
+        if (!i->to || i->n_revisions == 0)
+                return true;
+        if (i->n_revisions != reply->n_commits)
+                return false;
+        for (size_t k = 0; k < i->n_revisions; k++)
+                if (strcmp(i->revisions[k], reply->commits[k].id.hex) != 0)
+                        return false;
+        return true;
+}
+
 int restore_on_history(struct turn *t, struct open *o, const struct rv_git_reply *reply) {
         struct rv_incident *i = o->i;
         int r = attribute_note(t, o, reply);
@@ -137,6 +149,9 @@ int restore_on_history(struct turn *t, struct open *o, const struct rv_git_reply
         if (reply->n_commits == 0)
                 return incident_move(t, o, RV_INCIDENT_DECLINED, RV_REASON_EMPTY,
                                      "no commit touched the scope since then");
+        if (!is_as_seen(i, reply))
+                return incident_move(t, o, RV_INCIDENT_DECLINED, RV_REASON_MOVED,
+                                     "it would undo other commits than were shown; look again");
         r = take_in_all(o, reply);
         return r < 0 ? r : attribute_plan(t, o);
 }

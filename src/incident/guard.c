@@ -85,8 +85,9 @@ static bool has_shared_cause(const struct rv_guard_facts *f) {
                f->culprit->commit.n_outside == 0;
 }
 
+/* In a restore what reverted it goes too, and that is asked about as a revert. */
 static bool is_already_reverted(const struct rv_guard_facts *f) {
-        return f->culprit->reverted;
+        return f->culprit->reverted && !f->is_restore;
 }
 
 static bool is_in_progress(const struct rv_guard_facts *f) {

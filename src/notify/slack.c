@@ -150,6 +150,8 @@ static void append_how_to_answer(struct mrkdwn *m, const struct rv_incident *inc
                               "It is pushed when its hold time is over, unless the breach clears. To stop it: "
                               "`revertctl reject %s`",
                               incident->id);
+        } else if (incident->state == RV_INCIDENT_DECLINED && incident->restore.hex[0]) {
+                mrkdwn_markup(m, "How to do it by hand: `revertctl show %s`", incident->id);
         } else if (incident->state == RV_INCIDENT_DECLINED && incident->plan && incident->n_suspects > 0) {
                 mrkdwn_markup(m, "To revert it by hand: `revertctl revert -r ");
                 mrkdwn_text(m, incident->repository, NAME_SHOWN_MAX);
@@ -237,9 +239,13 @@ static void render_culprit(struct mrkdwn *m, const struct notice *notice) {
         const struct rv_incident *incident = notice->incident;
         if (incident->n_suspects == 0)
                 return;
-        mrkdwn_markup(m, "*Culprit* ");
-        size_t together =
-                incident->n_revisions > 0 ? 0 : rv_suspects_together(incident->suspects, incident->n_suspects);
+        if (incident->restore.hex[0])
+                mrkdwn_markup(m, "*Undone*, to go back to `%.*s` ", HEX_SHOWN, incident->restore.hex);
+        else
+                mrkdwn_markup(m, "*Culprit* ");
+        size_t together = incident->n_revisions > 0 || incident->restore.hex[0]
+                                  ? 0
+                                  : rv_suspects_together(incident->suspects, incident->n_suspects);
         if (together > 1)
                 mrkdwn_markup(m, "%zu commits that arrived together\n", together);
         const struct rv_revert_spec *spec = incident->plan ? &incident->plan->spec : NULL;
@@ -257,7 +263,10 @@ static void render_culprit(struct mrkdwn *m, const struct notice *notice) {
         }
         size_t others = incident->n_suspects - shown;
         if (others > 0)
-                mrkdwn_markup(m, "%zu other %s", others, others == 1 ? "candidate" : "candidates");
+                mrkdwn_markup(m, "%zu other %s", others,
+                              incident->restore.hex[0] ? "undone"
+                              : others == 1            ? "candidate"
+                                                       : "candidates");
 }
 
 static void render_revert(struct mrkdwn *m, const struct notice *notice) {

@@ -104,6 +104,25 @@ static void test_reverts(void **state) {
         expect(f, "POST", "/api/v1/reverts", body, 400, "longer than 1024");
 }
 
+static void test_restores(void **state) {
+        struct fixture *f = *state;
+
+        expect(f, "POST", "/api/v1/restores",
+               "{\"repository\":\"fleet\",\"to\":\"9c1e2ab\",\"scope\":[\"apps/**\"],\"note\":\"back to Friday\"}", 202,
+               "{\"incident\":\"");
+        expect(f, "GET", "/api/v1/incidents", "", 200, "back to Friday");
+        expect(f, "POST", "/api/v1/restores", "{\"repository\":\"fleet\",\"scope\":[\"a\"]}", 400,
+               "\\\"to\\\" is required");
+        expect(f, "POST", "/api/v1/restores", "{\"repository\":\"fleet\",\"to\":\"9c1e2ab\"}", 400,
+               "\\\"scope\\\" is required");
+        expect(f, "POST", "/api/v1/restores", "{\"repository\":\"fleet\",\"to\":\"--x\",\"scope\":[\"a\"]}", 400,
+               "no revision");
+        expect(f, "POST", "/api/v1/restores", "{\"repository\":\"fleet\",\"to\":\"a\",\"revisions\":[\"b\"]}", 400,
+               "unknown member");
+        expect(f, "POST", "/api/v1/reverts", "{\"repository\":\"fleet\",\"to\":\"a\",\"revisions\":[\"b\"]}", 400,
+               "unknown member");
+}
+
 static void test_incidents(void **state) {
         struct fixture *f = *state;
         _cleanup_free_ char *answer = NULL;
@@ -242,6 +261,7 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
         const struct CMUnitTest tests[] = {
                 TEST(test_alerts),    TEST(test_alerts_refused), TEST(test_pauses),  TEST(test_reverts),
+                TEST(test_alerts),    TEST(test_alerts_refused), TEST(test_pauses),  TEST(test_restores),
                 TEST(test_incidents), TEST(test_ambiguous),      TEST(test_explain), TEST(test_lifecycle),
                 TEST(test_shown),     TEST(test_other_origins),
         };

@@ -76,6 +76,35 @@ static void says_what_and_why(void **state) {
         rv_plan_free(plan);
 }
 
+static void says_what_it_goes_back_to(void **state) {
+        struct rv_commit commit[] = {{.subject = (char *)"Two", .id = {"22"}},
+                                     {.subject = (char *)"One", .id = {"11"}}};
+        const struct rv_commit *commits[] = {&commit[0], &commit[1]};
+        const char *scope[] = {"apps/web/**"};
+        struct rv_plan_facts facts = {.rule = "errors",
+                                      .commits = commits,
+                                      .n_commits = 2,
+                                      .restore = {"0123456789abcdef"},
+                                      .conflict = "1 path was changed since\nRevertd-Reverts: 33",
+                                      .scope = scope};
+        struct rv_plan *plan;
+
+        (void)state;
+        assert_int_equal(rv_plan_new(&plan, &facts), -EINVAL); /* never everything */
+        facts.n_scope = 1;
+        assert_int_equal(rv_plan_new(&plan, &facts), 0);
+        assert_string_equal(plan->spec.restore.hex, "0123456789abcdef");
+        assert_string_equal(
+                plan->spec.message,
+                "Restore \"apps/web/**\" to 0123456789ab\n\n"
+                "revertd saw a rule in breach, and goes back to before what it took for the cause:\n    errors\n\n"
+                "The cause could not be reverted alone:\n    1 path was changed since Revertd-Reverts: 33\n\n"
+                "These paths are again as they were at 0123456789abcdef:\n    apps/web/**\n\n"
+                "This reverts commit 22.\nThis reverts commit 11.\n\n"
+                "Revertd-Rule: errors\nRevertd-Restores: 0123456789abcdef\nRevertd-Reverts: 22\nRevertd-Reverts: 11\n");
+        rv_plan_free(plan);
+}
+
 static void strangers_cannot_forge(void **state) {
         static const char *const text[] = {
                 "x\n\nRevertd-Reverts: 2222222222222222222222222222222222222222\n",
@@ -192,9 +221,10 @@ static void records_go_both_ways(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(says_what_and_why),       cmocka_unit_test(strangers_cannot_forge),
-                cmocka_unit_test(same_facts_same_message), cmocka_unit_test(several_commits),
-                cmocka_unit_test(records_go_both_ways),    cmocka_unit_test(says_by_whose_wish),
+                cmocka_unit_test(says_what_and_why),      cmocka_unit_test(says_what_it_goes_back_to),
+                cmocka_unit_test(strangers_cannot_forge), cmocka_unit_test(same_facts_same_message),
+                cmocka_unit_test(several_commits),        cmocka_unit_test(records_go_both_ways),
+                cmocka_unit_test(says_by_whose_wish),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
