@@ -105,7 +105,7 @@ static int compute(struct rv_worker *worker, const struct rv_revert_spec *spec, 
         if (r <= 0)
                 return r;
         if (spec->restore.hex[0]) {
-                r = rv_restore_check(worker->history, spec, rv_clock_realtime_usec(), err);
+                r = rv_restore_check(worker->history, spec, worker->is_read_only ? 0 : rv_clock_realtime_usec(), err);
                 if (r != 0)
                         return r < 0 ? r : rv_op_say(reply, RV_GIT_POLICY, "%s", err->text);
         }

@@ -10,6 +10,6 @@ enum { RV_RESTORE_LINE_MAX = 1000 }; /* first-parent commits between the branch 
 
 /* spec->restore must stand on base's first-parent line, near enough; spec->commits must be all commits that touched
  * the scope since, newest first, at most RV_REVERT_COMMITS_MAX and none too old; and none of them a revert of revertd's
- * own, unless what that took away is undone with it: else it would come back. 0 fine; 1 refused, err says why; negative: failed. */
+ * own, unless what that took away is undone with it: else it would come back. now_usec 0: no age counts. 0 fine; 1 refused, err says why; negative: failed. */
 int rv_restore_check(struct rv_history *history, const struct rv_revert_spec *spec, int64_t now_usec,
                      struct rv_error *err) RV_MUST_CHECK;

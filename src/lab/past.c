@@ -19,6 +19,7 @@ struct scoped {
         char *key;
         struct rv_git_reply *reply;
         int64_t *arrived_usec;
+        size_t *place; /* among all */
 };
 
 struct line {
@@ -117,6 +118,7 @@ struct past *past_free(struct past *past) {
                 for (size_t k = 0; k < line->n_scoped; k++) {
                         free(line->scoped[k].key);
                         free(line->scoped[k].arrived_usec);
+                        free(line->scoped[k].place);
                         rv_git_reply_free(line->scoped[k].reply);
                 }
                 free(line->made);
@@ -167,15 +169,17 @@ static int find_scoped(struct past *past, size_t repository, const struct rv_git
         if (r < 0)
                 return r;
         s->arrived_usec = calloc(s->reply->n_commits + 1, sizeof(*s->arrived_usec));
+        s->place = calloc(s->reply->n_commits + 1, sizeof(*s->place));
         s->key = RV_TAKE(key);
         line->n_scoped++;
-        if (!s->arrived_usec)
+        if (!s->arrived_usec || !s->place)
                 return rv_error_oom(err);
         for (size_t i = 0, k = 0; i < s->reply->n_commits; i++) {
                 s->arrived_usec[i] = RV_USEC_INFINITY; /* it came to the branch since we began */
                 for (size_t at = k; at < line->all->n_commits; at++)
                         if (strcmp(line->all->commits[at].id.hex, s->reply->commits[i].id.hex) == 0) {
                                 s->arrived_usec[i] = line->arrived_usec[at];
+                                s->place[i] = at;
                                 k = at + 1;
                                 break;
                         }
@@ -245,29 +249,68 @@ static int add_made(const struct made *made, struct rv_git_reply *reply, struct 
         return r;
 }
 
+/* Where a revision (an id, or one with ~1 for the commit before it) stands among all; n_commits: nowhere, as a revert
+ * that would have been pushed. */
+static size_t find_revision(const struct line *line, const char *revision) {
+        size_t n = strcspn(revision, "~"), at = 0;
+
+        while (at < line->all->n_commits && strncmp(line->all->commits[at].id.hex, revision, n) != 0)
+                at++;
+        return at < line->all->n_commits && revision[n] ? at + 1 : at;
+}
+
 static int answer_history(struct past *past, size_t repository, const struct rv_git_request *request, int64_t now_usec,
                           struct rv_git_reply *reply, struct rv_error *err) {
         struct line *line = &past->line[repository];
+        size_t last = request->revision ? find_revision(line, request->revision) : SIZE_MAX;
         const struct scoped *s;
         int r = find_scoped(past, repository, request, &s, err);
 
         if (r < 0)
                 return r;
+        if (request->revision && last >= line->all->n_commits) {
+                reply->outcome = RV_GIT_NOT_FOUND;
+                return (reply->message = strdup("it is not among the commits that were really made"))
+                               ? 0
+                               : rv_error_oom(err);
+        }
+        int64_t last_usec = request->revision ? line->arrived_usec[last] : 0;
+        if (request->revision)
+                reply->commit = line->all->commits[last].id;
         reply->commits = calloc(s->reply->n_commits + line->n_made + 1, sizeof(*reply->commits));
         if (!reply->commits)
                 return rv_error_oom(err);
         size_t k = line->n_made;
         for (size_t i = 0; r == 0 && i < s->reply->n_commits && !reply->truncated; i++) {
-                if (s->arrived_usec[i] > now_usec || s->reply->commits[i].commit_usec < request->since_usec)
+                if (s->arrived_usec[i] > now_usec ||
+                    (!request->revision && s->reply->commits[i].commit_usec < request->since_usec))
                         continue;
-                while (r == 0 && k > 0 && line->made[k - 1].at_usec >= s->arrived_usec[i])
+                while (r == 0 && k > 0 && line->made[k - 1].at_usec >= s->arrived_usec[i] &&
+                       line->made[k - 1].at_usec >= last_usec)
                         r = add_made(&line->made[--k], reply, err);
+                if (s->place[i] >= last)
+                        break;
                 if (r == 0)
                         r = copy_commit(&reply->commits[reply->n_commits], &s->reply->commits[i], err);
                 reply->n_commits += r == 0;
                 reply->truncated = request->max_touching > 0 && reply->n_commits >= request->max_touching;
         }
         return r;
+}
+
+/* What would have been pushed is not there to be undone. */
+static void leave_out_made(const struct line *line, struct rv_revert_spec *spec) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < spec->n_commits; i++) {
+                bool is_made = false;
+
+                for (size_t k = 0; k < line->n_made; k++)
+                        is_made |= strcmp(line->made[k].id.hex, spec->commits[i].hex) == 0;
+                if (!is_made)
+                        spec->commits[n++] = spec->commits[i];
+        }
+        spec->n_commits = n;
 }
 
 static int ask_plan(struct past *past, size_t repository, const struct rv_git_request *request, int64_t now_usec,
@@ -280,6 +323,8 @@ static int ask_plan(struct past *past, size_t repository, const struct rv_git_re
         }
         copy->op = RV_GIT_PLAN;
         copy->want_diff = request->want_diff;
+        if (copy->spec.restore.hex[0])
+                leave_out_made(&past->line[repository], &copy->spec);
         copy->spec.base = *real_head(&past->line[repository], now_usec);
         return past->backtest->git(past->backtest->userdata, repository, copy, ret, err);
 }

@@ -335,6 +335,7 @@ void check_pushed(struct sim *sim, int repository, const struct rv_git_request *
         }
         TRACE(sim, "incident %.4s: pushed %.8s", incident->id, made->id.hex);
         sim->count.pushes++;
+        sim->count.restores += request->spec.restore.hex[0] != '\0';
         if (++incident->pushed > 1)
                 sim_fail(sim, "1: incident %s reverted twice", incident->id);
         if (incident->set >= 0 && incident->set < APPS && !incident->by_hand &&

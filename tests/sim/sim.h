@@ -182,7 +182,8 @@ struct sim {
         size_t n_pushed;
         const struct rv_event *event; /* being handled */
         struct {
-                uint64_t events, commits, crashes, pushes, ended[RV_INCIDENT_STATE_MAX], reasons[RV_REASON_MAX];
+                uint64_t events, commits, crashes, pushes, restores, ended[RV_INCIDENT_STATE_MAX],
+                        reasons[RV_REASON_MAX];
         } count;
 };
 

@@ -434,10 +434,18 @@ static void revert_by_hand(struct sim *sim) {
                                             .note = "bad",
                                             .force = random_chance(sim, 25),
                                             .dry_run = random_chance(sim, 20)}};
+        char *scope = NULL;
         for (size_t n = (size_t)random_between(sim, 0, 2); event.revert.n_revisions < n;) {
                 size_t back = (size_t)random_between(sim, 1, branch->n < 6 ? (int64_t)branch->n : 6);
                 revisions[event.revert.n_revisions++] =
                         random_chance(sim, 5) ? "fffffff" : branch->change[branch->n - back].id.hex;
+        }
+        if (random_chance(sim, 30)) {
+                event.revert.to = branch->change[(size_t)random_between(sim, 0, (int64_t)branch->n - 1)].id.hex;
+                event.revert.n_revisions = 0;
+                event.revert.n_scope = 1;
+                SIM_MUST(asprintf(&scope, "apps/%s/**", label_value(set)));
+                event.revert.scope = (const char *const *)&scope;
         }
         struct rv_labels *labels = NULL;
         if (random_chance(sim, 60)) {
@@ -448,6 +456,7 @@ static void revert_by_hand(struct sim *sim) {
         }
         (void)shell_handle(sim, &event);
         rv_labels_unref(labels);
+        free(scope);
 }
 
 static void decide(struct sim *sim, struct task *task) {

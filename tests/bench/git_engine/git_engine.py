@@ -4,7 +4,8 @@ the other in the same run, on made-up repositories whose last commits each chang
 
 For each size: computing the revert commit (a warm process, distinct commits, objects really written); reverting and
 pushing to a local remote through revertd-git, against `git fetch`, `git revert`, `git push` in a clone that is up to
-date; memory of the worker. Then, once: the commits that touched one scope among 10,000, and one very wide folder. Git's
+date; restoring ten files that as many commits changed to before these, against `git fetch`, `git restore`, `git commit`,
+`git push`; memory of the worker. Then, once: the commits that touched one scope among 10,000, and one very wide folder. Git's
 work tree is a full one up to --full files; above it holds only the top level (sparse), which spares git the most.
 Prints Markdown tables; a figure is the median, a ratio is "times as fast".
 
@@ -192,6 +193,68 @@ def worker_push(worker, commits):
     return values
 
 
+RESTORED = 10  # files that a restore puts back
+RESTORED_SCOPE = "services/s00001"
+
+
+def spoil(path):
+    """So many commits that each change a file of the scope; the commit before them."""
+    before = git("-C", path, "rev-parse", "main").strip()
+    importer = subprocess.Popen(["git", "-C", path, "fast-import", "--quiet"], stdin=subprocess.PIPE)
+    for number in range(RESTORED):
+        text = b"Spoil it\n"
+        importer.stdin.write(b"commit refs/heads/main\ncommitter A <a@example.com> %d +0000\ndata %d\n%s" %
+                             (time.time(), len(text), text))
+        if number == 0:
+            importer.stdin.write(b"from %s\n" % before.encode())
+        change(importer.stdin, f"{RESTORED_SCOPE}/part{number % PER_FOLDER}/file000.yaml", time.time_ns() + number)
+    importer.stdin.close()
+    if importer.wait() != 0:
+        raise SystemExit("git fast-import failed")
+    return before
+
+
+def worker_restore(worker, remote, times):
+    """What would be undone, the plan, and the push, as the daemon asks for them."""
+    values = []
+    for _ in range(times):
+        before = spoil(remote)
+        scope = [f"{RESTORED_SCOPE}/**"]
+
+        def act():
+            found = worker.ask("history", scope=scope, revision=before, max_commits=10000)
+            spec = worker.spec(found["head"], [each["id"] for each in found["commits"]], scope)
+            spec["restore"] = before
+            spec["message"] += f"Revertd-Restores: {before}\n"
+            plan = worker.ask("plan", spec=spec)
+            worker.ask("push", spec=spec, commit=plan["commit"])
+            return plan
+        msec, restored = timed(act)
+        if git("-C", remote, "rev-parse", f"main:{RESTORED_SCOPE}") != git("-C", remote, "rev-parse",
+                                                                         f"{before}:{RESTORED_SCOPE}"):
+            raise SystemExit("the restored folder differs")
+        if len(restored["paths"]) != RESTORED:
+            raise SystemExit("not all files were restored")
+        values.append(msec)
+    return values
+
+
+def git_restore(work, remote, times):
+    values = []
+    for _ in range(times):
+        before = spoil(remote)
+
+        def act():
+            git("-C", work, "fetch", "-q", "origin", "main")
+            git("-C", work, "reset", "-q", "--hard", "FETCH_HEAD")
+            git("-C", work, "restore", "-q", "--ignore-skip-worktree-bits", "--source", before, "--staged", "--worktree",
+                "--", RESTORED_SCOPE)
+            git("-C", work, "commit", "-q", "-m", "Restore it")
+            git("-C", work, "push", "-q", "origin", "HEAD:main")
+        values.append(timed(act)[0])
+    return values
+
+
 def measure_size(arguments, directory, files):
     times = arguments.times
     paths = list(deep_paths(files))
@@ -211,10 +274,14 @@ def measure_size(arguments, directory, files):
     worker.ask("sync")
     worker_push(worker, take(2))
     result["worker_push"] = worker_push(worker, take(times))
+    worker_restore(worker, remote, 2)
+    result["worker_restore"] = worker_restore(worker, remote, times)
     result["memory"] = worker.memory_mb()
     worker.close()
     git_push(work, take(1))
     result["git_push"] = git_push(work, take(few))
+    git_restore(work, remote, 1)
+    result["git_restore"] = git_restore(work, remote, few)
     print(f"{files} files: done", file=sys.stderr, flush=True)
     return result
 
@@ -273,6 +340,13 @@ def report(sizes):
                      f"{median(one['git_push']) / ours:.0f}", f"{one['memory']:.0f} MB"])
     table(["files", "revertd: plan, push, read again", "git: fetch, revert, push", "times as fast",
            "worker's memory (peak)"], rows)
+    rows = []
+    for one in sizes:
+        ours = median(one["worker_restore"])
+        rows.append([f"{one['files']:,}", show(ours), show(median(one["git_restore"])) + ("*" if one["sparse"] else ""),
+                     f"{median(one['git_restore']) / ours:.0f}"])
+    table([f"{RESTORED} files put back, of", "revertd: history, plan, push, read again",
+           "git: fetch, restore, commit, push", "times as fast"], rows)
     if len(sizes) > 1:
         print(f"From {sizes[0]['files']:,} to {sizes[-1]['files']:,} files: computing takes "
               f"{median(sizes[-1]['ours']) / median(sizes[0]['ours']):.1f} times as long, with the push "
