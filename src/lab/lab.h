@@ -63,6 +63,7 @@ enum lab_event_kind {
         LAB_APPROVE,
         LAB_REJECT,
         LAB_REVERT,
+        LAB_RESTORE,
         LAB_RESTART,
         LAB_GIT,
         LAB_LOSE_REVERT,

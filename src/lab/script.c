@@ -190,6 +190,7 @@ static const struct {
         [LAB_APPROVE] = {"approve", "at do rule labels"},
         [LAB_REJECT] = {"reject", "at do rule labels"},
         [LAB_REVERT] = {"revert", "at do rule labels commit force dry_run"},
+        [LAB_RESTORE] = {"restore", "at do rule labels commit force dry_run"},
         [LAB_RESTART] = {"restart", "at do"},
         [LAB_GIT] = {"git", "at do answers"},
         [LAB_LOSE_REVERT] = {"lose-revert", "at do"},
@@ -208,7 +209,8 @@ static int find_event(const struct lab_script *s, const config_setting_t *group,
                 }
         return r < 0 ? r
                      : lab_fail(s, group, err,
-                                "do is one of: pause, resume, approve, reject, revert, restart, git, lose-revert");
+                                "do is one of: pause, resume, approve, reject, revert, restore, restart, git, "
+                                "lose-revert");
 }
 
 static int read_event(struct lab_script *s, const config_setting_t *group, void *element, struct rv_error *err) {

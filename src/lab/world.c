@@ -344,6 +344,7 @@ static int ask_person(struct lab_world *w, const struct lab_event *e) {
 }
 
 static int revert_by_hand(struct lab_world *w, const struct lab_event *e) {
+        bool is_restore = e->kind == LAB_RESTORE;
         const struct lab_commit *c = NULL;
         const char *revision;
 
@@ -359,11 +360,12 @@ static int revert_by_hand(struct lab_world *w, const struct lab_event *e) {
                                                  .rule = e->rule,
                                                  .labels = e->labels,
                                                  .revisions = &revision,
-                                                 .n_revisions = c ? 1 : 0,
+                                                 .n_revisions = c && !is_restore ? 1 : 0,
+                                                 .to = is_restore ? revision : NULL,
                                                  .actor = "ana",
                                                  .force = e->force,
                                                  .dry_run = e->dry_run}},
-                   "the revert by hand");
+                   is_restore ? "the restore by hand" : "the revert by hand");
 }
 
 static int happen(struct lab_world *w, const struct lab_event *e) {
@@ -381,6 +383,7 @@ static int happen(struct lab_world *w, const struct lab_event *e) {
         case LAB_REJECT:
                 return ask_person(w, e);
         case LAB_REVERT:
+        case LAB_RESTORE:
                 return revert_by_hand(w, e);
         case LAB_RESTART:
                 return start(w);

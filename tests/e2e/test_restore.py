@@ -72,6 +72,14 @@ def test_a_conflict_declines_by_default(entangled):
     assert entangled.repository.reverts() == []
 
 
+def test_a_conflict_of_several_names_what_stands_in_the_way(entangled):
+    entangled.start(PAGE)
+    done = entangled.revertd.ctl("revert", "-r", "fleet", entangled.bad, entangled.more, "--yes", check=False)
+    assert done.returncode == 1 and "(conflict)" in done.stdout
+    assert FILE in done.stdout and entangled.raised[:12] in done.stdout
+    assert entangled.bad[:12] not in done.stdout and entangled.more[:12] not in done.stdout
+
+
 def test_what_would_be_undone_is_guarded(entangled):
     entangled.start(rule(fallback="restore"), protect_authors=["eve@*"])
     entangled.commit(0, {"apps/checkout/last.json": "{}\n"}, "By a bot", author="Eve <eve@example.com>")

@@ -127,6 +127,7 @@ enum rv_git_outcome branch_plan(struct branch *branch, const struct rv_revert_sp
         ssize_t base = spec->base.hex[0] ? branch_find(branch, &spec->base) : (ssize_t)branch->n - 1;
         unsigned scope = scope_apps(spec->scope, spec->n_scope);
         *ret = (struct change){.breaks = -1, .commit_usec = spec->time_usec, .says_so = true};
+        read_incident(spec->message, ret->incident);
         if (base < 0)
                 return RV_GIT_NOT_FOUND;
         bool is_restore = spec->restore.hex[0] != '\0';
@@ -144,7 +145,6 @@ enum rv_git_outcome branch_plan(struct branch *branch, const struct rv_revert_sp
                 ret->undoes[ret->n_undoes++] = (size_t)culprit;
         }
         make_revert_id(spec, &ret->id);
-        read_incident(spec->message, ret->incident);
         return ret->apps ? RV_GIT_OK : RV_GIT_EMPTY;
 }
 

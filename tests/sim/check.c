@@ -312,6 +312,13 @@ void check_push_asked(struct sim *sim, const struct rv_effect *effect) {
                 sim_fail(sim, "5: incident %s pushes while paused", incident->id);
 }
 
+/* Only what a person forces may bring back what a revert of ours took away; and every list is whole. */
+void check_refused(struct sim *sim, const struct change *made) {
+        const struct observed *incident = observed_find(sim, made->incident);
+        if (!incident || !incident->force)
+                sim_fail(sim, "7: the restore of incident %s is none that the worker may make", made->incident);
+}
+
 /* -- A push arrives: once (1), within the budget (5), within the scope (7) -- */
 
 /* A plan without a scope is for rules that revert changes as a whole, in one of the configurations that there were. */

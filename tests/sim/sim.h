@@ -278,6 +278,7 @@ void shell_stop(struct sim *sim);
 void check_committed(struct sim *sim, const struct rv_batch *batch);
 void check_push_asked(struct sim *sim, const struct rv_effect *effect);
 void check_pushed(struct sim *sim, int repository, const struct rv_git_request *request, const struct change *made);
+void check_refused(struct sim *sim, const struct change *made);
 void check_acknowledged(struct sim *sim, int rule, int set, int64_t starts_usec);
 void check_end(struct sim *sim);
 struct observed *observed_find(struct sim *sim, const char *id);

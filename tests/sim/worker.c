@@ -105,9 +105,13 @@ static void answer_history(const struct branch *branch, const struct rv_git_requ
         }
 }
 
-static void answer_plan(struct branch *branch, const struct rv_git_request *request, struct rv_git_reply *reply) {
+static void answer_plan(struct sim *sim, int repository, const struct rv_git_request *request,
+                        struct rv_git_reply *reply) {
+        struct branch *branch = &sim->branch[repository];
         struct change made;
         reply->outcome = branch_plan(branch, &request->spec, &made);
+        if (reply->outcome == RV_GIT_POLICY)
+                check_refused(sim, &made);
         if (reply->outcome != RV_GIT_OK)
                 return;
         reply->commit = made.id;
@@ -164,7 +168,7 @@ struct rv_git_reply *worker_answer(struct sim *sim, int repository, const struct
                 answer_history(branch, request, reply);
                 break;
         case RV_GIT_PLAN:
-                answer_plan(branch, request, reply);
+                answer_plan(sim, repository, request, reply);
                 break;
         case RV_GIT_PUSH:
                 answer_push(sim, repository, request, reply);

@@ -20,6 +20,7 @@
 #define MINUTE RV_USEC_PER_MINUTE
 #define START (INT64_C(1772359200) * RV_USEC_PER_SEC)
 #define BAD "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define MORE "dddddddddddddddddddddddddddddddddddddddd"
 #define OLD "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 enum { STEPS_AT_ONCE = 50, BAD_MINUTE = 100, END_MINUTE = 160 };
 
@@ -32,7 +33,7 @@ static const char text[] = "repositories: ( { name = \"fleet\"; url = \"/srv/fle
 struct world {
         struct rv_config *config;
         size_t n_asked, n_refused;
-        bool is_away;
+        bool is_away, has_more;
 };
 
 static int setup(void **state) {
@@ -108,6 +109,12 @@ static int answer_git(void *userdata, size_t repository, struct rv_git_request *
         assert_true(op == RV_GIT_HISTORY || op == RV_GIT_PLAN);
         if (op == RV_GIT_PLAN)
                 assert_string_equal(request->spec.base.hex, BAD);
+        if (op == RV_GIT_PLAN && w->has_more) {
+                assert_string_equal(request->spec.restore.hex, OLD);
+                assert_int_equal(request->spec.n_commits, 2);
+                assert_string_equal(request->spec.commits[0].hex, BAD);
+                assert_string_equal(request->spec.commits[1].hex, MORE);
+        }
         rv_git_request_free(request);
         if (w->is_away) {
                 rv_git_reply_free(reply);
@@ -116,10 +123,11 @@ static int answer_git(void *userdata, size_t repository, struct rv_git_request *
         if (op == RV_GIT_PLAN)
                 strcpy(reply->commit.hex, "cccccccccccccccccccccccccccccccccccccccc");
         else {
-                reply->commits = calloc(2, sizeof(*reply->commits));
-                reply->n_commits = 2;
-                fill_commit(&reply->commits[0], BAD, START + BAD_MINUTE * MINUTE);
-                fill_commit(&reply->commits[1], OLD, START - RV_USEC_PER_DAY);
+                reply->commits = calloc(3, sizeof(*reply->commits));
+                fill_commit(&reply->commits[reply->n_commits++], BAD, START + BAD_MINUTE * MINUTE);
+                if (w->has_more)
+                        fill_commit(&reply->commits[reply->n_commits++], MORE, START + (BAD_MINUTE - 5) * MINUTE);
+                fill_commit(&reply->commits[reply->n_commits++], OLD, START - RV_USEC_PER_DAY);
         }
         *ret = reply;
         return 0;
@@ -171,6 +179,19 @@ static void a_late_effect_saves_nothing(void **state) {
         assert_int_equal(rv_json_int(breach, "saved_usec", -1), 0);
 }
 
+static void several_suspects_go_back(void **state) {
+        struct world *w = *state;
+        _cleanup_json_ json_t *report = NULL;
+        struct rv_error err;
+
+        w->has_more = true;
+        w->config->rules[0].suspects = RV_SUSPECTS_RESTORE;
+        assert_int_equal(run(w, 2 * MINUTE, &report, &err), 0);
+        const json_t *breach = json_array_get(json_object_get(report, "breaches"), 0);
+        assert_string_equal(rv_json_string(breach, "outcome", ""), "reverted");
+        assert_string_equal(rv_json_string(json_object_get(breach, "incident"), "restore", ""), OLD);
+}
+
 static void what_cannot_be_asked_ends_it(void **state) {
         struct world *w = *state;
         json_t *report = NULL;
@@ -187,6 +208,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(one_breach_is_one_incident),
                 TEST(a_late_effect_saves_nothing),
+                TEST(several_suspects_go_back),
                 TEST(what_cannot_be_asked_ends_it),
         };
 
