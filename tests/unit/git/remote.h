@@ -104,6 +104,14 @@ static inline void world_serve(struct world *world, const char *mode, const char
         world_connect(world);
 }
 
+/* A certificate that signs itself, with its key, in one file; without it in ca.pem. */
+static inline void world_make_certificate(struct world *world, char path[static 160]) {
+        repo_run(&world->repo, "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 "
+                               "-subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 -keyout key.pem -out ca.pem "
+                               "2>/dev/null; cat key.pem ca.pem >both.pem");
+        snprintf(path, 160, "%s/both.pem", world->repo.folder);
+}
+
 static inline void world_remove(struct world *world) {
         world->remote = rv_remote_free(world->remote);
         git_repository_free(world->mirror);

@@ -243,18 +243,11 @@ static void refused_by_a_hook(void **state) {
         rv_revert_result_done(&revert);
 }
 
-static void make_certificate(struct world *world, char path[static 160]) {
-        repo_run(&world->repo, "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 "
-                               "-subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 -keyout key.pem -out ca.pem "
-                               "2>/dev/null; cat key.pem ca.pem >both.pem");
-        snprintf(path, 160, "%s/both.pem", world->repo.folder);
-}
-
 static void tls(void **state) {
         struct world *world = *state;
         char certificate[160], ca[160];
 
-        make_certificate(world, certificate);
+        world_make_certificate(world, certificate);
         snprintf(ca, sizeof(ca), "%s/ca.pem", world->repo.folder);
         world->config.ca_file = ca;
         world_serve(world, "serve", certificate);
@@ -264,7 +257,7 @@ static void tls(void **state) {
 static void tls_of_a_stranger(void **state) {
         char certificate[160];
 
-        make_certificate(*state, certificate);
+        world_make_certificate(*state, certificate);
         world_serve(*state, "serve", certificate);
         expect_failure(*state, -EREMOTEIO, "certificate");
 }
@@ -276,7 +269,7 @@ static void proxy(void **state) {
         char certificate[160], ca[160], log[160], url[64];
         struct server server;
 
-        make_certificate(world, certificate);
+        world_make_certificate(world, certificate);
         snprintf(ca, sizeof(ca), "%s/ca.pem", world->repo.folder);
         snprintf(log, sizeof(log), "%s/proxied", world->repo.folder);
         argv[2] = log;

@@ -1,6 +1,6 @@
 /* SSH remotes: a real sshd on the loopback, and what must be refused. */
 #include "git/askpass.h"
-#include "remote.h"
+#include "stall.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -320,6 +320,90 @@ static void silent_after_the_banner(void **state) {
         misbehaving(*state, "banner");
 }
 
+/* The relay shows the key of the server behind it. */
+static void go_through(struct world *world, int bytes, const char *how, struct server *ret) {
+        const struct passwd *user = getpwuid(geteuid());
+
+        stall_start(world, bytes, how, ret);
+        repo_run(&world->repo, "echo \"[127.0.0.1]:%d $(cut -d' ' -f1,2 host.pub)\" >known_hosts", ret->port);
+        snprintf(world->url, sizeof(world->url), "ssh://%s@127.0.0.1:%d%s", user->pw_name, ret->port, world->path);
+        world_connect(world);
+}
+
+static void stalls_in_the_handshake(void **state) {
+        struct world *world = *state;
+
+        for (size_t i = 0; i < RV_ARRAY_SIZE(stall_hows); i++) {
+                struct rv_error err = {};
+                struct server relay;
+                git_oid head;
+
+                go_through(world, STALL_IN_HANDSHAKE_BYTES, stall_hows[i], &relay);
+                int64_t start_usec = rv_clock_monotonic_usec();
+                int r = rv_remote_fetch(world->remote, world->mirror, "main", in_seconds(STALL_DEADLINE_SEC), NULL,
+                                        NULL, &head, &err);
+                /* ssh may be the first to give up, in words of its own. */
+                if (r != -ETIMEDOUT && (r != -EREMOTEIO || !strstr(err.text, "timed out")))
+                        fail_msg("%d: %s", r, err.text);
+                stall_check_time(start_usec);
+                server_stop(&relay);
+        }
+}
+
+static void stalls_in_the_pack(void **state) {
+        struct world *world = *state;
+
+        stall_make_pack_large(world);
+        for (size_t i = 0; i < RV_ARRAY_SIZE(stall_hows); i++) {
+                struct server relay;
+
+                go_through(world, STALL_IN_PACK_BYTES, stall_hows[i], &relay);
+                stall_expect_no_fetch(world);
+                server_stop(&relay);
+        }
+}
+
+static void stalls_in_the_report(struct world *world, const char *how) {
+        struct server relay;
+
+        stall_make_hook(world);
+        go_through(world, STALL_NEVER_BYTES, how, &relay);
+        stall_expect_lost(world);
+        server_stop(&relay);
+}
+
+static void silent_in_the_report(void **state) {
+        stalls_in_the_report(*state, "silent");
+}
+
+static void dripping_in_the_report(void **state) {
+        stalls_in_the_report(*state, "drip");
+}
+
+/* A key that an authority signed, its certificate beside it, and a host that an authority vouches for. */
+static void certificate_keys(void **state) {
+        struct world *world = *state;
+        const struct passwd *user = getpwuid(geteuid());
+        git_oid head;
+
+        repo_run(&world->repo,
+                 "for n in user_ca host_ca; do ssh-keygen -q -t ed25519 -N '' -f $n; done; "
+                 "ssh-keygen -q -s user_ca -I us -n %s user_ed25519.pub 2>/dev/null; "
+                 "ssh-keygen -q -s host_ca -I it -h -n 127.0.0.1 host.pub 2>/dev/null; "
+                 "echo \"cert-authority $(cat user_ca.pub)\" >authorized; "
+                 "echo \"@cert-authority [127.0.0.1]:%d $(cat host_ca.pub)\" >known_hosts; "
+                 "echo \"HostCertificate $PWD/host-cert.pub\" >>sshd_config; kill -HUP %d; "
+                 "until ssh-keyscan -c -p %d 127.0.0.1 2>/dev/null | grep -q cert; do :; done",
+                 user->pw_name, world->server.port, (int)world->server.pid, world->server.port);
+        world_round_trip(world);
+        /* Without the certificate the key is nobody's. */
+        world->remote = rv_remote_free(world->remote);
+        repo_run(&world->repo, "rm user_ed25519-cert.pub");
+        world_connect(world);
+        assert_int_equal(rv_remote_read_ref(world->remote, "main", in_seconds(20), &head, &world->err), -EREMOTEIO);
+        assert_non_null(strstr(world->err.text, "Permission denied"));
+}
+
 int main(int argc, char **argv) {
         const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -341,6 +425,11 @@ int main(int argc, char **argv) {
                 TEST(refused_by_a_hook),
                 TEST(silent),
                 TEST(silent_after_the_banner),
+                TEST(stalls_in_the_handshake),
+                TEST(stalls_in_the_pack),
+                TEST(silent_in_the_report),
+                TEST(dripping_in_the_report),
+                TEST(certificate_keys),
         };
         struct rv_error err = {};
         int r = rv_askpass_answer(argc, argv);
