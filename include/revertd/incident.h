@@ -137,7 +137,7 @@ struct rv_incident {
         char *to; /* by hand: what the scope is to go back to, as asked for; NULL: nothing is to */
         /* What the scope goes back to: then the suspects are all commits that this undoes. None: they are reverted. */
         struct rv_oid restore;
-        char *conflict; /* why the culprits could not be reverted, which led to a restore; NULL: it did not */
+        char *conflict; /* why the culprits could not be reverted, which led to a restore; sanitised; NULL: it did not */
         uint64_t guards_asked, guards_objecting; /* bits 1 << reason: what each said when they were asked last */
         struct rv_oid released; /* the culprit for which the wait in `holding` is over; none: no wait is over */
 

@@ -247,50 +247,20 @@ static int take_word(const struct rv_key *key, const char *text, unsigned *ret, 
         return rv_error_set(err, -EINVAL, "'%s' is none of: %s", text, rv_key_range(key, range));
 }
 
-TAKE(mode) {
-        unsigned i = 0;
-        (void)reader;
-        int r = take_word(key, text, &i, err);
-        if (r == 0)
-                *FIELD(enum rv_mode, base, key) = i;
-        return r;
-}
-
-TAKE(outside) {
-        unsigned i = 0;
-        (void)reader;
-        int r = take_word(key, text, &i, err);
-        if (r == 0)
-                *FIELD(enum rv_outside, base, key) = i;
-        return r;
-}
-
-TAKE(suspects) {
-        unsigned i = 0;
-        (void)reader;
-        int r = take_word(key, text, &i, err);
-        if (r == 0)
-                *FIELD(enum rv_suspects, base, key) = i;
-        return r;
-}
-
-TAKE(fallback) {
-        unsigned i = 0;
-        (void)reader;
-        int r = take_word(key, text, &i, err);
-        if (r == 0)
-                *FIELD(enum rv_fallback, base, key) = i;
-        return r;
-}
-
-TAKE(receiver_type) {
-        unsigned i = 0;
-        (void)reader;
-        int r = take_word(key, text, &i, err);
-        if (r == 0)
-                *FIELD(enum rv_receiver_type, base, key) = i;
-        return r;
-}
+#define TAKE_WORD(type, word_type)                                                                                     \
+        TAKE(type) {                                                                                                   \
+                unsigned i = 0;                                                                                        \
+                (void)reader;                                                                                          \
+                int r = take_word(key, text, &i, err);                                                                 \
+                if (r == 0)                                                                                            \
+                        *FIELD(word_type, base, key) = i;                                                              \
+                return r;                                                                                              \
+        }
+TAKE_WORD(mode, enum rv_mode)
+TAKE_WORD(outside, enum rv_outside)
+TAKE_WORD(suspects, enum rv_suspects)
+TAKE_WORD(fallback, enum rv_fallback)
+TAKE_WORD(receiver_type, enum rv_receiver_type)
 
 /* -- References: to what stands in the main file -- */
 

@@ -5,6 +5,7 @@
 
 #include "revertd/cleanup.h"
 #include "revertd/json.h"
+#include "revertd/text.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -58,8 +59,9 @@ bool restore_is_fallback(const struct turn *t, const struct open *o) {
 int restore_after_conflict(struct turn *t, struct open *o, const struct rv_git_reply *reply) {
         struct rv_incident *i = o->i;
         size_t n_culprits = i->plan->spec.n_commits;
+        _cleanup_free_ char *text = NULL;
 
-        if (failure_text(reply, &i->conflict) < 0)
+        if (failure_text(reply, &text) < 0 || !(i->conflict = rv_text_block(text, TEXT_BYTES_MAX)))
                 return -ENOMEM;
         i->plan = rv_plan_free(i->plan);
         incident_touch(t, o);
