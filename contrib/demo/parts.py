@@ -121,9 +121,10 @@ class Repository:
         self.git("clone", "--quiet", self.path, self.clone)
         self.git("-C", self.clone, "checkout", "--quiet", "-B", branch)
 
-    def git(self, *arguments, env=None, check=True):
-        done = subprocess.run(["git", *map(str, arguments)], env={**os.environ, **self.ENV, **(env or {})},
-                              capture_output=True, text=True)
+    def git(self, *arguments, env=None, check=True, stdin=os.devnull):
+        with open(stdin, "rb") as given:
+            done = subprocess.run(["git", *map(str, arguments)], env={**os.environ, **self.ENV, **(env or {})},
+                                  stdin=given, capture_output=True, text=True)
         if check and done.returncode:
             raise RuntimeError(f"git {' '.join(map(str, arguments))}: {done.stderr}")
         return done.stdout.strip()

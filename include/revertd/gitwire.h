@@ -24,6 +24,8 @@ struct rv_oid {
         char hex[RV_OID_HEX_MAX + 1]; /* "" is none */
 };
 
+enum { RV_COMMIT_INSIDE_UNKNOWN = 1 << 20 }; /* so many paths in the scope or more: they could not be read */
+
 /* A commit on the branch's first-parent line. Texts are raw bytes made valid UTF-8, not sanitised further. */
 struct rv_commit {
         struct rv_oid id;

@@ -256,6 +256,15 @@ static void print_paths(FILE *f, const json_t *paths, const char *indent) {
         }
 }
 
+static void print_counts(FILE *f, const json_t *commit) {
+        long long inside = rv_json_int(commit, "n_inside", 0), outside = rv_json_int(commit, "n_outside", 0);
+
+        if (inside >= RV_COMMIT_INSIDE_UNKNOWN)
+                fprintf(f, "  %-*sthe scope, in paths that cannot all be read\n", LABEL_COLUMN, "Touches");
+        else
+                fprintf(f, "  %-*s%lld in the scope, %lld outside\n", LABEL_COLUMN, "Touches", inside, outside);
+}
+
 static void print_commit(FILE *f, const json_t *commit) {
         const json_t *paths = json_object_get(commit, "paths");
         char time[PAINT_TIME_MAX];
@@ -269,11 +278,10 @@ static void print_commit(FILE *f, const json_t *commit) {
         fputs(" <", f);
         paint_text(f, rv_json_string(commit, "author_email", ""));
         fprintf(f, ">, committed %s\n", paint_time(rv_json_int(commit, "commit_usec", 0), time));
-        if (json_array_size(paths) > 0) {
-                fprintf(f, "  %-*s%lld in the scope, %lld outside\n", LABEL_COLUMN, "Touches",
-                        (long long)rv_json_int(commit, "n_inside", 0), (long long)rv_json_int(commit, "n_outside", 0));
+        if (rv_json_int(commit, "n_inside", 0) > 0)
+                print_counts(f, commit);
+        if (json_array_size(paths) > 0)
                 print_paths(f, paths, "    ");
-        }
 }
 
 static bool is_together(const json_t *suspect) {

@@ -137,15 +137,19 @@ static int read_message(git_repository *repo, const char *message, struct rv_com
 int rv_commit_info_read(git_repository *repo, const git_oid *id, struct rv_commit *ret, struct rv_error *err) {
         _cleanup_git_(commit) git_commit *git = NULL;
         struct rv_commit commit = {};
+        const char *message;
         int r;
 
         r = rv_commit_lookup(&git, repo, id, err);
         if (r < 0)
                 return r;
         rv_oid_from_git(&commit.id, id);
+        message = git_commit_message(git);
         r = read_texts(git, &commit);
-        if (r == 0 && git_commit_message(git))
-                r = read_message(repo, git_commit_message(git), &commit);
+        if (message && strnlen(message, RV_COMMIT_MESSAGE_BYTES_MAX) == RV_COMMIT_MESSAGE_BYTES_MAX)
+                commit.skip = true;
+        else if (r == 0 && message)
+                r = read_message(repo, message, &commit);
         if (r < 0) {
                 rv_commit_done(&commit);
                 return rv_error_oom(err);

@@ -3,7 +3,10 @@
 
 #include "git/libgit2.h"
 
-/* All of *ret but the paths and their counts. A commit over RV_COMMIT_BYTES_MAX is -E2BIG. */
+enum { RV_COMMIT_MESSAGE_BYTES_MAX = 1 << 20 };
+
+/* All of *ret but the paths and their counts. A commit over RV_COMMIT_BYTES_MAX is -E2BIG. A message over
+ * RV_COMMIT_MESSAGE_BYTES_MAX is not searched for what it says: as it may ask to be left alone, skip is set. */
 int rv_commit_info_read(git_repository *repo, const git_oid *id, struct rv_commit *ret,
                         struct rv_error *err) RV_MUST_CHECK;
 

@@ -4,9 +4,9 @@
 #include "git/libgit2.h"
 
 enum {
-        RV_HISTORY_OUTSIDE_MAX = 512,    /* paths outside the scope are counted up to this; also: not known */
-        RV_HISTORY_INSIDE_MAX = 1 << 20, /* as many are taken to be inside where that cannot be read */
-        RV_HISTORY_RECORDS_MAX = 50000,  /* commits remembered */
+        RV_HISTORY_OUTSIDE_MAX = 512, /* paths outside the scope are counted up to this; also: not known */
+        RV_HISTORY_INSIDE_MAX = RV_COMMIT_INSIDE_UNKNOWN,
+        RV_HISTORY_RECORDS_MAX = 50000, /* commits remembered */
         RV_HISTORY_FRESH_MAX = 1000,
 };
 

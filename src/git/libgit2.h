@@ -25,7 +25,7 @@ static inline bool rv_libgit2_is_damage(int error) {
 void rv_oid_from_git(struct rv_oid *ret, const git_oid *id);
 int rv_oid_to_git(git_oid *ret, const struct rv_oid *id) RV_MUST_CHECK; /* -EINVAL: not a whole id */
 
-enum { RV_COMMIT_BYTES_MAX = 1 << 20 };
+enum { RV_COMMIT_BYTES_MAX = 16 << 20 };
 
 /* Look up after asking for the size. -E2BIG: over the cap; -ENOENT: no such object; -EINVAL: no commit. Caller frees
  * *ret. */

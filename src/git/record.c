@@ -99,7 +99,8 @@ static int read_record(git_repository *repo, const git_oid *id, struct rv_record
                 return rv_error_oom(err);
         record->commit_usec = (int64_t)git_commit_time(commit) * RV_USEC_PER_SEC;
         message = git_commit_message(commit);
-        if (message && strcasestr(message, "Revertd-Incident"))
+        if (message && strnlen(message, RV_COMMIT_MESSAGE_BYTES_MAX) < RV_COMMIT_MESSAGE_BYTES_MAX &&
+            strcasestr(message, "Revertd-Incident"))
                 record->incident = rv_commit_info_trailer(message, "Revertd-Incident");
         return 0;
 }
@@ -157,6 +158,11 @@ static struct rv_tree_budget budget(size_t entries) {
 /* It is the commit that is at fault and not the mirror. */
 static bool is_opaque(int r) {
         return r == -EILSEQ || r == -E2BIG;
+}
+
+/* What harms a walk of everything may lie outside the scope: a walk of the scope alone tells. */
+static bool may_be_elsewhere(int r) {
+        return is_opaque(r) || rv_libgit2_is_damage(r);
 }
 
 struct collection {
@@ -266,7 +272,7 @@ static int match_trees(struct rv_record *record, git_odb *odb, const git_oid *fr
 
         if (!record->opaque) {
                 r = rv_tree_walk(odb, from, to, NULL, NULL, 0, &cost, match_entry, (void *)match, err);
-                if (r == 0 || (r < 0 && !is_opaque(r)))
+                if (r == 0 || (r < 0 && !may_be_elsewhere(r)))
                         return r;
                 record->opaque = r < 0;
                 rv_touched_done(match->touched);
@@ -301,7 +307,7 @@ static int find_touched(struct rv_records *records, git_repository *repo, git_od
                 return r;
         if (!record->touched_known) {
                 r = read_paths(odb, from, &to, &record->paths, &record->paths_bytes, err);
-                if (r < 0 && !is_opaque(r))
+                if (r < 0 && !may_be_elsewhere(r))
                         return r;
                 record->opaque = r < 0;
                 record->many = r != 0;

@@ -12,7 +12,7 @@ struct rv_record {
         char *incident; /* trailer Revertd-Incident; NULL: none */
         bool touched_known;
         bool many;   /* it touched more than RV_RECORD_PATHS_MAX paths; they are not kept */
-        bool opaque; /* its trees cannot be read whole: malformed, too deep, or too many entries */
+        bool opaque; /* its trees cannot be read whole: malformed, missing, too deep, or too many entries */
         char *paths; /* raw bytes, each NUL-terminated, one after the other */
         size_t paths_bytes;
 };
@@ -36,7 +36,8 @@ void rv_touched_done(struct rv_touched *touched);
 
 /* What the commit changed against its first parent, in and out of the scope (n_scope 0: all is in). A tree that cannot
  * be read is no error: one commit must not hide all others. Where it could hold a path of the scope the commit counts
- * as touching it, with RV_HISTORY_INSIDE_MAX paths or more. */
+ * as touching it, with RV_HISTORY_INSIDE_MAX paths or more. One that is missing is an error (-EBADMSG) for the scopes
+ * that it lies in or above, and none for the others. */
 int rv_records_touched(struct rv_records *records, git_repository *repo, git_odb *odb, const git_oid *id,
                        const char *const *scope, size_t n_scope, struct rv_touched *ret,
                        struct rv_error *err) RV_MUST_CHECK;

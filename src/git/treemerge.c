@@ -151,7 +151,14 @@ static int read_ours(struct merging *m) {
         if (m->have_ours)
                 return 0;
         m->have_ours = true;
-        int r = rv_tree_walk(m->merge->odb, m->base, m->ours, NULL, NULL, 0, &m->merge->budget, note_ours, m, m->err);
+        struct rv_tree_budget budget = m->merge->budget;
+        int r = rv_tree_walk(m->merge->odb, m->base, m->ours, NULL, NULL, 0, &budget, note_ours, m, m->err);
+        /* It looks beyond the scope, where others' trees may be anything: then it is not known where a file went, and
+         * that is a conflict of this file alone. */
+        if (r == -EILSEQ || r == -E2BIG) {
+                m->ours_too_many = true;
+                return 0;
+        }
         return r < 0 ? r : 0;
 }
 

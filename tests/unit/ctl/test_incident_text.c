@@ -10,6 +10,7 @@
 
 #include "revertd/cleanup.h"
 #include "revertd/clock.h"
+#include "revertd/gitwire.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -97,6 +98,10 @@ static void says_what_an_engineer_asks(void **state) {
         assert_null(strstr(text, "\n-a"));
         _cleanup_free_ char *with_diff = print(incident, transitions, NULL, true);
         assert_says(with_diff, "\n-a\n+b\n");
+        json_object_set_new(json_object_get(json_array_get(json_object_get(incident, "suspects"), 0), "commit"),
+                            "n_inside", json_integer(RV_COMMIT_INSIDE_UNKNOWN));
+        _cleanup_free_ char *unknown = print(incident, transitions, NULL, false);
+        assert_says(unknown, "Touches     the scope, in paths that cannot all be read\n");
         assert_null(strstr(with_diff, "in breach when"));
         assert_says(text, "2026-03-01 10:00:00Z  0.073      breach  the onset");
         assert_says(text, "no value   no_data");

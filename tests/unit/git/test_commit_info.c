@@ -162,13 +162,30 @@ static void test_utf8_is_cut_on_a_boundary(void **state) {
         assert_string_equal(empty, "");
 }
 
+/* Nobody knows whether it asks to be left alone, so it is. */
+static void test_a_huge_message_is_not_read(void **state) {
+        struct world *world = *state;
+        struct rv_error err = {};
+        struct rv_commit commit;
+        git_oid id;
+
+        repo_run(&world->repo, "{ echo huge; echo; head -c 1100000 /dev/zero | tr '\\0' x; } > message");
+        repo_commit(&world->repo, 2000, "-F ../message");
+        repo_id(&world->repo, "HEAD", &id);
+        assert_int_equal(rv_commit_info_read(world->git, &id, &commit, &err), 0);
+        assert_string_equal(commit.subject, "huge");
+        assert_true(commit.skip);
+        rv_commit_done(&commit);
+        repo_run(&world->repo, "cd work; git reset -q --hard HEAD~1");
+}
+
 static void test_a_huge_commit_is_refused(void **state) {
         struct world *world = *state;
         struct rv_error err = {};
         struct rv_commit commit;
         git_oid id;
 
-        repo_run(&world->repo, "head -c 1100000 /dev/zero | tr '\\0' x > message");
+        repo_run(&world->repo, "head -c 17000000 /dev/zero | tr '\\0' x > message");
         repo_commit(&world->repo, 2000, "-F ../message");
         repo_id(&world->repo, "HEAD", &id);
         assert_int_equal(rv_commit_info_read(world->git, &id, &commit, &err), -E2BIG);
@@ -202,6 +219,7 @@ int main(void) {
                 cmocka_unit_test(test_too_many_reverts_are_cut),
                 cmocka_unit_test(test_bad_bytes_become_valid),
                 cmocka_unit_test(test_utf8_is_cut_on_a_boundary),
+                cmocka_unit_test(test_a_huge_message_is_not_read),
                 cmocka_unit_test(test_a_huge_commit_is_refused),
                 cmocka_unit_test(test_many_trailers),
         };

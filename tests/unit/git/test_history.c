@@ -316,6 +316,61 @@ static void test_a_missing_object_is_damage(void **state) {
         rv_git_reply_free(reply);
 }
 
+/* A commit changes a folder, the next changes it again, and the folder of between is gone. */
+static void test_a_missing_object_harms_its_scope_alone(void **state) {
+        struct world *world = *state;
+        struct rv_error err = {};
+        char *scope[] = {(char *)"a/**"};
+        struct rv_git_request request = {.scope = scope, .n_scope = 1};
+        struct rv_git_reply *reply;
+        git_oid head;
+
+        repo_run(&world->repo, "mkdir -p work/a work/b; for f in a/x a/y b/x b/y; do echo 1 >work/$f; done");
+        repo_commit(&world->repo, 100, "-m start");
+        repo_run(&world->repo, "cd work; echo 2 >a/x; echo two >b/x");
+        repo_commit(&world->repo, 200, "-m both");
+        repo_change(&world->repo, 300, "a/y", "3");
+        repo_change(&world->repo, 400, "b/y", "3");
+        repo_id(&world->repo, "HEAD", &head);
+        repo_run(&world->repo, "cd work; h=$(git rev-parse HEAD~2:a); "
+                               "rm -f .git/objects/$(echo $h | cut -c1-2)/$(echo $h | cut -c3-)");
+        for (int i = 0; i < 2; i++) {
+                reply = calloc(1, sizeof(*reply));
+                assert_true(rv_libgit2_is_damage(rv_history_read(world->history, &head, &request, reply, &err)));
+                rv_git_reply_free(reply);
+                reply = read_scope(world, "b/**", 0, 0);
+                assert_int_equal(reply->n_commits, 3);
+                assert_string_equal(reply->commits[1].subject, "both");
+                assert_int_equal(reply->commits[1].n_inside, 1);
+                assert_string_equal(reply->commits[1].paths[0], "b/x");
+                assert_int_equal(reply->commits[1].n_outside, RV_HISTORY_OUTSIDE_MAX);
+                rv_git_reply_free(reply);
+        }
+}
+
+/* Its trees are read all the same, so that only what it touches waits for a person. */
+static void test_a_huge_message_harms_its_scope_alone(void **state) {
+        struct world *world = *state;
+        struct rv_git_reply *reply;
+
+        repo_change(&world->repo, 100, "a/x", "1");
+        repo_change(&world->repo, 100, "b/x", "1");
+        repo_run(&world->repo,
+                 "echo 2 >work/a/x; { echo huge; echo; head -c 1100000 /dev/zero | tr '\\0' x; } >message");
+        repo_commit(&world->repo, 200, "-F ../message");
+        reply = read_scope(world, "b/**", 0, 0);
+        assert_int_equal(reply->n_scanned, 3);
+        assert_int_equal(reply->n_commits, 1);
+        assert_false(reply->commits[0].skip);
+        rv_git_reply_free(reply);
+        reply = read_scope(world, "a/**", 0, 0);
+        assert_int_equal(reply->n_commits, 2);
+        assert_string_equal(reply->commits[0].subject, "huge");
+        assert_true(reply->commits[0].skip);
+        assert_string_equal(reply->commits[0].paths[0], "a/x");
+        rv_git_reply_free(reply);
+}
+
 /* What nobody can read to its end is in the scope all the same, and its paths are beyond counting. */
 static void assert_inside_is_unknown(const struct rv_commit *commit) {
         assert_true(commit->n_inside >= RV_HISTORY_INSIDE_MAX);
@@ -473,6 +528,8 @@ int main(void) {
                 TEST(test_an_incident_is_found),
                 TEST(test_show_lists_all),
                 TEST(test_a_missing_object_is_damage),
+                TEST(test_a_missing_object_harms_its_scope_alone),
+                TEST(test_a_huge_message_harms_its_scope_alone),
                 TEST(test_a_tree_bomb_is_seen_but_not_counted),
                 TEST(test_deep_folders_are_seen_but_not_counted),
                 TEST(test_a_malformed_tree_harms_its_scope_alone),

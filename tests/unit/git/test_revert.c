@@ -185,6 +185,25 @@ static void follows_a_rename(void **state) {
         compute(test, "main~2", RV_GIT_CONFLICT);
 }
 
+/* Where a file went is looked for everywhere; what is malformed elsewhere makes that unknown, and no more. */
+static void others_malformed_trees_hide_a_rename(void **state) {
+        struct test *test = *state;
+
+        repo_run(&test->repo, "cd work; seq 1 20 >apps/web/list");
+        repo_commit(&test->repo, NEW, "-m list");
+        repo_run(&test->repo, "cd work; sed -i s/^3$/three/ apps/web/list; echo two >apps/web/values");
+        repo_commit(&test->repo, NEW + 1, "-m three");
+        repo_run(&test->repo,
+                 "cd work; git rm -q apps/web/list; blob=$(git rev-parse main:apps/web/values | sed 's/../\\\\x&/g'); "
+                 "bad=$(/usr/bin/printf \"100644 a/b\\\\0$blob\" | git hash-object -w -t tree --literally --stdin); "
+                 "tree=$({ git ls-tree $(git write-tree); printf '040000 tree %%s\\tzoo\\n' $bad; } | git mktree); "
+                 "git reset -q --soft $(git commit-tree -p main -m zoo $tree)");
+        assert_int_equal(try_compute(test, &(struct options){.commit = "main~1", .scoped = true}), 0);
+        assert_int_equal(test->result.outcome, RV_GIT_CONFLICT);
+        assert_int_equal(test->result.n_conflicts, 1);
+        assert_string_equal(test->result.paths[0], "apps/web/list");
+}
+
 static void attributes_are_obeyed(void **state) {
         struct test *test = *state;
 
@@ -311,6 +330,7 @@ static void malformed_trees(void **state) {
         refuses(*state, RAW("100644 a/b\\0${raw}"), "slash");
         refuses(*state, RAW("100644 \\0${raw}"), "empty");
         refuses(*state, RAW("170000 a\\0${raw}"), "mode is unknown");
+        refuses(*state, RAW("0 a\\0${raw}"), "mode is unknown");
         refuses(*state, RAW("1006x4 a\\0${raw}"), "no octal number");
         refuses(*state, RAW("100644 a\\0abc"), "ends within");
 }
@@ -377,6 +397,7 @@ int main(void) {
                 TEST(first_commit_of_all),
                 TEST(merge_and_what_was_merged),
                 TEST(follows_a_rename),
+                TEST(others_malformed_trees_hide_a_rename),
                 TEST(attributes_are_obeyed),
                 TEST(binary_files_are_not_merged),
                 TEST(diff_and_numbers),
