@@ -83,10 +83,12 @@ static void evaluate(struct world *w, double value) {
         rv_labels_unref(labels);
 }
 
-static void run(long fail_at) {
-        struct world *w = world_new(POLLED("errors", "mode = \"enforce\";"));
+static void run(long fail_at, bool is_restore) {
+        struct world *w = world_new(POLLED("errors", "mode = \"enforce\"; fallback = \"restore\";"));
 
         world_bad_commit(w);
+        if (is_restore)
+                w->outcome[RV_GIT_PLAN] = RV_GIT_CONFLICT;
         left = fail_at;
         for (int i = 0; i < 3; i++)
                 evaluate(w, 0.4);
@@ -102,18 +104,28 @@ static void run(long fail_at) {
         world_free(w);
 }
 
-static void each_allocation_fails_once(void **state) {
+static void each_fails_once(bool is_restore) {
         long n = 0;
 
-        (void)state;
         do {
-                run(n++);
+                run(n++, is_restore);
         } while (left < 0); /* until none failed any more */
         assert_true(n > 500);
 }
 
+static void each_allocation_fails_once(void **state) {
+        (void)state;
+        each_fails_once(false);
+}
+
+static void each_allocation_of_a_restore_fails_once(void **state) {
+        (void)state;
+        each_fails_once(true);
+}
+
 int main(void) {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(each_allocation_fails_once)};
+        const struct CMUnitTest tests[] = {cmocka_unit_test(each_allocation_fails_once),
+                                           cmocka_unit_test(each_allocation_of_a_restore_fails_once)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

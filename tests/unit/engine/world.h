@@ -268,10 +268,22 @@ static inline void world_reply_sync(const struct world *w, const struct rv_git_r
 
 static inline void world_reply_history(const struct world *w, const struct rv_git_request *request,
                                        struct rv_git_reply *reply) {
+        ssize_t last = -1;
+
         world_reply_sync(w, request, reply);
+        if (request->revision) {
+                struct rv_oid id = {{0}};
+
+                memcpy(id.hex, request->revision, strcspn(request->revision, "~"));
+                last = world_find(w, &id) - (strchr(request->revision, '~') != NULL);
+                reply->outcome = last < 0 ? RV_GIT_NOT_FOUND : RV_GIT_OK;
+                if (last < 0)
+                        return;
+                reply->commit = w->branch[last].id;
+        }
         reply->commits = calloc(COMMITS_MAX, sizeof(*reply->commits));
-        for (size_t i = w->n_commits; i-- > 0;)
-                if (w->branch[i].commit_usec >= request->since_usec &&
+        for (size_t i = w->n_commits; i-- > (size_t)(last + 1);)
+                if ((request->revision || w->branch[i].commit_usec >= request->since_usec) &&
                     (!w->branch[i].scope || request->n_scope == 0 ||
                      strcmp(w->branch[i].scope, request->scope[0]) == 0))
                         world_describe(&w->branch[i], &reply->commits[reply->n_commits++]);
@@ -333,6 +345,8 @@ static inline struct rv_git_reply *world_reply(struct world *w, const struct rv_
         struct rv_git_reply *reply = calloc(1, sizeof(*reply));
 
         reply->outcome = w->outcome[request->op];
+        if (reply->outcome == RV_GIT_CONFLICT && request->spec.restore.hex[0])
+                reply->outcome = RV_GIT_OK; /* nothing stands in its way */
         reply->head = world_head_oid(w);
         if (reply->outcome != RV_GIT_OK) {
                 reply->message = strdup("said the world");
