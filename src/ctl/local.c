@@ -36,6 +36,8 @@ struct local {
         struct rv_suspect *culprits; /* newest first */
         size_t n_culprits;
         struct rv_oid head;
+        char *to;              /* a revision that the scope goes back to; NULL: they are reverted */
+        double confidence;     /* that the cause is among them, where a rule has all go back; 0: each one's own */
         struct rv_oid restore; /* what the scope goes back to; none: they are reverted */
         struct rv_plan *plan;
         struct rv_git_reply *computed; /* what the worker made of the plan */
@@ -53,6 +55,7 @@ static void local_done(struct local *l) {
         free(l->scope);
         rv_labels_unref(l->labels);
         free(l->actor);
+        free(l->to);
         rv_config_unref(l->config);
 }
 
@@ -117,7 +120,7 @@ static int prepare(struct local *l, const json_t *labels, struct rv_error *err) 
                 r = rv_labels_from_json(&l->labels, labels ? labels : none, NULL, err);
         if (r == 0)
                 r = fill_scope(l, err);
-        if (r == 0 && !(l->actor = who_am_i()))
+        if (r == 0 && (!(l->actor = who_am_i()) || (l->args->to && !(l->to = strdup(l->args->to)))))
                 r = rv_error_oom(err);
         return r == 0 ? worker_new(&l->worker, l->args, l->repository, l->args->dry_run, err) : r;
 }
@@ -164,7 +167,7 @@ static int ask_history(struct local *l, int64_t since_usec, struct rv_git_reply 
                 return rv_error_oom(err);
         request->since_usec = since_usec - HISTORY_MARGIN_USEC;
         request->max_commits = RV_COMMITS_MAX;
-        if (l->args->to && !(request->revision = strdup(l->args->to))) {
+        if (l->to && !(request->revision = strdup(l->to))) {
                 rv_git_request_free(request);
                 return rv_error_oom(err);
         }
@@ -265,11 +268,39 @@ static int find_since(struct local *l, struct rv_error *err) {
         return r;
 }
 
+/* So many of the first are what the rule would have reverted. */
+static int take_suspects(struct local *l, const struct rv_attribution *found, size_t n, struct rv_error *err) {
+        int r = 0;
+
+        for (size_t k = 0; r == 0 && k < n; k++) {
+                r = add_culprit(l, &found->suspects[k].commit, err);
+                if (r < 0)
+                        break;
+                l->culprits[k].evidence = found->suspects[k].evidence;
+                l->culprits[k].confidence = found->suspects[k].confidence;
+                l->culprits[k].reverted = found->suspects[k].reverted;
+                l->culprits[k].reverted_by = found->suspects[k].reverted_by;
+        }
+        return r;
+}
+
+/* To before the oldest of them, and past what is no suspect. */
+static int go_back_past(struct local *l, const struct rv_attribution *found, struct rv_error *err) {
+        for (size_t k = 0; k < found->n_suspects; k++)
+                l->confidence += found->suspects[k].confidence;
+        if (asprintf(&l->to, "%s~1", found->suspects[found->n_suspects - 1].commit.id.hex) < 0) {
+                l->to = NULL;
+                return rv_error_oom(err);
+        }
+        return find_since(l, err);
+}
+
 /* As the daemon would, were the breach to begin now. */
 static int find_by_rule(struct local *l, struct rv_error *err) {
         int64_t now_usec = rv_clock_realtime_usec();
         struct rv_attribution found = {0};
         struct rv_git_reply *reply = NULL;
+        bool is_all = l->rule->suspects != RV_SUSPECTS_NEWEST;
         int r = ask_history(l, now_usec - l->rule->window_usec, &reply, err);
 
         if (r < 0)
@@ -281,14 +312,13 @@ static int find_by_rule(struct local *l, struct rv_error *err) {
                 rv_error_oom(err);
         else if (found.n_suspects == 0)
                 r = rv_error_set(err, -ENOENT, "%s", rv_reason_explain(RV_REASON_NO_CANDIDATE));
+        else if (is_all && found.n_candidates > RV_SUSPECTS_MAX)
+                r = rv_error_set(err, -E2BIG, "%zu commits could be the cause; at most %d are undone at once",
+                                 found.n_candidates, RV_SUSPECTS_MAX);
+        else if (l->rule->suspects == RV_SUSPECTS_RESTORE && found.n_suspects > 1)
+                r = go_back_past(l, &found, err);
         else
-                r = add_culprit(l, &found.suspects[0].commit, err);
-        if (r == 0) {
-                l->culprits[0].evidence = found.suspects[0].evidence;
-                l->culprits[0].confidence = found.suspects[0].confidence;
-                l->culprits[0].reverted = found.suspects[0].reverted;
-                l->culprits[0].reverted_by = found.suspects[0].reverted_by;
-        }
+                r = take_suspects(l, &found, is_all ? found.n_suspects : 1, err);
         rv_attribution_done(&found);
         rv_git_reply_free(reply);
         return r;
@@ -307,6 +337,7 @@ static int check_guards(const struct local *l, struct rv_error *err) {
                         .budget_all = 1,
                         .by_hand = true,
                         .force = l->args->force,
+                        .confidence = l->confidence,
                         .is_restore = l->restore.hex[0],
                 };
                 enum rv_reason reason = rv_guards_check(&facts);
@@ -429,7 +460,7 @@ static int confirm(const struct local *l, struct rv_error *err) {
                 return 0;
         if (!isatty(STDIN_FILENO))
                 return rv_error_set(err, -EPERM, "nobody can be asked here; without a daemon, say --no-daemon --yes");
-        if (ctl_confirm(l->args->to ? "Push this restore?" : "Push this revert?"))
+        if (ctl_confirm(l->to ? "Push this restore?" : "Push this revert?"))
                 return 0;
         return rv_error_set(err, -ECANCELED, "nothing was pushed");
 }

@@ -157,18 +157,28 @@ def test_what_was_not_shown_is_not_undone(entangled):
     assert incident["reason"] == "moved" and entangled.repository.reverts() == []
 
 
-def test_without_a_daemon(entangled, tmp_path):
-    entangled.configure(PAGE, receivers=False)
-    text = entangled.revertd.config.read_text().replace(' receivers = [ "deploys" ];', "")
-    entangled.revertd.config.write_text(text)
+def without_daemon(world, folder, rules, *arguments):
+    world.configure(rules, receivers=False)
+    text = world.revertd.config.read_text().replace(' receivers = [ "deploys" ];', "")
+    world.revertd.config.write_text(text)
+    return subprocess.run([PROGRAMS / "revertctl", *arguments, "--config.file", world.revertd.config, "--no-daemon",
+                           "--storage.path", folder / "own"], capture_output=True, text=True)
 
-    def ctl(*arguments):
-        return subprocess.run([PROGRAMS / "revertctl", "restore", "--config.file", entangled.revertd.config, "--no-daemon",
-                               "--storage.path", tmp_path / "own", "-r", "fleet", "--to", entangled.good, SCOPE,
-                               *arguments], capture_output=True, text=True)
-    dry = ctl("--dry-run")
+
+def test_without_a_daemon(entangled, tmp_path):
+    to = ("restore", "-r", "fleet", "--to", entangled.good, SCOPE)
+    dry = without_daemon(entangled, tmp_path, PAGE, *to, "--dry-run")
     assert dry.returncode == 0 and entangled.bad in dry.stdout, dry.stderr
     assert entangled.repository.subjects()[0] == "Tune search"
-    done = ctl("--yes")
+    done = without_daemon(entangled, tmp_path, PAGE, *to, "--yes")
     assert done.returncode == 0, done.stderr
     assert_went_back(entangled)
+
+
+@pytest.mark.parametrize("suspects", ["restore", "all"])
+def test_several_suspects_without_a_daemon(entangled, tmp_path, suspects):
+    by_rule = ("revert", "--rule", "page", "app=checkout", "alertname=Errors", "--yes")
+    sure = without_daemon(entangled, tmp_path, rule(suspects=suspects), *by_rule)
+    assert sure.returncode == 0, sure.stderr
+    assert tree(entangled, "main") == tree(entangled, entangled.good)
+    assert entangled.repository.subjects()[0].startswith("Restore" if suspects == "restore" else "Revert")
