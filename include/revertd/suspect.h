@@ -39,6 +39,7 @@ struct rv_suspect {
         double confidence; /* 0 to 1 */
         bool reverted;     /* a later commit on the branch reverts it */
         struct rv_oid reverted_by;
+        int64_t reverted_usec; /* when that one was first seen; 0: not reverted */
 };
 void rv_suspect_done(struct rv_suspect *suspect);
 json_t *rv_suspect_to_json(const struct rv_suspect *suspect);

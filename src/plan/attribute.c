@@ -93,9 +93,8 @@ static int copy_commit(struct rv_commit *ret, const struct rv_commit *commit) {
 }
 
 static int append(struct rv_attribution *a, const struct rv_commit *commit, const struct rv_live *live,
-                  const struct rv_undone *undone) {
+                  const struct rv_oid *by) {
         struct rv_suspect *grown = reallocarray(a->suspects, a->n_suspects + 1, sizeof(*grown)), *s;
-        const struct rv_oid *by = rv_undone_by(undone, &commit->id);
 
         if (!grown)
                 return -ENOMEM;
@@ -110,6 +109,13 @@ static int append(struct rv_attribution *a, const struct rv_commit *commit, cons
                 s->reverted_by = *by;
         }
         return 0;
+}
+
+static void date_revert(struct rv_suspect *s, const struct rv_commit *newer, size_t n,
+                        struct rv_live (*live)(const struct rv_commit *, void *), void *userdata) {
+        for (size_t i = 0; i < n; i++)
+                if (strcmp(newer[i].id.hex, s->reverted_by.hex) == 0)
+                        s->reverted_usec = live(&newer[i], userdata).seen_usec;
 }
 
 void rv_attribution_done(struct rv_attribution *a) {
@@ -138,8 +144,11 @@ int rv_attribute(const struct rv_commit *history, size_t n, int64_t onset_usec, 
                         if (a.n_suspects == 0 ||
                             (a.n_together == a.n_candidates - 1 && came_together(&a.suspects[0].live, &l)))
                                 a.n_together++;
-                        if (a.n_suspects < RV_SUSPECTS_MAX)
-                                r = append(&a, &history[i], &l, undone);
+                        if (a.n_suspects == RV_SUSPECTS_MAX)
+                                continue;
+                        r = append(&a, &history[i], &l, rv_undone_by(undone, &history[i].id));
+                        if (r == 0 && a.suspects[a.n_suspects - 1].reverted)
+                                date_revert(&a.suspects[a.n_suspects - 1], history, i, live, userdata);
                 }
         }
         rv_undone_free(undone);

@@ -16,7 +16,7 @@ struct task *agenda_add(struct sim *sim, int64_t at_usec, void (*run)(struct sim
         if (sim->n_tasks == TASKS_MAX)
                 SIM_MUST(-1);
         size_t i = sim->n_tasks++;
-        sim->task[i] = (struct task){.at_usec = at_usec, .order = sim->n_ordered++, .run = run};
+        sim->task[i] = (struct task){.at_usec = at_usec, .order = sim->n_ordered++, .replica = sim->me, .run = run};
         while (i > 0 && is_before(&sim->task[i], &sim->task[(i - 1) / 2])) {
                 swap(&sim->task[i], &sim->task[(i - 1) / 2]);
                 i = (i - 1) / 2;

@@ -9,9 +9,9 @@
 #include <string.h>
 
 struct observed *observed_find(struct sim *sim, const char *id) {
-        for (size_t i = sim->n_incidents; i-- > 0;)
-                if (strcmp(sim->incident[i].id, id) == 0)
-                        return &sim->incident[i];
+        for (size_t i = sim->me->n_incidents; i-- > 0;)
+                if (strcmp(sim->me->incident[i].id, id) == 0)
+                        return &sim->me->incident[i];
         return NULL;
 }
 
@@ -20,7 +20,7 @@ static int repository_number(const char *name) {
 }
 
 static bool is_on(const struct sim *sim, int which) {
-        const struct paused *paused = &sim->paused[which];
+        const struct paused *paused = &sim->me->paused[which];
         return paused->on && (paused->until_usec == 0 || sim->now_usec < paused->until_usec);
 }
 
@@ -37,18 +37,18 @@ static bool is_polled(const struct rv_rule_config *config) {
 
 static bool is_new_episode(struct sim *sim, const struct observed *incident) {
         int64_t ended_usec = 0;
-        for (size_t i = 0; i < sim->n_incidents; i++) {
-                const struct observed *other = &sim->incident[i];
+        for (size_t i = 0; i < sim->me->n_incidents; i++) {
+                const struct observed *other = &sim->me->incident[i];
                 if (other != incident && !other->by_hand && other->rule == incident->rule &&
                     other->set == incident->set && other->ended_usec > ended_usec)
                         ended_usec = other->ended_usec;
         }
-        return sim->told[incident->rule][incident->set].starts_usec > ended_usec;
+        return sim->me->told[incident->rule][incident->set].starts_usec > ended_usec;
 }
 
 static bool had_one_before(struct sim *sim, const struct observed *incident) {
-        for (size_t i = 0; i < sim->n_incidents; i++) {
-                const struct observed *other = &sim->incident[i];
+        for (size_t i = 0; i < sim->me->n_incidents; i++) {
+                const struct observed *other = &sim->me->incident[i];
                 if (other != incident && !other->by_hand && other->rule == incident->rule &&
                     other->set == incident->set)
                         return true;
@@ -64,7 +64,7 @@ static void check_opened(struct sim *sim, struct observed *incident) {
                 sim_fail(sim, "6: incident %s has no rule or no label set", incident->id);
                 return;
         }
-        struct told *told = &sim->told[incident->rule][incident->set];
+        struct told *told = &sim->me->told[incident->rule][incident->set];
         if (!told->is_breach)
                 sim_fail(sim, "6: incident %s was opened by what is no breach", incident->id);
         if (is_polled(config) && sim->now_usec - told->breach_first_usec < config->for_usec)
@@ -84,7 +84,7 @@ static void check_recovered(struct sim *sim, const struct observed *incident, co
                 sim_fail(sim, "6: incident %s recovered without a rule", incident->id);
                 return;
         }
-        const struct told *told = &sim->told[incident->rule][incident->set];
+        const struct told *told = &sim->me->told[incident->rule][incident->set];
         int64_t first_usec = told->ok_first_usec;
         if (!is_polled(config) && config->confirm)
                 first_usec = incident->ok_first_usec;
@@ -104,8 +104,8 @@ static void check_recovered(struct sim *sim, const struct observed *incident, co
 /* Those that arrived, and were intended in the 24 hours before this one was. */
 static int count_before(const struct sim *sim, const struct observed *incident, int repository) {
         int n = 0;
-        for (size_t i = 0; i < sim->n_pushed; i++) {
-                const struct pushed *pushed = &sim->pushed[i];
+        for (size_t i = 0; i < sim->me->n_pushed; i++) {
+                const struct pushed *pushed = &sim->me->pushed[i];
                 n += (repository < 0 || pushed->repository == repository) &&
                      pushed->intent_usec > incident->intent_usec - RV_USEC_PER_DAY &&
                      pushed->intent_usec <= incident->intent_usec && strcmp(pushed->incident, incident->id) != 0;
@@ -128,7 +128,7 @@ static void check_intent(struct sim *sim, struct observed *incident, const struc
                 has_act |= batch->write[i].kind == RV_RECORD_ACT && batch->write[i].value &&
                            strcmp(batch->write[i].key, incident->id) == 0;
         struct rv_record act;
-        if (!has_act && rv_store_get(sim->store, RV_RECORD_ACT, incident->id, &act, NULL) == 0) {
+        if (!has_act && rv_store_get(sim->me->store, RV_RECORD_ACT, incident->id, &act, NULL) == 0) {
                 rv_record_done(&act);
                 has_act = true;
         }
@@ -141,8 +141,8 @@ static void check_intent(struct sim *sim, struct observed *incident, const struc
         if (incident->mode == RV_MODE_APPROVE && !incident->approved && !incident->by_hand)
                 sim_fail(sim, "incident %s reverts, and nobody approved", incident->id);
         incident->intent_usec = sim->now_usec;
-        incident->budget = sim->variant[sim->present]->repositories[incident->repository].budget;
-        incident->budget_all = sim->variant[sim->present]->budget;
+        incident->budget = sim->variant[sim->me->present]->repositories[incident->repository].budget;
+        incident->budget_all = sim->variant[sim->me->present]->budget;
 }
 
 /* -- Each change of state: in order, told, with its reason (8) -- */
@@ -204,15 +204,16 @@ static const json_t *find_incident(const struct rv_batch *batch, const char *id)
 }
 
 static struct observed *observe(struct sim *sim, const json_t *value, const char *id) {
-        if (sim->n_incidents == INCIDENTS_MAX)
+        if (sim->me->n_incidents == INCIDENTS_MAX)
                 SIM_MUST(-1);
-        struct observed *incident = &sim->incident[sim->n_incidents++];
+        struct observed *incident = &sim->me->incident[sim->me->n_incidents++];
         *incident = (struct observed){
                 .rule = rule_number(rv_json_string(value, "rule", NULL)),
                 .set = set_of_labels(json_object_get(value, "labels")),
                 .repository = repository_number(rv_json_string(value, "repository", NULL)),
                 .by_hand = rv_json_bool(value, "by_hand", false),
                 .force = rv_json_bool(value, "force", false),
+                .onset_usec = rv_json_int(json_object_get(value, "times"), "onset_usec", 0),
                 .opened_usec = sim->now_usec,
         };
         snprintf(incident->id, sizeof(incident->id), "%s", id);
@@ -269,7 +270,7 @@ void check_committed(struct sim *sim, const struct rv_batch *batch) {
 
 static void check_is_stored(struct sim *sim, const char *id, const struct rv_git_request *request) {
         struct rv_record record;
-        if (rv_store_get(sim->store, RV_RECORD_INCIDENT, id, &record, NULL) < 0) {
+        if (rv_store_get(sim->me->store, RV_RECORD_INCIDENT, id, &record, NULL) < 0) {
                 sim_fail(sim, "3: incident %s pushes and is not stored", id);
                 return;
         }
@@ -323,15 +324,37 @@ void check_refused(struct sim *sim, const struct change *made) {
 
 /* A plan without a scope is for rules that revert changes as a whole, in one of the configurations that there were. */
 static bool may_go_beyond(struct sim *sim, int rule, const struct rv_git_request *request) {
-        int present = sim->present;
+        int present = sim->me->present;
         bool may = false;
 
-        for (sim->present = 0; sim->present < VARIANTS; sim->present++) {
+        for (sim->me->present = 0; sim->me->present < VARIANTS; sim->me->present++) {
                 const struct rv_rule_config *config = rule_present(sim, rule);
                 may |= config && config->outside == RV_OUTSIDE_WHOLE && request->spec.n_scope == 0;
         }
-        sim->present = present;
+        sim->me->present = present;
         return may;
+}
+
+static bool undoes_what_came_before(const struct branch *branch, const struct change *revert, int64_t usec) {
+        for (size_t i = 0; i < revert->n_undoes; i++)
+                if (branch->change[revert->undoes[i]].arrived_usec <= usec)
+                        return true;
+        return false;
+}
+
+/* Replicas do not know of each other's incidents: what one has reverted and the operator has not yet applied still
+ * looks broken to the other. It must not go on to the commit below. */
+static void check_goes_no_deeper(struct sim *sim, const struct observed *incident, const struct branch *branch,
+                                 const struct change *made) {
+        if (incident->by_hand)
+                return;
+        for (size_t i = branch->deployed; i < branch->n; i++) {
+                const struct change *waiting = &branch->change[i];
+                if (waiting->incident[0] && (waiting->apps & made->apps) &&
+                    undoes_what_came_before(branch, waiting, incident->onset_usec))
+                        sim_fail(sim, "1: incident %s goes on below %.8s, which is not applied yet", incident->id,
+                                 waiting->id.hex);
+        }
 }
 
 void check_pushed(struct sim *sim, int repository, const struct rv_git_request *request, const struct change *made) {
@@ -350,9 +373,10 @@ void check_pushed(struct sim *sim, int repository, const struct rv_git_request *
                 sim_fail(sim, "7: incident %s changes more than its scope", incident->id);
         if (made->apps & ~scope_apps(request->spec.scope, request->spec.n_scope))
                 sim_fail(sim, "7: incident %s changes more than its plan", incident->id);
+        check_goes_no_deeper(sim, incident, &sim->branch[repository], made);
         check_budget(sim, incident);
-        if (sim->n_pushed < PUSHES_MAX) {
-                struct pushed *pushed = &sim->pushed[sim->n_pushed++];
+        if (sim->me->n_pushed < PUSHES_MAX) {
+                struct pushed *pushed = &sim->me->pushed[sim->me->n_pushed++];
                 *pushed = (struct pushed){.repository = repository, .intent_usec = incident->intent_usec};
                 memcpy(pushed->incident, incident->id, sizeof(pushed->incident));
         }
@@ -361,11 +385,11 @@ void check_pushed(struct sim *sim, int repository, const struct rv_git_request *
 /* -- An alert that was answered 2xx is not lost (4) -- */
 
 void check_acknowledged(struct sim *sim, int rule, int set, int64_t starts_usec) {
-        const struct told *told = &sim->told[rule][set];
+        const struct told *told = &sim->me->told[rule][set];
         if (!rule_present(sim, rule) || starts_usec <= told->resolved_starts_usec || sim->failure[0])
                 return;
-        for (size_t i = sim->n_incidents; i-- > 0;) {
-                const struct observed *incident = &sim->incident[i];
+        for (size_t i = sim->me->n_incidents; i-- > 0;) {
+                const struct observed *incident = &sim->me->incident[i];
                 if (incident->rule == rule && incident->set == set &&
                     (!rv_incident_state_is_end(incident->state) || incident->ended_usec > told->resolved_usec))
                         return;
@@ -384,19 +408,19 @@ static int check_record(const struct rv_record *record, void *userdata) {
         size_t n = 0;
         char prefix[RV_INCIDENT_ID_MAX + 1];
         snprintf(prefix, sizeof(prefix), "%.16s/", record->key);
-        if (rv_store_count(sim->store, RV_RECORD_TRANSITION, prefix, &n, NULL) < 0 ||
+        if (rv_store_count(sim->me->store, RV_RECORD_TRANSITION, prefix, &n, NULL) < 0 ||
             n != (size_t)rv_json_int(record->value, "n_transitions", -1))
                 sim_fail(sim, "incident %s: %zu transitions are kept", record->key, n);
         return 0;
 }
 
 void check_end(struct sim *sim) {
-        for (size_t i = 0; i < sim->n_incidents; i++) {
-                check_budget(sim, &sim->incident[i]);
-                if (!rv_incident_state_is_end(sim->incident[i].state))
-                        sim_fail(sim, "8: incident %s never ended: %s", sim->incident[i].id,
-                                 rv_incident_state_to_string(sim->incident[i].state));
+        for (size_t i = 0; i < sim->me->n_incidents; i++) {
+                check_budget(sim, &sim->me->incident[i]);
+                if (!rv_incident_state_is_end(sim->me->incident[i].state))
+                        sim_fail(sim, "8: incident %s never ended: %s", sim->me->incident[i].id,
+                                 rv_incident_state_to_string(sim->me->incident[i].state));
         }
-        if (rv_store_list(sim->store, RV_RECORD_INCIDENT, "", false, 0, check_record, sim, NULL) < 0)
+        if (rv_store_list(sim->me->store, RV_RECORD_INCIDENT, "", false, 0, check_record, sim, NULL) < 0)
                 sim_fail(sim, "the store cannot be read");
 }

@@ -18,12 +18,12 @@ int rule_number(const char *name) {
 }
 
 int rule_index(const struct sim *sim, const char *name) {
-        return rv_config_find_rule(sim->variant[sim->present], name);
+        return rv_config_find_rule(sim->variant[sim->me->present], name);
 }
 
 const struct rv_rule_config *rule_present(const struct sim *sim, int rule) {
         int index = rule < 0 ? -1 : rule_index(sim, rule_names[rule]);
-        return index < 0 ? NULL : &sim->variant[sim->present]->rules[index];
+        return index < 0 ? NULL : &sim->variant[sim->me->present]->rules[index];
 }
 
 const char *label_value(int set) {

@@ -11,7 +11,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { FILE_EVERY = 50 /* schedules, one has its store in files */, TICKS_MAX = 1000, JOBS_MAX = 64 };
+enum {
+        FILE_EVERY = 50 /* schedules, one has its store in files */,
+        TICKS_MAX = 1000,
+        JOBS_MAX = 64,
+        TWO_REPLICAS_PERCENT = 30
+};
 #define BEGIN_USEC (INT64_C(1772323200) * RV_USEC_PER_SEC)
 #define CALM_MAX_USEC (12 * RV_USEC_PER_HOUR)
 
@@ -26,6 +31,8 @@ void sim_trace(struct sim *sim, const char *format, ...) {
         va_list args;
         va_start(args, format);
         fprintf(sim->trace, "%s  ", rv_time_format(sim->now_usec, text));
+        if (sim->n_replicas > 1)
+                fprintf(sim->trace, "%c: ", 'A' + (int)(sim->me - sim->replica));
         vfprintf(sim->trace, format, args);
         fputc('\n', sim->trace);
         va_end(args);
@@ -52,13 +59,13 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
 static void open_store(struct sim *sim) {
         struct rv_error err = {0};
         int r;
-        if (sim->keeps_file) {
+        if (sim->me->keeps_file) {
                 const char *base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
-                SIM_MUST(asprintf(&sim->directory, "%s/revertd-sim-XXXXXX", base));
-                SIM_MUST(mkdtemp(sim->directory) ? 0 : -1);
-                r = rv_store_open(&sim->store, sim->directory, &err);
+                SIM_MUST(asprintf(&sim->me->directory, "%s/revertd-sim-XXXXXX", base));
+                SIM_MUST(mkdtemp(sim->me->directory) ? 0 : -1);
+                r = rv_store_open(&sim->me->store, sim->me->directory, &err);
         } else {
-                r = rv_store_open_memory(&sim->store, &err);
+                r = rv_store_open_memory(&sim->me->store, &err);
         }
         if (r < 0) {
                 fprintf(stderr, "sim: %s\n", err.text);
@@ -68,61 +75,74 @@ static void open_store(struct sim *sim) {
 
 static void close_store(struct sim *sim) {
         shell_stop(sim);
-        if (sim->directory)
-                nftw(sim->directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
-        free(sim->directory);
+        if (sim->me->directory)
+                nftw(sim->me->directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+        free(sim->me->directory);
 }
 
-/* The engine's own alarm clock. */
-static bool tick_is_next(struct sim *sim) {
-        if (!sim->engine || sim->n_tasks == 0)
-                return false;
-        int64_t deadline_usec = rv_engine_deadline(sim->engine);
-        return deadline_usec < sim->task[0].at_usec;
+/* The engine's own alarm clock; of several replicas the first one's. */
+static int64_t find_alarm(struct sim *sim, struct replica **ret) {
+        int64_t first_usec = RV_USEC_INFINITY;
+        EACH_REPLICA(sim) {
+                int64_t deadline_usec = sim->me->engine ? rv_engine_deadline(sim->me->engine) : RV_USEC_INFINITY;
+                if (deadline_usec < first_usec) {
+                        first_usec = deadline_usec;
+                        *ret = sim->me;
+                }
+        }
+        return first_usec;
 }
 
-static void tick(struct sim *sim) {
-        int64_t deadline_usec = rv_engine_deadline(sim->engine);
+static void tick(struct sim *sim, int64_t deadline_usec) {
         if (deadline_usec > sim->now_usec)
                 sim->now_usec = deadline_usec;
-        sim->n_ticks = sim->ticked_usec == sim->now_usec ? sim->n_ticks + 1 : 0;
-        sim->ticked_usec = sim->now_usec;
-        if (sim->n_ticks > TICKS_MAX) {
+        sim->me->n_ticks = sim->me->ticked_usec == sim->now_usec ? sim->me->n_ticks + 1 : 0;
+        sim->me->ticked_usec = sim->now_usec;
+        if (sim->me->n_ticks > TICKS_MAX) {
                 sim_fail(sim, "the engine wants to be woken for ever");
                 return;
         }
         (void)shell_handle(sim, &(struct rv_event){.kind = RV_EVENT_TICK});
 }
 
-static bool has_open_incidents(const struct sim *sim) {
-        for (size_t i = 0; i < sim->n_incidents; i++)
-                if (!rv_incident_state_is_end(sim->incident[i].state))
+static bool is_busy(struct sim *sim) {
+        EACH_REPLICA(sim) {
+                if (!sim->me->engine)
                         return true;
+                for (size_t i = 0; i < sim->me->n_incidents; i++)
+                        if (!rv_incident_state_is_end(sim->me->incident[i].state))
+                                return true;
+        }
         return false;
 }
 
 static void step(struct sim *sim) {
         struct task task;
-        if (tick_is_next(sim)) {
-                tick(sim);
+        struct replica *replica = NULL;
+        int64_t alarm_usec = find_alarm(sim, &replica);
+        if (sim->n_tasks > 0 && alarm_usec < sim->task[0].at_usec) {
+                sim->me = replica;
+                tick(sim, alarm_usec);
                 return;
         }
         if (!agenda_take(sim, &task))
                 return;
         sim->now_usec = task.at_usec;
+        sim->me = task.replica;
         task.run(sim, &task);
 }
 
 static void run(struct sim *sim) {
         int64_t calm_usec = BEGIN_USEC + random_between(sim, 2, 10) * RV_USEC_PER_HOUR / 2;
         world_start(sim);
+        EACH_REPLICA(sim)
         shell_start(sim);
         while (!sim->failure[0] && sim->now_usec < calm_usec)
                 step(sim);
         world_calm(sim);
-        while (!sim->failure[0] && sim->now_usec < calm_usec + CALM_MAX_USEC &&
-               (!sim->engine || has_open_incidents(sim)))
+        while (!sim->failure[0] && sim->now_usec < calm_usec + CALM_MAX_USEC && is_busy(sim))
                 step(sim);
+        EACH_REPLICA(sim)
         if (!sim->failure[0])
                 check_end(sim);
 }
@@ -142,14 +162,19 @@ static const char *run_schedule(uint64_t seed, struct script *script, FILE *trac
         sim->script = script;
         sim->trace = trace;
         sim->now_usec = BEGIN_USEC;
-        sim->keeps_file = seed % FILE_EVERY == 0;
+        sim->me = sim->replica;
+        sim->n_replicas = random_chance(sim, TWO_REPLICAS_PERCENT) ? 2 : 1;
         for (int i = 0; i < VARIANTS; i++)
                 sim->variant[i] = config_vary(sim, i);
-        open_store(sim);
+        EACH_REPLICA(sim) {
+                sim->me->keeps_file = seed % FILE_EVERY == 0;
+                open_store(sim);
+        }
         run(sim);
         const char *broken = sim->failure[0] ? sim->broken : NULL;
         if (sum)
                 add_counts(sum, sim);
+        EACH_REPLICA(sim)
         close_store(sim);
         agenda_clear(sim);
         for (int i = 0; i < REPOSITORIES; i++)

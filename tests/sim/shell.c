@@ -9,23 +9,23 @@
 static void start(struct sim *sim, struct task *task);
 
 static void go_down(struct sim *sim, int64_t down_usec) {
-        sim->engine = rv_engine_free(sim->engine);
-        sim->generation++;
+        sim->me->engine = rv_engine_free(sim->me->engine);
+        sim->me->generation++;
         agenda_add(sim, sim->now_usec + down_usec, start);
 }
 
 /* Everything that is only in memory is lost. */
 void shell_crash(struct sim *sim, int64_t down_usec) {
-        if (!sim->engine)
+        if (!sim->me->engine)
                 return;
         TRACE(sim, "crash");
         sim->count.crashes++;
         for (int i = 0; i < REPOSITORIES; i++)
-                sim->known[i] = (struct rv_oid){0};
-        if (sim->keeps_file) {
+                sim->me->known[i] = (struct rv_oid){0};
+        if (sim->me->keeps_file) {
                 struct rv_error err = {0};
-                rv_store_close(sim->store);
-                if (rv_store_open(&sim->store, sim->directory, &err) < 0)
+                rv_store_close(sim->me->store);
+                if (rv_store_open(&sim->me->store, sim->me->directory, &err) < 0)
                         sim_fail(sim, "the store cannot be opened again: %s", err.text);
         }
         go_down(sim, down_usec);
@@ -39,7 +39,7 @@ static int load_record(const struct rv_record *record, void *userdata) {
         if (record->kind == RV_RECORD_INCIDENT && rv_incident_state_from_string(text, &state) == 0 &&
             rv_incident_state_is_end(state))
                 return 0;
-        int r = rv_engine_load(sim->engine, record, &err);
+        int r = rv_engine_load(sim->me->engine, record, &err);
         if (r < 0)
                 sim_fail(sim, "what was stored cannot be loaded: %s: %s", record->key, err.text);
         return r;
@@ -49,9 +49,9 @@ void shell_start(struct sim *sim) {
         static const enum rv_record_kind kinds[] = {RV_RECORD_INCIDENT, RV_RECORD_SERIES, RV_RECORD_ACT,
                                                     RV_RECORD_PAUSE,    RV_RECORD_SEEN,   RV_RECORD_HEAD,
                                                     RV_RECORD_GOOD};
-        SIM_MUST(rv_engine_new(&sim->engine, sim->variant[sim->present]));
+        SIM_MUST(rv_engine_new(&sim->me->engine, sim->variant[sim->me->present]));
         for (size_t i = 0; i < RV_ARRAY_SIZE(kinds); i++)
-                if (rv_store_list(sim->store, kinds[i], "", false, 0, load_record, sim, NULL) < 0) {
+                if (rv_store_list(sim->me->store, kinds[i], "", false, 0, load_record, sim, NULL) < 0) {
                         sim_fail(sim, "the store cannot be read");
                         return;
                 }
@@ -61,7 +61,7 @@ void shell_start(struct sim *sim) {
 
 static void start(struct sim *sim, struct task *task) {
         (void)task;
-        if (sim->engine)
+        if (sim->me->engine)
                 return;
         if (sim->now_usec < sim->full_until_usec)
                 agenda_add(sim, sim->now_usec + 5 * RV_USEC_PER_SEC, start);
@@ -108,7 +108,7 @@ static int commit_batch(struct sim *sim, const struct rv_step *step) {
                 go_down(sim, 5 * RV_USEC_PER_SEC);
                 return -ENOSPC;
         }
-        int r = rv_store_commit(sim->store, &step->batch, &err);
+        int r = rv_store_commit(sim->me->store, &step->batch, &err);
         if (r < 0) {
                 sim_fail(sim, "the batch does not fit the store: %s", err.text);
                 return r;
@@ -133,7 +133,7 @@ static bool is_allowed_error(const struct rv_event *event, int r) {
 
 static int handle(struct sim *sim, const struct rv_event *event, struct rv_step *step) {
         struct rv_error err = {0};
-        int r = rv_engine_handle(sim->engine, event, sim->now_usec, step, &err);
+        int r = rv_engine_handle(sim->me->engine, event, sim->now_usec, step, &err);
         sim->count.events++;
         if (r < 0) {
                 if (!is_allowed_error(event, r))
@@ -158,34 +158,34 @@ static int handle(struct sim *sim, const struct rv_event *event, struct rv_step 
 
 int shell_handle(struct sim *sim, const struct rv_event *event) {
         struct rv_step step = {0};
-        if (!sim->engine || sim->failure[0])
+        if (!sim->me->engine || sim->failure[0])
                 return -EAGAIN;
-        sim->event = event;
+        sim->me->event = event;
         int r = handle(sim, event, &step);
-        sim->event = NULL;
+        sim->me->event = NULL;
         rv_step_done(&step);
         return r;
 }
 
 /* What hung on a rule that went is forgotten by revertd, and so here. */
 void shell_reload(struct sim *sim) {
-        int next = (sim->present + 1) % VARIANTS;
-        if (!sim->engine)
+        int next = (sim->me->present + 1) % VARIANTS;
+        if (!sim->me->engine)
                 return;
-        SIM_MUST(rv_engine_reconfigure(sim->engine, sim->variant[next]));
+        SIM_MUST(rv_engine_reconfigure(sim->me->engine, sim->variant[next]));
         TRACE(sim, "reload: configuration %d", next);
         for (int rule = 0; rule < RULES_MAX; rule++) {
                 bool was_there = rule_present(sim, rule);
-                sim->present = next;
+                sim->me->present = next;
                 if (was_there && !rule_present(sim, rule))
                         for (int set = 0; set < LABEL_SETS; set++)
-                                sim->told[rule][set] = (struct told){.was_ok = true};
-                sim->present = (next + VARIANTS - 1) % VARIANTS;
+                                sim->me->told[rule][set] = (struct told){.was_ok = true};
+                sim->me->present = (next + VARIANTS - 1) % VARIANTS;
         }
-        sim->present = next;
+        sim->me->present = next;
 }
 
 void shell_stop(struct sim *sim) {
-        sim->engine = rv_engine_free(sim->engine);
-        sim->store = rv_store_close(sim->store);
+        sim->me->engine = rv_engine_free(sim->me->engine);
+        sim->me->store = rv_store_close(sim->me->store);
 }

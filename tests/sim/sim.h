@@ -17,6 +17,7 @@ enum {
         APPS = 3,
         LABEL_SETS = APPS + 1, /* the last one's label makes no safe path */
         REPOSITORIES = 2,
+        REPLICAS_MAX = 2,
         RULES_MAX = 4,
         ALERTMANAGERS = 2,
         VARIANTS = 2, /* of the configuration: a reload goes from one to another */
@@ -38,9 +39,9 @@ struct change {
         int64_t breaks_after_usec; /* its being deployed */
         bool is_entangled;         /* changes the same lines as earlier ones do */
         bool skip;
-        int64_t commit_usec, deployed_usec; /* 0: not yet */
-        char incident[RV_INCIDENT_ID_MAX];  /* ours; "" somebody else's */
-        size_t undoes[UNDOES_MAX];          /* indices */
+        int64_t commit_usec, arrived_usec, deployed_usec; /* 0: not yet */
+        char incident[RV_INCIDENT_ID_MAX];                /* ours; "" somebody else's */
+        size_t undoes[UNDOES_MAX];                        /* indices */
         size_t n_undoes;
         bool says_so; /* its message names what it reverts */
 };
@@ -49,8 +50,7 @@ struct branch {
         struct change *change;
         size_t n, deployed;        /* commits; of them deployed */
         int64_t broken_usec[APPS]; /* as deployed: from then on; RV_USEC_INFINITY: not broken */
-        int64_t worker_free_usec;
-        unsigned made; /* for ids */
+        unsigned made;             /* for ids */
 };
 
 /* -- What was observed of an incident, from what was committed to the store -- */
@@ -63,7 +63,7 @@ struct observed {
         bool by_hand, force, approved;
         enum rv_mode mode;
         unsigned n_transitions;
-        int64_t opened_usec, held_usec, intent_usec, ended_usec;
+        int64_t onset_usec, opened_usec, held_usec, intent_usec, ended_usec;
         int64_t ok_first_usec;  /* of the answers to confirm, since the last breach */
         int budget, budget_all; /* when the intent was stored */
         int pushed;             /* commits of it on the branch */
@@ -117,9 +117,11 @@ struct script {
 };
 
 struct sim;
+struct replica;
 struct task {
         int64_t at_usec;
         uint64_t order;
+        struct replica *replica; /* that it concerns */
         void (*run)(struct sim *sim, struct task *task);
         int a, b;
         uint64_t token;
@@ -137,35 +139,14 @@ struct paused {
 };
 enum { PAUSE_ALL, PAUSE_RULE, PAUSE_REPOSITORY = PAUSE_RULE + RULES_MAX, PAUSES = PAUSE_REPOSITORY + REPOSITORIES };
 
-struct sim {
-        uint64_t seed;
-        struct stream stream[STREAMS_MAX];
-        struct script *script; /* NULL: neither recorded nor replayed */
-        const char *broken;    /* the check that failed: its format */
-        FILE *trace;           /* NULL: none */
-        char failure[512];
+/* -- A revertd: a store, and while it is up an engine -- */
+
+struct replica {
         char *directory; /* of the store; NULL: in memory */
         bool keeps_file; /* the store is closed and opened at each crash */
-
-        int64_t now_usec;
-        struct task task[TASKS_MAX]; /* a heap */
-        size_t n_tasks;
-        uint64_t n_ordered;
-        bool is_calm; /* the end: nothing bad happens any more */
-
-        struct rv_config *variant[VARIANTS];
-        int present; /* variant */
-        struct branch branch[REPOSITORIES];
+        int present;     /* variant of the configuration */
         struct rv_oid known[REPOSITORIES];
-        int64_t spurious_until_usec[LABEL_SETS];
-        int64_t blind_until_usec;   /* queries fail */
-        int64_t partial_until_usec; /* answers are not whole */
-        int64_t quiet_until_usec;   /* too little traffic */
-        int64_t vanished_until_usec[LABEL_SETS];
-        int64_t full_until_usec;   /* the disk */
-        int64_t broken_until_usec; /* the workers fail */
-        int64_t busy_until_usec;   /* others push all the time */
-        struct episode episode[RULES_MAX][LABEL_SETS];
+        int64_t worker_free_usec[REPOSITORIES];
         struct delivered delivered[ALERTMANAGERS][RULES_MAX][LABEL_SETS];
 
         struct rv_store *store;
@@ -181,11 +162,45 @@ struct sim {
         struct pushed pushed[PUSHES_MAX];
         size_t n_pushed;
         const struct rv_event *event; /* being handled */
+};
+
+struct sim {
+        uint64_t seed;
+        struct stream stream[STREAMS_MAX];
+        struct script *script; /* NULL: neither recorded nor replayed */
+        const char *broken;    /* the check that failed: its format */
+        FILE *trace;           /* NULL: none */
+        char failure[512];
+
+        int64_t now_usec;
+        struct task task[TASKS_MAX]; /* a heap */
+        size_t n_tasks;
+        uint64_t n_ordered;
+        bool is_calm; /* the end: nothing bad happens any more */
+
+        struct rv_config *variant[VARIANTS];
+        struct branch branch[REPOSITORIES];
+        int64_t spurious_until_usec[LABEL_SETS];
+        int64_t blind_until_usec;   /* queries fail */
+        int64_t partial_until_usec; /* answers are not whole */
+        int64_t quiet_until_usec;   /* too little traffic */
+        int64_t vanished_until_usec[LABEL_SETS];
+        int64_t full_until_usec;   /* the disks */
+        int64_t broken_until_usec; /* the workers fail */
+        int64_t busy_until_usec;   /* others push all the time */
+        struct episode episode[RULES_MAX][LABEL_SETS];
+
+        struct replica replica[REPLICAS_MAX];
+        size_t n_replicas;
+        struct replica *me; /* the one that the present task concerns */
         struct {
                 uint64_t events, commits, crashes, pushes, restores, ended[RV_INCIDENT_STATE_MAX],
                         reasons[RV_REASON_MAX];
         } count;
 };
+
+/* `me` is each in turn. */
+#define EACH_REPLICA(sim) for ((sim)->me = (sim)->replica; (sim)->me < (sim)->replica + (sim)->n_replicas; (sim)->me++)
 
 #define TRACE(sim, ...)                                                                                                \
         do {                                                                                                           \

@@ -141,6 +141,7 @@ static void answer_push(struct sim *sim, int repository, const struct rv_git_req
                 return;
         }
         check_pushed(sim, repository, request, &made);
+        made.arrived_usec = sim->now_usec;
         branch_append(branch, &made);
         reply->commit = made.id;
 }
@@ -190,7 +191,7 @@ struct rv_git_reply *worker_answer(struct sim *sim, int repository, const struct
 
 static void arrive(struct sim *sim, struct task *task) {
         struct asked *asked = task->data;
-        if (task->generation == sim->generation)
+        if (task->generation == sim->me->generation)
                 shell_handle(sim, &(struct rv_event){.kind = RV_EVENT_GIT, .git = {task->token, asked->reply}});
         asked_free(asked);
 }
@@ -206,7 +207,7 @@ static void work(struct sim *sim, struct task *task) {
         struct asked *asked = task->data;
         int64_t delay_usec = random_between(sim, 1, 500 * RV_USEC_PER_MSEC);
         int fate = sim->is_calm ? 100 : 99 - (int)random_between(sim, 0, 99);
-        bool is_orphan = task->generation != sim->generation; /* the daemon died; its worker may have been faster */
+        bool is_orphan = task->generation != sim->me->generation; /* the daemon died; its worker may have been faster */
         if (is_orphan && random_chance(sim, 50)) {
                 asked_free(asked);
                 return;
@@ -245,13 +246,13 @@ void worker_ask(struct sim *sim, struct rv_effect *effect) {
         struct asked *asked = must_alloc(1, sizeof(*asked));
         asked->repository = (int)effect->repository;
         asked->request = RV_TAKE(effect->request);
-        int64_t *free_usec = &sim->branch[asked->repository].worker_free_usec;
+        int64_t *free_usec = &sim->me->worker_free_usec[asked->repository];
         if (*free_usec < sim->now_usec)
                 *free_usec = sim->now_usec;
         *free_usec += random_chance(sim, 20) ? random_between(sim, 0, 20 * RV_USEC_PER_SEC)
                                              : random_between(sim, 1, 100 * RV_USEC_PER_MSEC);
         struct task *task = agenda_add(sim, *free_usec, work);
-        task->generation = sim->generation;
+        task->generation = sim->me->generation;
         task->token = effect->token;
         task->data = asked;
         task->free_data = asked_free;
@@ -263,16 +264,16 @@ static void synced(struct sim *sim, struct task *task) {
         struct asked *asked = task->data;
         struct rv_event event = {.kind = RV_EVENT_SYNCED, .synced = {(size_t)asked->repository, asked->reply}};
         if (shell_handle(sim, &event) == 0)
-                sim->known[asked->repository] = asked->reply->head;
+                sim->me->known[asked->repository] = asked->reply->head;
         asked_free(asked);
 }
 
 void worker_poll(struct sim *sim, struct task *task) {
         int repository = task->a;
-        int64_t poll_usec = sim->variant[sim->present]->repositories[repository].poll_usec;
-        if (sim->engine && (sim->is_calm || !random_chance(sim, 5))) {
+        int64_t poll_usec = sim->variant[sim->me->present]->repositories[repository].poll_usec;
+        if (sim->me->engine && (sim->is_calm || !random_chance(sim, 5))) {
                 struct asked *asked = must_alloc(1, sizeof(*asked));
-                struct rv_git_request request = {.op = RV_GIT_SYNC, .known = sim->known[repository]};
+                struct rv_git_request request = {.op = RV_GIT_SYNC, .known = sim->me->known[repository]};
                 asked->repository = repository;
                 asked->reply = worker_answer(sim, repository, &request);
                 struct task *next = agenda_add(sim, sim->now_usec + random_between(sim, 1, RV_USEC_PER_SEC), synced);

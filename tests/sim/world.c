@@ -37,7 +37,7 @@ static void undo_something(struct sim *sim, struct branch *branch, struct change
 
 void world_commit(struct sim *sim, int repository) {
         struct branch *branch = &sim->branch[repository];
-        struct change change = {.breaks = -1, .commit_usec = sim->now_usec};
+        struct change change = {.breaks = -1, .commit_usec = sim->now_usec, .arrived_usec = sim->now_usec};
         if (branch->n >= COMMITS_MAX - PUSHES_MAX / 2)
                 return;
         change.apps = 1u << random_between(sim, 0, APPS - 1);
@@ -154,8 +154,8 @@ static void tell(struct sim *sim, int rule, const struct rv_event *event, const 
         int r = shell_handle(sim, event);
         for (int set = 0; set < LABEL_SETS; set++) {
                 if (!was_taken(r))
-                        sim->told[rule][set] = before[set];
-                sim->told[rule][set].is_breach = false;
+                        sim->me->told[rule][set] = before[set];
+                sim->me->told[rule][set].is_breach = false;
         }
 }
 
@@ -169,7 +169,7 @@ static void evaluate(struct sim *sim, struct task *task) {
         struct rv_samples require = {.sample = calloc(LABEL_SETS, sizeof(*require.sample))};
         struct told before[LABEL_SETS];
         SIM_MUST(samples.sample && require.sample ? 0 : -1);
-        memcpy(before, sim->told[rule], sizeof(before));
+        memcpy(before, sim->me->told[rule], sizeof(before));
         bool is_blind = sim->now_usec < sim->blind_until_usec;
         samples.is_partial = sim->now_usec < sim->partial_until_usec;
         for (int set = 0; set < LABEL_SETS; set++) {
@@ -182,7 +182,7 @@ static void evaluate(struct sim *sim, struct task *task) {
                 if (!is_quiet)
                         add_sample(&require, set, 7);
                 if (!is_blind && !samples.is_partial && !is_nan && !is_quiet)
-                        note_told(sim, &sim->told[rule][set], !is_bad, is_bad);
+                        note_told(sim, &sim->me->told[rule][set], !is_bad, is_bad);
         }
         struct rv_event event = {.kind = RV_EVENT_EVALUATED,
                                  .evaluated = {(size_t)rule_index(sim, rule_names[rule]), sim->now_usec,
@@ -202,7 +202,7 @@ struct query {
 
 static void answer_query(struct sim *sim, struct task *task) {
         struct query *query = task->data;
-        if (task->generation == sim->generation) {
+        if (task->generation == sim->me->generation) {
                 bool is_blind = sim->now_usec < sim->blind_until_usec, is_bad = world_is_bad(sim, query->set);
                 struct rv_sample sample = {labels_make(query->set, NULL), is_bad ? 0.4 : 0.01, false};
                 struct rv_samples samples = {
@@ -235,7 +235,7 @@ void metrics_ask(struct sim *sim, const struct rv_effect *effect) {
                 return;
         }
         struct task *task = agenda_add(sim, sim->now_usec + random_between(sim, 1, 2 * RV_USEC_PER_SEC), answer_query);
-        task->generation = sim->generation;
+        task->generation = sim->me->generation;
         task->token = effect->token;
         task->data = query;
         task->free_data = free;
@@ -298,7 +298,7 @@ static bool deliver(struct sim *sim, const struct delivery *delivery) {
         struct rv_alerts alerts = {.alert = calloc(delivery->n + 1, sizeof(*alerts.alert)), .n = delivery->n};
         struct told before[LABEL_SETS];
         SIM_MUST(alerts.alert ? 0 : -1);
-        memcpy(before, sim->told[delivery->rule], sizeof(before));
+        memcpy(before, sim->me->told[delivery->rule], sizeof(before));
         for (size_t i = 0; i < delivery->n; i++) {
                 alerts.alert[i] = (struct rv_alert){
                         .labels = labels_make(delivery->alert[i].set, alert_names[delivery->rule]),
@@ -306,7 +306,7 @@ static bool deliver(struct sim *sim, const struct delivery *delivery) {
                         .starts_usec = delivery->alert[i].starts_usec,
                         .ends_usec = delivery->alert[i].ends_usec,
                 };
-                note_alert(sim, &sim->told[delivery->rule][delivery->alert[i].set], delivery->alert[i].firing,
+                note_alert(sim, &sim->me->told[delivery->rule][delivery->alert[i].set], delivery->alert[i].firing,
                            delivery->alert[i].starts_usec, delivery->alert[i].ends_usec);
         }
         struct rv_event event = {.kind = RV_EVENT_ALERTS, .alerts = &alerts};
@@ -318,8 +318,8 @@ static bool deliver(struct sim *sim, const struct delivery *delivery) {
                       was_taken(r) ? "taken" : "refused");
         for (int set = 0; set < LABEL_SETS; set++) {
                 if (!was_taken(r) || !rule_present(sim, delivery->rule))
-                        sim->told[delivery->rule][set] = before[set];
-                sim->told[delivery->rule][set].is_breach = false;
+                        sim->me->told[delivery->rule][set] = before[set];
+                sim->me->told[delivery->rule][set].is_breach = false;
         }
         for (size_t i = 0; r == 0 && i < delivery->n; i++)
                 if (delivery->alert[i].firing)
@@ -346,7 +346,7 @@ static void compose(struct sim *sim, int manager, int rule, struct delivery *ret
         *ret = (struct delivery){.rule = rule};
         for (int set = 0; set < LABEL_SETS; set++) {
                 const struct episode *episode = &sim->episode[rule][set];
-                const struct delivered *delivered = &sim->delivered[manager][rule][set];
+                const struct delivered *delivered = &sim->me->delivered[manager][rule][set];
                 bool is_known = delivered->starts_usec == episode->starts_usec;
                 if (episode->starts_usec > 0) {
                         if (is_known && sim->now_usec - delivered->at_usec < 5 * RV_USEC_PER_MINUTE)
@@ -372,7 +372,7 @@ static void notify(struct sim *sim, struct task *task) {
                 if (delivery.n == 0 || !deliver(sim, &delivery))
                         continue;
                 for (size_t i = 0; i < delivery.n; i++)
-                        sim->delivered[manager][rule][delivery.alert[i].set] = (struct delivered){
+                        sim->me->delivered[manager][rule][delivery.alert[i].set] = (struct delivered){
                                 delivery.alert[i].starts_usec, sim->now_usec, !delivery.alert[i].firing};
                 if (!sim->is_calm && random_chance(sim, 8))
                         send_later(sim, &delivery);
@@ -384,7 +384,7 @@ static void notify(struct sim *sim, struct task *task) {
 
 static void pause_or_resume(struct sim *sim) {
         int which = (int)random_between(sim, 0, PAUSES - 1);
-        struct paused before = sim->paused[which];
+        struct paused before = sim->me->paused[which];
         char scope[64] = "";
         if (which >= PAUSE_REPOSITORY)
                 snprintf(scope, sizeof(scope), "repository:r%d", which - PAUSE_REPOSITORY);
@@ -395,21 +395,21 @@ static void pause_or_resume(struct sim *sim) {
         if (!before.on)
                 event.pause.duration_usec = random_chance(sim, 80) ? random_delay(sim, 10 * RV_USEC_PER_MINUTE) : 0;
         else
-                sim->paused[which].on = false; /* what it lets go may be pushed at once */
+                sim->me->paused[which].on = false; /* what it lets go may be pushed at once */
         TRACE(sim, "%s \"%s\"", before.on ? "resume" : "pause", scope);
         bool taken = was_taken(shell_handle(sim, &event));
         if (!taken)
-                sim->paused[which] = before;
+                sim->me->paused[which] = before;
         else if (!before.on)
-                sim->paused[which] = (struct paused){
+                sim->me->paused[which] = (struct paused){
                         true, event.pause.duration_usec > 0 ? sim->now_usec + event.pause.duration_usec : 0};
         if (before.on && before.until_usec > 0 && before.until_usec <= sim->now_usec)
-                sim->paused[which].on = false; /* it was over anyway */
+                sim->me->paused[which].on = false; /* it was over anyway */
 }
 
 static void answer_question(struct sim *sim) {
-        for (size_t i = sim->n_incidents; i-- > 0;) {
-                struct observed *incident = &sim->incident[i];
+        for (size_t i = sim->me->n_incidents; i-- > 0;) {
+                struct observed *incident = &sim->me->incident[i];
                 if (rv_incident_state_is_end(incident->state) || random_chance(sim, 40))
                         continue;
                 bool approves = random_chance(sim, 70), before = incident->approved;
@@ -479,28 +479,37 @@ static void decide(struct sim *sim, struct task *task) {
 
 /* -- Beginning and end -- */
 
-void world_start(struct sim *sim) {
-        for (int i = 0; i < REPOSITORIES; i++) {
-                branch_init(sim, &sim->branch[i]);
-                agenda_add(sim, sim->now_usec + random_arrival(sim, 10 * RV_USEC_PER_MINUTE), commit)->a = i;
-                agenda_add(sim, sim->now_usec + 1, deploy)->a = i;
+/* What happens to one revertd, and what it sees. */
+static void start_around(struct sim *sim) {
+        for (int i = 0; i < REPOSITORIES; i++)
                 agenda_add(sim, sim->now_usec + 2, worker_poll)->a = i;
-        }
         for (int rule = 0; rule < FIRST_ALERT_RULE; rule++)
                 agenda_add(sim, sim->now_usec + random_between(sim, 1, 60 * RV_USEC_PER_SEC), evaluate)->a = rule;
         for (int i = 0; i < ALERTMANAGERS; i++)
                 agenda_add(sim, sim->now_usec + random_between(sim, 1, 60 * RV_USEC_PER_SEC), notify)->a = i;
-        agenda_add(sim, sim->now_usec + 3, alert);
-        agenda_add(sim, sim->now_usec + random_arrival(sim, 10 * RV_USEC_PER_MINUTE), trouble);
         agenda_add(sim, sim->now_usec + random_arrival(sim, RV_USEC_PER_HOUR), crash);
         agenda_add(sim, sim->now_usec + random_arrival(sim, 3 * RV_USEC_PER_HOUR), reload);
         agenda_add(sim, sim->now_usec + random_arrival(sim, 10 * RV_USEC_PER_MINUTE), decide);
 }
 
+void world_start(struct sim *sim) {
+        sim->me = sim->replica;
+        for (int i = 0; i < REPOSITORIES; i++) {
+                branch_init(sim, &sim->branch[i]);
+                agenda_add(sim, sim->now_usec + random_arrival(sim, 10 * RV_USEC_PER_MINUTE), commit)->a = i;
+                agenda_add(sim, sim->now_usec + 1, deploy)->a = i;
+        }
+        agenda_add(sim, sim->now_usec + 3, alert);
+        agenda_add(sim, sim->now_usec + random_arrival(sim, 10 * RV_USEC_PER_MINUTE), trouble);
+        EACH_REPLICA(sim)
+        start_around(sim);
+}
+
 void world_calm(struct sim *sim) {
         sim->is_calm = true;
         sim->full_until_usec = sim->broken_until_usec = sim->busy_until_usec = 0;
+        EACH_REPLICA(sim)
         for (int which = 0; which < PAUSES; which++)
-                if (sim->paused[which].until_usec == 0 && sim->paused[which].on)
+                if (sim->me->paused[which].until_usec == 0 && sim->me->paused[which].on)
                         TRACE(sim, "pause %d stays", which);
 }
