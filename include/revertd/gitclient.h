@@ -22,6 +22,8 @@ struct rv_gitclient_options {
         const char *socket;          /* the worker's socket unit; NULL: spawn */
         bool is_read_only;           /* a push is refused here, and by a worker that we spawn */
         int64_t timeout_usec;        /* one attempt at the remote; our own deadline is a little later */
+        void (*on_progress)(void *userdata); /* what rv_gitclient_progress() says has changed; NULL: nobody asks */
+        void *userdata;                      /* on_progress's */
 };
 enum { RV_GITCLIENT_QUEUE_MAX = 256 };
 
@@ -32,6 +34,10 @@ struct rv_gitclient *rv_gitclient_free(struct rv_gitclient *client); /* ends the
 /* Takes request. -EBUSY: the queue is full. `urgent` ones go before polls. */
 int rv_gitclient_ask(struct rv_gitclient *client, struct rv_git_request *request, bool urgent, rv_git_callback callback,
                      void *userdata, struct rv_error *err) RV_MUST_CHECK;
+
+/* How far the request under way is, where that takes long (a first clone): one line, made safe, lent until the loop
+ * runs. NULL: there is nothing to tell. */
+const char *rv_gitclient_progress(const struct rv_gitclient *client);
 
 struct rv_gitclient_metrics {
         uint64_t requests[RV_GIT_OP_MAX];

@@ -40,6 +40,8 @@ static json_t *repositories_json(const struct rv_api_context *context) {
                 if (i >= context->config->n_repositories)
                         break;
                 json_object_set_new(repository, "last_sync", time_json(context->repositories[i].synced_usec));
+                json_object_set_new(repository, "progress",
+                                    optional_string(rv_gitclient_progress(context->repositories[i].client)));
                 json_object_set_new(repository, "error", optional_string(context->repositories[i].error));
         }
         return repositories;

@@ -58,6 +58,14 @@ static void print_failures(const json_t *status) {
                 if (rv_json_string(part, "error", NULL))
                         print_failure("Cannot read repository ", rv_json_string(part, "name", "?"),
                                       rv_json_string(part, "error", NULL));
+        json_array_foreach (json_object_get(status, "repositories"), i, part)
+                if (rv_json_string(part, "progress", NULL)) {
+                        fputs("Fetching repository ", stdout);
+                        paint_text(stdout, rv_json_string(part, "name", "?"));
+                        fputs(": ", stdout);
+                        paint_text(stdout, rv_json_string(part, "progress", NULL));
+                        putchar('\n');
+                }
         json_array_foreach (json_object_get(status, "receivers"), i, part)
                 if (rv_json_string(part, "error", NULL))
                         print_failure("Cannot notify receiver ", rv_json_string(part, "name", "?"),

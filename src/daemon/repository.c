@@ -115,6 +115,12 @@ static int freeze_config(struct rv_repository *repository, const struct rv_confi
         return asprintf(ret_path, "/proc/%d/fd/%d", getpid(), repository->config_fd) < 0 ? rv_error_oom(err) : 0;
 }
 
+static void on_progress(void *userdata) {
+        const struct rv_repository *repository = userdata;
+
+        rv_supervisor_status(repository->daemon, NULL);
+}
+
 static int start(struct rv_repository *repository, const struct rv_config *config, struct rv_error *err) {
         const struct rv_daemon *daemon = repository->daemon;
         const struct rv_repository_config *section = &config->repositories[repository->index];
@@ -130,6 +136,8 @@ static int start(struct rv_repository *repository, const struct rv_config *confi
                 .state_directory = daemon->options.storage_path,
                 .socket = section->socket,
                 .timeout_usec = section->timeout_usec,
+                .on_progress = on_progress,
+                .userdata = repository,
         };
         r = rv_gitclient_new(&repository->client, daemon->event, &options, err);
         if (r < 0)

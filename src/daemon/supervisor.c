@@ -78,9 +78,24 @@ static const char *plural(size_t n) {
         return n == 1 ? "" : "s";
 }
 
+/* "; fleet: receiving: 5 of 9 objects, 2 MiB"; of several the first, as they come in the configuration. */
+static int describe_progress(const struct rv_parts *parts, char **ret) {
+        for (size_t i = 0; i < parts->config->n_repositories; i++) {
+                const struct rv_repository *repository = parts->repositories[i];
+                const char *progress = repository ? rv_gitclient_progress(repository->client) : NULL;
+
+                if (progress)
+                        return asprintf(ret, "; %s: %s", parts->config->repositories[i].name, progress) < 0 ? -ENOMEM
+                                                                                                            : 0;
+        }
+        *ret = strdup("");
+        return *ret ? 0 : -ENOMEM;
+}
+
 static char *describe(const struct rv_daemon *daemon, const char *error) {
         const struct rv_config *config = daemon->parts->config;
         char incidents[64] = "no open incident";
+        _cleanup_free_ char *progress = NULL;
         char *text = NULL;
         size_t open = 0;
 
@@ -90,10 +105,12 @@ static char *describe(const struct rv_daemon *daemon, const char *error) {
         if (open > 0)
                 snprintf(incidents, sizeof(incidents), "%zu open incident%s", open, plural(open));
 
+        if (describe_progress(daemon->parts, &progress) < 0)
+                return NULL;
         bool paused = rv_engine_paused(daemon->engine, -1, rv_clock_realtime_usec());
-        if (asprintf(&text, "%zu rule%s, %zu repositor%s, %s%s%s%s", config->n_rules, plural(config->n_rules),
+        if (asprintf(&text, "%zu rule%s, %zu repositor%s, %s%s%s%s%s", config->n_rules, plural(config->n_rules),
                      config->n_repositories, config->n_repositories == 1 ? "y" : "ies", incidents,
-                     paused ? ", paused" : "", error ? "; " : "", error ? error : "") < 0)
+                     paused ? ", paused" : "", progress, error ? "; " : "", error ? error : "") < 0)
                 return NULL;
         return text;
 }

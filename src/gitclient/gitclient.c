@@ -5,6 +5,7 @@
 #include "revertd/cleanup.h"
 #include "revertd/clock.h"
 #include "revertd/log.h"
+#include "revertd/text.h"
 
 #include <errno.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 enum {
         BACKOFF_DOUBLINGS_MAX = 6, /* 1 s to 64 s */
         DEATH_TEXT_MAX = 160,
+        PROGRESS_BYTES_MAX = 160,
 };
 
 #define HELLO_TIMEOUT_USEC (10 * RV_USEC_PER_SEC)
@@ -58,8 +60,9 @@ struct rv_gitclient {
         uint64_t last_id;
         unsigned fast_deaths; /* in a row */
         int64_t started_usec;
-        bool answered; /* the present worker has */
-        char *why;     /* of a dying worker, where we know better than its exit status; NULL: we do not */
+        bool answered;  /* the present worker has */
+        char *progress; /* of the request under way; NULL: none was told */
+        char *why;      /* of a dying worker, where we know better than its exit status; NULL: we do not */
 };
 
 static int pump(sd_event_source *source, void *userdata);
@@ -84,6 +87,19 @@ static void clear_timer(struct rv_gitclient *client) {
         sd_event_source_set_enabled(client->timer, SD_EVENT_OFF);
 }
 
+static void set_progress(struct rv_gitclient *client, const char *text) {
+        if (!text && !client->progress)
+                return;
+        free(client->progress);
+        client->progress = text ? rv_text_line(text, PROGRESS_BYTES_MAX) : NULL;
+        if (client->options.on_progress)
+                client->options.on_progress(client->options.userdata);
+}
+
+const char *rv_gitclient_progress(const struct rv_gitclient *client) {
+        return client->progress;
+}
+
 /* The request under way ends. Last thing that a handler does: the callback may ask again, or free the client. */
 static void finish(struct rv_gitclient *client, const struct rv_git_reply *reply, const struct rv_error *err) {
         struct item *item = RV_TAKE(client->current);
@@ -92,6 +108,7 @@ static void finish(struct rv_gitclient *client, const struct rv_git_reply *reply
                 return;
         if (!reply)
                 client->metrics.lost++;
+        set_progress(client, NULL);
         schedule_pump(client);
         item->callback(reply, err, item->userdata);
         free_item(item);
@@ -240,6 +257,7 @@ static bool take_reply(struct rv_gitclient *client, const char *line, size_t n) 
                 end_worker(client, "the worker answered what it was not asked");
         else if (reply->progress) {
                 progress = true;
+                set_progress(client, reply->message);
                 set_timer(client, client->current->request->timeout_usec + GRACE_USEC);
         } else {
                 clear_timer(client);
@@ -392,6 +410,8 @@ static int copy_options(struct rv_gitclient_options *copy, const struct rv_gitcl
 
         copy->is_read_only = options->is_read_only;
         copy->timeout_usec = options->timeout_usec > 0 ? options->timeout_usec : RV_USEC_PER_MINUTE;
+        copy->on_progress = options->on_progress;
+        copy->userdata = options->userdata;
         r |= copy_string(&copy->program, options->program);
         r |= copy_string(&copy->config_file, options->config_file);
         r |= copy_string(&copy->config_text, options->config_text);
@@ -460,6 +480,7 @@ struct rv_gitclient *rv_gitclient_free(struct rv_gitclient *client) {
         free((char *)client->options.repository);
         free((char *)client->options.state_directory);
         free((char *)client->options.socket);
+        free(client->progress);
         free(client->why);
         sd_event_unref(client->event);
         free(client);

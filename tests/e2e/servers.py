@@ -18,9 +18,11 @@ def find(*candidates):
 
 
 class GitHttp:
-    """git http-backend behind nginx and fcgiwrap, with basic auth; TLS with a certificate of its own CA if asked."""
+    """git http-backend behind nginx and fcgiwrap, with basic auth; TLS with a certificate of its own CA if asked.
 
-    def __init__(self, directory, root, user="git", password="s3cret", tls=False):
+    rate: how many bytes a second an answer is sent with, as nginx takes it ("0": without bounds)."""
+
+    def __init__(self, directory, root, user="git", password="s3cret", tls=False, rate="0"):
         self.directory = pathlib.Path(directory) / "http"
         self.directory.mkdir()
         self.user, self.password = user, password
@@ -51,7 +53,7 @@ http {{
     listen {listen}; {tls_lines}
     location / {{
       auth_basic "git"; auth_basic_user_file {self.directory}/htpasswd;
-      client_max_body_size 0;
+      client_max_body_size 0; limit_rate {rate};
       fastcgi_pass unix:{sock};
       fastcgi_param SCRIPT_FILENAME /usr/lib/git-core/git-http-backend;
       fastcgi_param GIT_PROJECT_ROOT {root}; fastcgi_param GIT_HTTP_EXPORT_ALL "";

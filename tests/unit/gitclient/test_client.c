@@ -33,6 +33,7 @@ struct world {
         unsigned expected, answered, lost;
         char last[RV_ERROR_TEXT_MAX]; /* message of the answer, or the error */
         char order[64];
+        char told[128]; /* of progress */
 };
 
 static int set_up(void **state) {
@@ -72,6 +73,14 @@ static void write_worker(struct world *world, const char *script) {
         assert_int_equal(rename(temporary, world->program), 0);
 }
 
+static void on_progress(void *userdata) {
+        struct world *world = userdata;
+        const char *progress = rv_gitclient_progress(world->client);
+        size_t n = strlen(world->told);
+
+        snprintf(world->told + n, sizeof(world->told) - n, "%s|", progress ? progress : "");
+}
+
 static void make_client(struct world *world, const char *script) {
         struct rv_gitclient_options options = {
                 .program = world->program,
@@ -79,6 +88,8 @@ static void make_client(struct world *world, const char *script) {
                 .repository = "fleet",
                 .state_directory = world->folder,
                 .timeout_usec = 20 * RV_USEC_PER_SEC,
+                .on_progress = on_progress,
+                .userdata = world,
         };
         struct rv_error err = {};
 
@@ -262,6 +273,22 @@ static void test_progress_moves_the_deadline(void **state) {
         assert_string_equal(world->last, "done");
 }
 
+/* On one line, whatever the worker says; and nothing once the answer is there. */
+static void test_progress_is_told_until_the_end(void **state) {
+        struct world *world = *state;
+
+        make_client(world, HELLO READ "id=${line#*\\\"id\\\":}; id=${id%%[,\\}]*}\n"
+                                      "printf '{\"id\":%s,\"outcome\":\"ok\",\"progress\":true,\"message\":"
+                                      "\"half\\\\u000aX=1\"}\\n' $id >&3\n"
+                                      "printf '{\"id\":%s,\"outcome\":\"ok\"}\\n' $id >&3\n" READ);
+        assert_null(rv_gitclient_progress(world->client));
+        ask(world);
+        settle(world);
+        assert_int_equal(world->answered, 1);
+        assert_string_equal(world->told, "half X=1||");
+        assert_null(rv_gitclient_progress(world->client));
+}
+
 static void test_nonsense_ends_the_worker(void **state) {
         static const char *const scripts[] = {
                 "printf 'SSH-2.0-OpenSSH\\n' >&3\nread -r line <&3\n",
@@ -426,6 +453,7 @@ int main(void) {
                 TEST(test_an_idle_death_is_not_noticed),
                 TEST(test_a_silent_worker_is_killed_with_its_children),
                 TEST(test_progress_moves_the_deadline),
+                TEST(test_progress_is_told_until_the_end),
                 TEST(test_nonsense_ends_the_worker),
                 TEST(test_urgent_is_tried_during_backoff),
                 TEST(test_a_poll_is_tried_after_backoff),
