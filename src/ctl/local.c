@@ -1,4 +1,4 @@
-/* revertctl revert and restore, without a daemon: the same core and the same worker, with what can be known from here. */
+/* revertctl revert and restore, without a daemon: the same core and worker, with what can be known from here. */
 #include "ctl/verbs.h"
 
 #include "ctl/api.h"

@@ -1,6 +1,6 @@
-/* Restore: the scope goes back to a commit, past all that touched it since. By hand to the one that a person names; else to the
- * last good one, or to the one before the oldest culprit where none is known. What it undoes, suspect or not, is
- * what the guards are asked about, and what the record, the message and the person who is asked are told. */
+/* Restore: the scope goes back to a commit, past all that touched it since. By hand to the one that a person names;
+ * else to the last good one, or to the one before the oldest culprit where none is known. What it undoes, suspect or
+ * not, is what the guards are asked about, and what the record, the message and the person who is asked are told. */
 #include "core.h"
 
 #include "revertd/cleanup.h"
@@ -135,6 +135,13 @@ static bool is_as_seen(const struct rv_incident *i, const struct rv_git_reply *r
         return true;
 }
 
+static bool has_suspect(const struct rv_incident *i) {
+        for (size_t k = 0; k < i->n_suspects; k++)
+                if (!(i->suspects[k].evidence & 1u << RV_EVIDENCE_PASSED))
+                        return true;
+        return false;
+}
+
 int restore_on_history(struct turn *t, struct open *o, const struct rv_git_reply *reply) {
         struct rv_incident *i = o->i;
         int r = attribute_note(t, o, reply);
@@ -155,5 +162,10 @@ int restore_on_history(struct turn *t, struct open *o, const struct rv_git_reply
                 return incident_move(t, o, RV_INCIDENT_DECLINED, RV_REASON_MOVED,
                                      "it would undo other commits than were shown; look again");
         r = take_in_all(o, reply);
-        return r < 0 ? r : attribute_plan(t, o);
+        if (r < 0)
+                return r;
+        if (!has_suspect(i))
+                return incident_move(t, o, RV_INCIDENT_DECLINED, RV_REASON_NO_CANDIDATE,
+                                     "nothing that touched the scope since the last good head could be the cause");
+        return attribute_plan(t, o);
 }
