@@ -87,10 +87,10 @@ def head_commits(path, count):
 class Worker:
     """revertd-git, spoken to as the daemon does."""
 
-    def __init__(self, programs, directory, remote, timeout=600):
+    def __init__(self, programs, directory, remote, timeout=600, repository=""):
         directory.mkdir(exist_ok=True)
         (directory / "revertd.conf").write_text(f"""
-repositories: ( {{ name = "fleet"; url = "{remote}"; branch = "main"; budget = 1000; }} );
+repositories: ( {{ name = "fleet"; url = "{remote}"; branch = "main"; budget = 1000; {repository} }} );
 receivers: (); rules: ();
 """)
         ours, theirs = socket.socketpair()
