@@ -38,6 +38,7 @@ struct rv_counters {
         uint64_t ended[RV_INCIDENT_STATE_MAX][RV_REASON_MAX];
         struct rv_histogram phase[RV_PHASE_MAX];
         uint64_t store_commits, store_failures;
+        uint64_t clock_steps;
         bool last_reload_ok;
         int64_t last_reload_ok_usec;
         /* Of schedules that a reload replaced. */

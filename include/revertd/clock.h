@@ -19,6 +19,7 @@
 /* For the shell only. */
 int64_t rv_clock_realtime_usec(void);
 int64_t rv_clock_monotonic_usec(void);
+int64_t rv_clock_boottime_usec(void); /* as that, and goes on in suspend */
 
 /* A duration as Prometheus writes it: "1h30m", "15s", "250ms", "2d", "1w", "1y", or "0". Units in descending order,
  * each once; no sign, no spaces, no fraction. -EINVAL where it is not one, -ERANGE over 100 years. */

@@ -28,8 +28,11 @@ enum rv_event_kind {
         RV_EVENT_PAUSE,
         RV_EVENT_RESUME,
         RV_EVENT_REVERT, /* by hand */
+        RV_EVENT_CLOCK,  /* before START, and whenever rv_engine_clock_agrees() no more */
         RV_EVENT_KIND_MAX
 };
+
+enum { RV_BOOT_ID_MAX = 40 }; /* with NUL */
 
 struct rv_event {
         enum rv_event_kind kind;
@@ -62,6 +65,10 @@ struct rv_event {
                         const char *actor;
                         const char *note; /* NULL: none */
                 } person;                 /* APPROVE, REJECT */
+                struct {
+                        const char *boot_id; /* not "" */
+                        int64_t offset_usec; /* wall time − time since boot */
+                } clock;
                 struct {
                         const char *scope; /* "" everything; "rule:<name>"; "repository:<name>" */
                         const char *actor;
@@ -135,6 +142,11 @@ int rv_engine_reconfigure(struct rv_engine *engine, struct rv_config *config) RV
  * of no use any more: load a new one from the store. */
 int rv_engine_handle(struct rv_engine *engine, const struct rv_event *event, int64_t now_usec, struct rv_step *step,
                      struct rv_error *err) RV_MUST_CHECK;
+
+/* Whether the engine knows the clock as it is. Else *ret_by_usec is by how much it was set; 0: not known, for that was
+ * in another boot. */
+bool rv_engine_clock_agrees(const struct rv_engine *engine, const char *boot_id, int64_t offset_usec,
+                            int64_t *ret_by_usec);
 
 /* When TICK is due; RV_USEC_INFINITY: never. */
 int64_t rv_engine_deadline(const struct rv_engine *engine);

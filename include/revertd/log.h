@@ -31,7 +31,8 @@ int rv_log_format_from_string(const char *s, enum rv_log_format *ret) RV_MUST_CH
         X(STORE_FAILED, "a311a0e690404813bd076425ac85cd8f")                                                            \
         X(NOTICE_FAILED, "870580c8987c45fcb1d302a826ace400")                                                           \
         X(PAUSED, "6c7a5dd1497540a18635d38fbd7786d4")                                                                  \
-        X(RESUMED, "0578568ad0a64c758c712630130025cf")
+        X(RESUMED, "0578568ad0a64c758c712630130025cf")                                                                 \
+        X(CLOCK_SET, "195ba6555c994e06a499436411467b2b")
 
 enum rv_log_event {
         RV_EV_NONE,

@@ -19,7 +19,8 @@
         X(OUTBOX, "outbox")               /* a notice to send: see notice.h */                                         \
         X(THREAD, "thread")               /* key: receiver/incident: where it was posted */                            \
         X(UNDELIVERABLE, "undeliverable") /* a notice given up: as OUTBOX, with "error" and "given_up_usec" */         \
-        X(GOOD, "good")                   /* key: repository/scope; the last good head; sort: when proven */
+        X(GOOD, "good")                   /* key: repository/scope; the last good head; sort: when proven */           \
+        X(CLOCK, "clock")                 /* how the wall clock stood to the time since boot */
 
 enum rv_record_kind {
 #define X(name, str) RV_RECORD_##name,

@@ -243,6 +243,11 @@ static void put_notices(FILE *f, const struct rv_api_context *context) {
                           receiver[i].name, NULL);
 }
 
+static void put_clock(FILE *f, const struct rv_counters *counters) {
+        rv_metric_single(f, "revertd_clock_steps_total", RV_METRIC_COUNTER, "Times that the wall clock was set.",
+                         (double)counters->clock_steps);
+}
+
 static void put_store(FILE *f, const struct rv_api_context *context) {
         rv_metric_single(f, "revertd_store_size_bytes", RV_METRIC_GAUGE, "Size of the store on disk.",
                          (double)rv_store_size_bytes(context->store));
@@ -289,6 +294,7 @@ int rv_api_metrics_text(const struct rv_api_context *context, char **ret, size_t
         put_budget(f, context, rv_clock_realtime_usec());
         put_notices(f, context);
         put_store(f, context);
+        put_clock(f, context->counters);
         put_http(f, rv_http_server_get_metrics(context->server));
         rv_metrics_process(f);
 

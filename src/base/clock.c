@@ -36,6 +36,10 @@ int64_t rv_clock_monotonic_usec(void) {
         return now(CLOCK_MONOTONIC);
 }
 
+int64_t rv_clock_boottime_usec(void) {
+        return now(CLOCK_BOOTTIME);
+}
+
 /* Up to `max` digits. Returns how many; stops adding up at overflow, which *ret_overflow tells. */
 static size_t read_digits(const char *s, size_t max, int64_t *ret, bool *ret_overflow) {
         size_t n = 0;

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
+#include <systemd/sd-id128.h>
 #include <unistd.h>
 
 static int submit(const struct rv_event *event, struct rv_api_outcome *ret, struct rv_error *err, void *userdata) {
@@ -163,8 +164,13 @@ int rv_daemon_new(struct rv_daemon **ret, const struct rv_options *options, stru
         daemon->counters.last_reload_ok_usec = rv_clock_realtime_usec();
         snprintf(daemon->not_ready, sizeof(daemon->not_ready), "starting");
 
-        int r = sd_event_new(&daemon->event);
+        sd_id128_t boot;
+        int r = sd_id128_get_boot(&boot);
         if (r < 0)
+                rv_error_set(err, r, "the id of this boot cannot be read: %s", strerror(-r));
+        else
+                sd_id128_to_string(boot, daemon->boot_id);
+        if (r >= 0 && (r = sd_event_new(&daemon->event)) < 0)
                 rv_error_set(err, r, "the event loop cannot be made: %s", strerror(-r));
         else {
                 daemon->api = (struct rv_api_context){.counters = &daemon->counters,

@@ -77,6 +77,7 @@ struct rv_daemon {
         sd_event_source *tick, *retry, *answer_lost, *retention;
         int64_t retry_delay_usec;
 
+        char boot_id[RV_BOOT_ID_MAX];
         struct rv_counters counters;
         struct rv_api_context api;
 };

@@ -37,7 +37,7 @@ int rv_engine_from_store(struct rv_engine **ret, struct rv_store *store, struct 
                          struct rv_error *err) {
         static const enum rv_record_kind kinds[] = {RV_RECORD_INCIDENT, RV_RECORD_SERIES, RV_RECORD_ACT,
                                                     RV_RECORD_PAUSE,    RV_RECORD_SEEN,   RV_RECORD_HEAD,
-                                                    RV_RECORD_GOOD};
+                                                    RV_RECORD_GOOD,     RV_RECORD_CLOCK};
         struct rv_engine *engine = NULL;
 
         int r = rv_engine_new(&engine, config);

@@ -72,8 +72,8 @@ static int commit(struct rv_daemon *daemon, const struct rv_step *step, struct r
         return 0;
 }
 
-int rv_daemon_handle(struct rv_daemon *daemon, const struct rv_event *event, struct rv_api_outcome *ret,
-                     struct rv_error *err) {
+static int handle(struct rv_daemon *daemon, const struct rv_event *event, struct rv_api_outcome *ret,
+                  struct rv_error *err) {
         __attribute__((cleanup(step_cleanup))) struct rv_step step = {};
 
         if (!daemon->engine)
@@ -105,6 +105,42 @@ int rv_daemon_handle(struct rv_daemon *daemon, const struct rv_event *event, str
                 __builtin_memcpy(ret->incident, step.incident, sizeof(ret->incident));
         }
         return 0;
+}
+
+/* Both at one instant, or nearly: who is not scheduled between the two sees a step where there is none. */
+static int64_t clock_offset_usec(void) {
+        int64_t before_usec, offset_usec, after_usec;
+
+        for (int tries = 0;; tries++) {
+                before_usec = rv_clock_boottime_usec();
+                offset_usec = rv_clock_realtime_usec() - before_usec;
+                after_usec = rv_clock_boottime_usec();
+                if (after_usec - before_usec < 10 * RV_USEC_PER_MSEC || tries == 10)
+                        return offset_usec;
+        }
+}
+
+static int follow_clock(struct rv_daemon *daemon, struct rv_error *err) {
+        struct rv_event event = {.kind = RV_EVENT_CLOCK,
+                                 .clock = {.boot_id = daemon->boot_id, .offset_usec = clock_offset_usec()}};
+        char by[RV_DURATION_TEXT_MAX];
+        int64_t by_usec;
+
+        if (rv_engine_clock_agrees(daemon->engine, event.clock.boot_id, event.clock.offset_usec, &by_usec))
+                return 0;
+        int r = handle(daemon, &event, NULL, err);
+        if (r < 0 || by_usec == 0)
+                return r;
+        daemon->counters.clock_steps++;
+        rv_log(RV_LOG_WARN, RV_EV_CLOCK_SET, "the clock was set; what waits goes on waiting for the time that passes",
+               "by", rv_duration_humanize(by_usec, by), NULL);
+        return 0;
+}
+
+int rv_daemon_handle(struct rv_daemon *daemon, const struct rv_event *event, struct rv_api_outcome *ret,
+                     struct rv_error *err) {
+        int r = daemon->engine ? follow_clock(daemon, err) : 0;
+        return r < 0 ? r : handle(daemon, event, ret, err);
 }
 
 void rv_daemon_feed(struct rv_daemon *daemon, const struct rv_event *event) {

@@ -141,7 +141,9 @@ struct rv_engine {
         struct rv_batch leftovers; /* records of what is configured no more: deleted at the next turn */
         struct look *looks;        /* that are over, newest first */
         uint64_t token, round, opened;
-        int64_t now_usec; /* of the newest turn */
+        char boot_id[RV_BOOT_ID_MAX]; /* "": not told yet */
+        int64_t clock_offset_usec;    /* of the wall clock from the time since that boot */
+        int64_t now_usec;             /* of the newest turn */
         int64_t pruned_usec, too_many_told_usec;
         bool is_swept;  /* what went with a reload has been dealt with */
         bool is_broken; /* out of memory in the middle of a turn */
@@ -298,6 +300,7 @@ int reject(struct turn *t, const struct rv_event *event);
 int pause_put(struct turn *t, const struct rv_event *event); /* also -EINVAL */
 int pause_end(struct turn *t, const struct rv_event *event); /* also -ENOENT */
 int pause_expire(struct turn *t);
+int pause_move(struct turn *t, int64_t by_usec);
 int pause_obey_file(struct turn *t, const struct repository *repository); /* ends what it covers */
 bool pause_covers(const struct rv_engine *engine, const char *rule, const char *repository, int64_t now_usec);
 int pause_load(struct rv_engine *engine, const struct rv_record *record, struct rv_error *err);
@@ -325,6 +328,10 @@ int good_bound(struct turn *t);             /* the clock was set back */
 int good_prune(struct turn *t);
 int good_load(struct rv_engine *engine, const struct rv_record *record, struct rv_error *err);
 void good_done(struct rv_engine *engine);
+
+/* -- clock.c: the wall clock was set -- */
+int clock_follow(struct turn *t, const struct rv_event *event); /* before anything looks at the time */
+int clock_load(struct rv_engine *engine, const struct rv_record *record, struct rv_error *err);
 
 /* -- ledger.c: pushes intended -- */
 int ledger_put(struct turn *t, struct open *o);

@@ -81,6 +81,8 @@ static int load(struct rv_engine *engine, const struct rv_record *record, struct
         case RV_RECORD_SEEN:
         case RV_RECORD_HEAD:
                 return history_load(engine, record, err);
+        case RV_RECORD_CLOCK:
+                return clock_load(engine, record, err);
         case RV_RECORD_TRANSITION:
         case RV_RECORD_OUTBOX:
         case RV_RECORD_THREAD:
@@ -302,6 +304,8 @@ static int dispatch(struct turn *t, const struct rv_event *event) {
                 return pause_end(t, event);
         case RV_EVENT_REVERT:
                 return manual_revert(t, event);
+        case RV_EVENT_CLOCK:
+                return 0; /* followed before all else */
         case RV_EVENT_KIND_MAX:
                 break;
         }
@@ -342,7 +346,9 @@ int rv_engine_handle(struct rv_engine *engine, const struct rv_event *event, int
                 return rv_error_oom(err);
         *step = engine->owed;
         engine->owed = (struct rv_step){0};
-        r = prepare(&t);
+        r = event->kind == RV_EVENT_CLOCK ? clock_follow(&t, event) : 0;
+        if (r == 0)
+                r = prepare(&t);
         if (r == 0)
                 r = dispatch(&t, event);
         /* A refused event changes nothing; what was due whatever the event goes out with the next one. */

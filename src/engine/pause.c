@@ -194,6 +194,20 @@ int pause_end(struct turn *t, const struct rv_event *event) {
         return rv_batch_delete(&t->step->batch, RV_RECORD_PAUSE, event->pause.scope);
 }
 
+/* The clock was set: what is paused for so long stays so for as long. */
+int pause_move(struct turn *t, int64_t by_usec) {
+        int r = 0;
+
+        for (struct pause *p = t->engine->pauses; p && r == 0; p = p->next) {
+                if (p->until_usec == 0 || __builtin_add_overflow(p->until_usec, by_usec, &p->until_usec))
+                        continue;
+                if (p->until_usec < 1)
+                        p->until_usec = 1;
+                r = rv_batch_put(&t->step->batch, RV_RECORD_PAUSE, p->scope, t->now_usec, -1, pause_to_json(p));
+        }
+        return r;
+}
+
 int pause_expire(struct turn *t) {
         struct pause **p = &t->engine->pauses;
 

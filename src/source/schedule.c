@@ -185,13 +185,6 @@ static void evaluate(struct rv_schedule *schedule, size_t index, int64_t due_use
 
 /* -- the timer -- */
 
-static int64_t boot_usec(void) {
-        struct timespec now;
-
-        clock_gettime(CLOCK_BOOTTIME, &now);
-        return now.tv_sec * RV_USEC_PER_SEC + now.tv_nsec / 1000;
-}
-
 static int set_timer(struct rv_schedule *schedule) {
         int64_t next_usec = timetable_next_usec(&schedule->timetable);
 
@@ -204,7 +197,7 @@ static int set_timer(struct rv_schedule *schedule) {
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         struct rv_schedule *schedule = userdata;
         int64_t now_usec = rv_clock_realtime_usec();
-        int64_t skew_usec = now_usec - boot_usec();
+        int64_t skew_usec = now_usec - rv_clock_boottime_usec();
         int64_t due_usec;
         uint64_t missed;
         size_t rule;
@@ -241,7 +234,7 @@ int rv_schedule_new(struct rv_schedule **ret, const struct rv_config *config, sd
         schedule->prometheus = prometheus;
         schedule->callback = callback;
         schedule->userdata = userdata;
-        schedule->skew_usec = now_usec - boot_usec();
+        schedule->skew_usec = now_usec - rv_clock_boottime_usec();
         schedule->rule = calloc(config->n_rules + 1, sizeof(*schedule->rule));
         r = schedule->rule ? timetable_init(&schedule->timetable, config, now_usec) : -ENOMEM;
         if (r >= 0)

@@ -48,7 +48,7 @@ static int load_record(const struct rv_record *record, void *userdata) {
 void shell_start(struct sim *sim) {
         static const enum rv_record_kind kinds[] = {RV_RECORD_INCIDENT, RV_RECORD_SERIES, RV_RECORD_ACT,
                                                     RV_RECORD_PAUSE,    RV_RECORD_SEEN,   RV_RECORD_HEAD,
-                                                    RV_RECORD_GOOD};
+                                                    RV_RECORD_GOOD,     RV_RECORD_CLOCK};
         SIM_MUST(rv_engine_new(&sim->me->engine, sim->variant[sim->me->present]));
         for (size_t i = 0; i < RV_ARRAY_SIZE(kinds); i++)
                 if (rv_store_list(sim->me->store, kinds[i], "", false, 0, load_record, sim, NULL) < 0) {
