@@ -29,17 +29,19 @@ static int check_room(struct turn *t, const struct rv_alerts *alerts) {
         return 0;
 }
 
+/* What began while the last incident was under way was dealt with by it. Were our clock behind, all would seem to begin
+ * later: so it must also be another than was told of before. */
 static bool is_new_episode(const struct series *series, int64_t starts_usec) {
         if (series->open)
                 return false;
         if (!series->s.latched)
                 return true;
-        return series->ended_usec > 0 && starts_usec > series->ended_usec;
+        return series->ended_usec > 0 && starts_usec > series->ended_usec && starts_usec > series->starts_usec;
 }
 
 static int note_firing(struct turn *t, struct rule *rule, const struct rv_alert *alert) {
-        int64_t starts_usec =
-                alert->starts_usec > 0 && alert->starts_usec < t->now_usec ? alert->starts_usec : t->now_usec;
+        int64_t starts_usec = alert->starts_usec > 0 ? alert->starts_usec : t->now_usec;
+        int64_t onset_usec = starts_usec < t->now_usec ? starts_usec : t->now_usec;
         struct series *series;
         bool is_later, opens;
         int r = series_get(t->engine, rule, alert->labels, &series);
@@ -52,16 +54,18 @@ static int note_firing(struct turn *t, struct rule *rule, const struct rv_alert 
         series->round = t->engine->round;
         opens = is_new_episode(series, starts_usec);
         /* The newest start that is known: by it the end of an episode before this one is told from its own. */
-        is_later = !series->s.latched || starts_usec > series->s.onset_usec;
+        is_later = !series->s.latched || starts_usec > series->starts_usec;
         series->s.verdict = RV_VERDICT_BREACH;
         series->s.seen_usec = series->s.breach_usec = t->now_usec;
         series->s.ok_usec = 0;
         series->s.latched = true;
-        if (is_later)
-                series->s.onset_usec = starts_usec;
+        if (is_later) {
+                series->starts_usec = starts_usec;
+                series->s.onset_usec = onset_usec;
+        }
         if (opens) {
                 series->ended_usec = 0;
-                r = incident_open(t, series, starts_usec);
+                r = incident_open(t, series, onset_usec);
         } else
                 r = state_tell(t, series, t->now_usec);
         if (r == 0 && (opens || is_later))
@@ -75,7 +79,7 @@ static int note_resolved(struct turn *t, struct rule *rule, const struct rv_aler
 
         if (!series || (!series->s.latched && !series->open))
                 return 0;
-        if (alert->starts_usec > 0 && alert->ends_usec > 0 && alert->ends_usec < series->s.onset_usec)
+        if (alert->starts_usec > 0 && alert->ends_usec > 0 && alert->ends_usec < series->starts_usec)
                 return 0; /* the end of an episode before this one */
         series->answered_usec = t->now_usec;
         if (alert->starts_usec > series->resolved_usec)

@@ -66,6 +66,7 @@ static void move_incident(struct rv_incident *i, const struct rv_rule_config *ru
                 live->not_before_usec = moved_past(step, live->not_before_usec);
                 i->suspects[k].reverted_usec = moved_past(step, i->suspects[k].reverted_usec);
         }
+        i->ok_usec = moved_past(step, i->ok_usec);
         i->deadline_usec = moved(step, i->deadline_usec);
         i->retry_usec = moved(step, i->retry_usec);
 }
@@ -78,29 +79,38 @@ static void move_incidents(struct turn *t, const struct clock_step *step) {
                         continue;
                 move_incident(o->i, rule_config(t->engine, o->rule), step);
                 o->asked_usec = moved(step, o->asked_usec);
+                o->ok_last_usec = moved_past(step, o->ok_last_usec);
                 if (o->i->state == RV_INCIDENT_VERIFYING)
                         verify_restart(t, o);
                 incident_touch(t, o);
         }
 }
 
-static void move_series(struct rv_engine *engine, const struct clock_step *step) {
-        struct series *series, *next;
-
-        HASH_ITER (hh, engine->series, series, next) {
-                const struct rv_rule_config *rule = rule_config(engine, series->key.rule);
-
-                series->answered_usec = moved_past(step, series->answered_usec);
-                if (!rule || !rule->expr)
-                        continue;
-                series->s.seen_usec = moved_past(step, series->s.seen_usec);
+static void move_one(struct series *series, bool is_polled, const struct clock_step *step) {
+        series->answered_usec = moved_past(step, series->answered_usec);
+        series->ended_usec = moved_past(step, series->ended_usec);
+        series->s.seen_usec = moved_past(step, series->s.seen_usec);
+        series->s.breach_usec = moved_past(step, series->s.breach_usec);
+        series->s.ok_usec = moved_past(step, series->s.ok_usec);
+        series->s.left_usec = moved_past(step, series->s.left_usec);
+        series->well_usec = moved_past(step, series->well_usec);
+        series->well_last_usec = moved_past(step, series->well_last_usec);
+        if (is_polled)
                 series->s.onset_usec = moved_past(step, series->s.onset_usec);
-                series->s.breach_usec = moved_past(step, series->s.breach_usec);
-                series->s.ok_usec = moved_past(step, series->s.ok_usec);
-                series->s.left_usec = moved_past(step, series->s.left_usec);
-                series->well_usec = moved_past(step, series->well_usec);
-                series->well_last_usec = moved_past(step, series->well_last_usec);
+}
+
+static int move_series(struct turn *t, const struct clock_step *step) {
+        struct series *series, *next;
+        int r = 0;
+
+        HASH_ITER (hh, t->engine->series, series, next) {
+                const struct rv_rule_config *rule = rule_config(t->engine, series->key.rule);
+
+                move_one(series, rule && rule->expr, step);
+                if (r == 0 && series->stored_usec > 0)
+                        r = series_store(t, series);
         }
+        return r;
 }
 
 static void move_branches(struct rv_engine *engine, const struct clock_step *step) {
@@ -128,7 +138,9 @@ static int follow(struct turn *t, int64_t by_usec) {
         if (r < 0)
                 return r;
         move_incidents(t, &step);
-        move_series(engine, &step);
+        r = move_series(t, &step);
+        if (r < 0)
+                return r;
         move_branches(engine, &step);
         HASH_ITER (hh, engine->goods, good, next) {
                 good->since_usec = moved_past(&step, good->since_usec);

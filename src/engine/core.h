@@ -42,6 +42,7 @@ struct series {
         int64_t answered_usec; /* when a source last spoke of it */
         int64_t stored_usec;   /* s.breach_usec as stored; 0: not stored */
         int64_t ended_usec;    /* its last incident ended then, while in breach; 0: none did */
+        int64_t starts_usec;   /* alerts: startsAt of the newest episode, by the sender's clock */
         int64_t resolved_usec; /* alerts: startsAt of the newest episode that is over */
         int64_t well_usec;     /* first of the run of evaluations that all were ok; 0: the newest was not */
         int64_t well_last_usec;

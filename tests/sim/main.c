@@ -85,6 +85,8 @@ static int64_t find_alarm(struct sim *sim, struct replica **ret) {
         int64_t first_usec = RV_USEC_INFINITY;
         EACH_REPLICA(sim) {
                 int64_t deadline_usec = sim->me->engine ? rv_engine_deadline(sim->me->engine) : RV_USEC_INFINITY;
+                if (deadline_usec != RV_USEC_INFINITY)
+                        deadline_usec -= sim->me->clock_usec;
                 if (deadline_usec < first_usec) {
                         first_usec = deadline_usec;
                         *ret = sim->me;

@@ -8,6 +8,16 @@
 
 static void start(struct sim *sim, struct task *task);
 
+int64_t wall_usec(const struct sim *sim) {
+        return sim->now_usec + sim->me->clock_usec;
+}
+
+void shell_set_clock(struct sim *sim, int64_t by_usec) {
+        sim->me->clock_usec += by_usec;
+        sim->me->was_set = true;
+        TRACE(sim, "the clock is set by %lld s", (long long)(by_usec / RV_USEC_PER_SEC));
+}
+
 static void go_down(struct sim *sim, int64_t down_usec) {
         sim->me->engine = rv_engine_free(sim->me->engine);
         sim->me->generation++;
@@ -133,7 +143,7 @@ static bool is_allowed_error(const struct rv_event *event, int r) {
 
 static int handle(struct sim *sim, const struct rv_event *event, struct rv_step *step) {
         struct rv_error err = {0};
-        int r = rv_engine_handle(sim->me->engine, event, sim->now_usec, step, &err);
+        int r = rv_engine_handle(sim->me->engine, event, wall_usec(sim), step, &err);
         sim->count.events++;
         if (r < 0) {
                 if (!is_allowed_error(event, r))
@@ -156,15 +166,27 @@ static int handle(struct sim *sim, const struct rv_event *event, struct rv_step 
         return crashes_here(sim, 5) ? -EPIPE : 0;
 }
 
-int shell_handle(struct sim *sim, const struct rv_event *event) {
+static int take(struct sim *sim, const struct rv_event *event) {
         struct rv_step step = {0};
-        if (!sim->me->engine || sim->failure[0])
-                return -EAGAIN;
         sim->me->event = event;
         int r = handle(sim, event, &step);
         sim->me->event = NULL;
         rv_step_done(&step);
         return r;
+}
+
+/* There is one boot. */
+int shell_handle(struct sim *sim, const struct rv_event *event) {
+        struct rv_event clock = {.kind = RV_EVENT_CLOCK, .clock = {"boot", sim->me->clock_usec}};
+        int64_t by_usec;
+        if (!sim->me->engine || sim->failure[0])
+                return -EAGAIN;
+        if (!rv_engine_clock_agrees(sim->me->engine, clock.clock.boot_id, clock.clock.offset_usec, &by_usec)) {
+                int r = take(sim, &clock);
+                if (r < 0)
+                        return r == -EPIPE ? -EAGAIN : r; /* the event itself was not taken */
+        }
+        return take(sim, event);
 }
 
 /* What hung on a rule that went is forgotten by revertd, and so here. */

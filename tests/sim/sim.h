@@ -152,6 +152,8 @@ struct replica {
         struct rv_store *store;
         struct rv_engine *engine; /* NULL: down */
         unsigned generation;
+        int64_t clock_usec; /* how far its clock is ahead */
+        bool was_set;       /* its clock */
         int64_t ticked_usec;
         unsigned n_ticks;
 
@@ -284,6 +286,8 @@ int shell_handle(struct sim *sim, const struct rv_event *event);
 static inline bool was_taken(int r) {
         return r >= 0 || r == -EPIPE;
 }
+int64_t wall_usec(const struct sim *sim); /* as the replica has it */
+void shell_set_clock(struct sim *sim, int64_t by_usec);
 void shell_start(struct sim *sim);
 void shell_crash(struct sim *sim, int64_t down_usec);
 void shell_reload(struct sim *sim);

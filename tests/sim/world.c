@@ -120,6 +120,19 @@ static void crash(struct sim *sim, struct task *task) {
         agenda_add(sim, sim->now_usec + random_arrival(sim, 90 * RV_USEC_PER_MINUTE), crash);
 }
 
+static void set_clock(struct sim *sim, struct task *task) {
+        static const int64_t by_usec[] = {RV_USEC_PER_HOUR, RV_USEC_PER_MINUTE, 3650 * RV_USEC_PER_DAY};
+        (void)task;
+        if (sim->is_calm)
+                return;
+        int64_t by = by_usec[random_between(sim, 0, RV_ARRAY_SIZE(by_usec) - 1)];
+        bool back = random_chance(sim, 50);
+        if (by > RV_USEC_PER_DAY) /* there and back again */
+                back = sim->me->clock_usec > RV_USEC_PER_DAY || (back && sim->me->clock_usec > -RV_USEC_PER_DAY);
+        shell_set_clock(sim, back ? -by : by);
+        agenda_add(sim, sim->now_usec + random_arrival(sim, 5 * RV_USEC_PER_HOUR), set_clock);
+}
+
 static void reload(struct sim *sim, struct task *task) {
         (void)task;
         if (sim->is_calm)
@@ -185,7 +198,7 @@ static void evaluate(struct sim *sim, struct task *task) {
                         note_told(sim, &sim->me->told[rule][set], !is_bad, is_bad);
         }
         struct rv_event event = {.kind = RV_EVENT_EVALUATED,
-                                 .evaluated = {(size_t)rule_index(sim, rule_names[rule]), sim->now_usec,
+                                 .evaluated = {(size_t)rule_index(sim, rule_names[rule]), wall_usec(sim),
                                                is_blind ? NULL : &samples,
                                                is_blind || !config->require ? NULL : &require}};
         tell(sim, rule, &event, before);
@@ -489,6 +502,7 @@ static void start_around(struct sim *sim) {
                 agenda_add(sim, sim->now_usec + random_between(sim, 1, 60 * RV_USEC_PER_SEC), notify)->a = i;
         agenda_add(sim, sim->now_usec + random_arrival(sim, RV_USEC_PER_HOUR), crash);
         agenda_add(sim, sim->now_usec + random_arrival(sim, 3 * RV_USEC_PER_HOUR), reload);
+        agenda_add(sim, sim->now_usec + random_arrival(sim, 5 * RV_USEC_PER_HOUR), set_clock);
         agenda_add(sim, sim->now_usec + random_arrival(sim, 10 * RV_USEC_PER_MINUTE), decide);
 }
 

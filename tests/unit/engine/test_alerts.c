@@ -32,6 +32,34 @@ static void an_alert_reverts_and_its_end_proves(void **state) {
         world_free(w);
 }
 
+/* Our clock is an hour behind the sender's: what is told again is no new episode, an old end none of the new one. */
+static void a_clock_behind_makes_no_episodes(void **state) {
+        struct world *w = world_new(ALERTS("page", "mode = \"observe\";"));
+        int64_t starts_usec = w->now_usec + HOUR;
+
+        (void)state;
+        world_bad_commit(w);
+        for (int i = 0; i < 3; i++) {
+                world_alert(w, "web", true, starts_usec);
+                world_settle(w);
+                w->now_usec += 4 * MINUTE;
+        }
+        assert_ended(w, DECLINED, OBSERVE);
+        assert_int_equal(w->n_opened, 1);
+        world_alert(w, "web", true, starts_usec + 30 * MINUTE);
+        world_settle(w);
+        assert_int_equal(w->n_opened, 2);
+        world_alert(w, "web", false, starts_usec); /* ends now, by our clock: before the other began */
+        world_alert(w, "web", true, starts_usec + 30 * MINUTE);
+        world_settle(w);
+        assert_int_equal(w->n_opened, 2);
+        world_restart(w);
+        world_alert(w, "web", true, starts_usec + 30 * MINUTE);
+        world_settle(w);
+        assert_int_equal(w->n_opened, 2);
+        world_free(w);
+}
+
 static void firing_again_takes_the_proof(void **state) {
         struct world *w = world_new(ENFORCE);
 
@@ -433,6 +461,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(an_alert_reverts_and_its_end_proves),
                 cmocka_unit_test(firing_again_takes_the_proof),
+                cmocka_unit_test(a_clock_behind_makes_no_episodes),
                 cmocka_unit_test(what_decides_nothing_neither_opens_nor_proves),
                 cmocka_unit_test(an_active_alert_is_acted_upon),
                 cmocka_unit_test(one_that_is_silenced_or_gone_is_not),
