@@ -51,7 +51,7 @@ bool rv_incident_state_is_end(enum rv_incident_state state);
         X(OPTED_OUT, "opted_out", "the culprit's message says \"Revertd: skip\"")                                      \
         X(PROTECTED, "protected", "the culprit's author or paths are protected")                                       \
         X(ALREADY_REVERTED, "already_reverted",                                                                        \
-          "the culprit was reverted already, or another candidate since the onset")                                    \
+          "the culprit was reverted already, or something else in the scope since the onset")                          \
         X(IN_PROGRESS, "in_progress", "another incident is reverting the same commit")                                 \
         X(OUTSIDE_SCOPE, "outside_scope", "the culprit touches paths outside of the scope too")                        \
         X(TOO_OLD, "too_old", "the culprit has been live for longer than max_age")                                     \
@@ -189,7 +189,7 @@ struct rv_guard_facts {
         const struct rv_suspect *culprit;  /* NULL: none */
         double confidence;                 /* that the cause is among all that is undone; 0: the culprit's own */
         bool only_after_onset;             /* without culprit: there are commits, but all came after the onset */
-        bool answered;                     /* a candidate was reverted since the onset: somebody is at it */
+        bool answered;                     /* something in the scope was reverted since the onset: somebody is at it */
         bool in_progress;                  /* another incident holds the same culprit */
         const struct rv_rule_config *rule; /* NULL: by hand without one */
         const struct rv_repository_config *repository; /* NULL: not known */

@@ -39,7 +39,6 @@ struct rv_suspect {
         double confidence; /* 0 to 1 */
         bool reverted;     /* a later commit on the branch reverts it */
         struct rv_oid reverted_by;
-        int64_t reverted_usec; /* when that one was first seen; 0: not reverted */
 };
 void rv_suspect_done(struct rv_suspect *suspect);
 json_t *rv_suspect_to_json(const struct rv_suspect *suspect);
@@ -64,6 +63,7 @@ struct rv_attribution {
         size_t n_candidates;  /* all of them */
         size_t n_together;    /* candidates that arrived with the newest, itself among them */
         size_t n_after_onset; /* commits in the scope that came after the onset */
+        bool is_answered;     /* a revert is among what was first seen after the onset */
 };
 void rv_attribution_done(struct rv_attribution *a);
 

@@ -162,6 +162,7 @@ static int find_suspects(struct turn *t, struct open *o, const struct rv_git_rep
                 return r;
         o->i->suspects = a.suspects;
         o->i->n_suspects = a.n_suspects;
+        o->is_answered = a.is_answered;
         *ret_only_after = a.n_suspects == 0 && a.n_after_onset > 0;
         *ret_n_culprits = rule && rule->suspects != RV_SUSPECTS_NEWEST ? a.n_candidates : a.n_together;
         return 0;

@@ -64,7 +64,6 @@ static void move_incident(struct rv_incident *i, const struct rv_rule_config *ru
 
                 live->seen_usec = moved_past(step, live->seen_usec);
                 live->not_before_usec = moved_past(step, live->not_before_usec);
-                i->suspects[k].reverted_usec = moved_past(step, i->suspects[k].reverted_usec);
         }
         i->ok_usec = moved_past(step, i->ok_usec);
         i->deadline_usec = moved(step, i->deadline_usec);

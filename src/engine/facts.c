@@ -125,13 +125,6 @@ static int count_others(const struct rv_engine *engine, const struct open *o, co
         return r;
 }
 
-static bool is_answered(const struct rv_incident *i) {
-        for (size_t k = 0; k < i->n_suspects; k++)
-                if (i->suspects[k].reverted_usec > i->times.onset_usec)
-                        return true;
-        return false;
-}
-
 static int gather(struct turn *t, struct open *o, struct rv_guard_facts *ret) {
         const struct rv_engine *engine = t->engine;
         const struct rv_rule_config *rule = rule_config(engine, o->rule);
@@ -160,7 +153,7 @@ static int gather(struct turn *t, struct open *o, struct rv_guard_facts *ret) {
                 .by_hand = o->i->by_hand,
                 .force = o->i->force,
                 .is_restore = is_restore(o->i),
-                .answered = is_answered(o->i),
+                .answered = o->is_answered,
         };
         free(scope);
         return 0;

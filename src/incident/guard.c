@@ -85,10 +85,10 @@ static bool has_shared_cause(const struct rv_guard_facts *f) {
                f->culprit->commit.n_outside == 0;
 }
 
-/* What another candidate's revert has mended needs no second one; whether it has is not known before it is applied. In
- * a restore what reverted it goes too, and that is asked about as a revert. */
+/* Whether a revert since the onset has mended it is not known before it is applied, and who made it is at it. In a
+ * restore what reverted it goes too, and that is asked about as a revert. */
 static bool is_already_reverted(const struct rv_guard_facts *f) {
-        return (f->culprit->reverted || f->answered) && !f->is_restore;
+        return f->answered || (f->culprit->reverted && !f->is_restore);
 }
 
 static bool is_in_progress(const struct rv_guard_facts *f) {

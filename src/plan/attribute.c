@@ -111,13 +111,6 @@ static int append(struct rv_attribution *a, const struct rv_commit *commit, cons
         return 0;
 }
 
-static void date_revert(struct rv_suspect *s, const struct rv_commit *newer, size_t n,
-                        struct rv_live (*live)(const struct rv_commit *, void *), void *userdata) {
-        for (size_t i = 0; i < n; i++)
-                if (strcmp(newer[i].id.hex, s->reverted_by.hex) == 0)
-                        s->reverted_usec = live(&newer[i], userdata).seen_usec;
-}
-
 void rv_attribution_done(struct rv_attribution *a) {
         for (size_t i = 0; i < a->n_suspects; i++)
                 rv_suspect_done(&a->suspects[i]);
@@ -137,6 +130,7 @@ int rv_attribute(const struct rv_commit *history, size_t n, int64_t onset_usec, 
         for (size_t i = 0; r == 0 && i < n; i++) {
                 struct rv_live l = live(&history[i], userdata);
 
+                a.is_answered |= l.seen_usec > onset_usec && (history[i].n_reverts > 0 || history[i].incident);
                 if (l.not_before_usec > onset_usec)
                         a.n_after_onset++;
                 else if (l.seen_usec >= onset_usec - window_usec) {
@@ -144,11 +138,8 @@ int rv_attribute(const struct rv_commit *history, size_t n, int64_t onset_usec, 
                         if (a.n_suspects == 0 ||
                             (a.n_together == a.n_candidates - 1 && came_together(&a.suspects[0].live, &l)))
                                 a.n_together++;
-                        if (a.n_suspects == RV_SUSPECTS_MAX)
-                                continue;
-                        r = append(&a, &history[i], &l, rv_undone_by(undone, &history[i].id));
-                        if (r == 0 && a.suspects[a.n_suspects - 1].reverted)
-                                date_revert(&a.suspects[a.n_suspects - 1], history, i, live, userdata);
+                        if (a.n_suspects < RV_SUSPECTS_MAX)
+                                r = append(&a, &history[i], &l, rv_undone_by(undone, &history[i].id));
                 }
         }
         rv_undone_free(undone);

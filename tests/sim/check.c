@@ -140,6 +140,9 @@ static void check_intent(struct sim *sim, struct observed *incident, const struc
                 sim_fail(sim, "incident %s reverts, and should only observe", incident->id);
         if (incident->mode == RV_MODE_APPROVE && !incident->approved && !incident->by_hand)
                 sim_fail(sim, "incident %s reverts, and nobody approved", incident->id);
+        const struct rv_rule_config *rule = rule_present(sim, incident->rule);
+        if (rule && rule->alertmanager >= 0 && !incident->by_hand && incident->alert != RV_ALERT_ACTIVE)
+                sim_fail(sim, "incident %s reverts, and its alert was not looked up, or is silenced", incident->id);
         incident->intent_usec = sim->now_usec;
         incident->budget = sim->variant[sim->me->present]->repositories[incident->repository].budget;
         incident->budget_all = sim->variant[sim->me->present]->budget;
@@ -177,7 +180,8 @@ static void check_moved(struct sim *sim, struct observed *incident, const struct
         incident->state = to;
         incident->reason = reason;
         bool is_dry_run = incident->by_hand && incident->mode == RV_MODE_OBSERVE;
-        if (rv_notice_wanted(to) && !is_dry_run && reason != RV_REASON_TOO_MANY)
+        bool is_looking_up = to == RV_INCIDENT_HOLDING && *rv_json_string(value, "released", "");
+        if (rv_notice_wanted(to) && !is_dry_run && !is_looking_up && reason != RV_REASON_TOO_MANY)
                 check_told(sim, incident, batch, number);
         if (to == RV_INCIDENT_REVERTING)
                 check_intent(sim, incident, batch);
@@ -346,11 +350,12 @@ static bool undoes_what_came_before(const struct branch *branch, const struct ch
  * looks broken to the other. It must not go on to the commit below. */
 static void check_goes_no_deeper(struct sim *sim, const struct observed *incident, const struct branch *branch,
                                  const struct change *made) {
-        if (incident->by_hand || sim->me->was_set) /* its onset is by another clock than the world's */
+        /* Its onset may be by another clock than the world's. What is reverted as a whole is asked about by its scope. */
+        if (incident->by_hand || sim->me->was_set || incident->set < 0 || incident->set >= APPS)
                 return;
         for (size_t i = branch->deployed; i < branch->n; i++) {
                 const struct change *waiting = &branch->change[i];
-                if (waiting->incident[0] && (waiting->apps & made->apps) &&
+                if (waiting->incident[0] && (waiting->apps & made->apps & (1u << incident->set)) &&
                     undoes_what_came_before(branch, waiting, incident->onset_usec))
                         sim_fail(sim, "1: incident %s goes on below %.8s, which is not applied yet", incident->id,
                                  waiting->id.hex);

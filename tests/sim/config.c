@@ -66,7 +66,7 @@ static void write_rule(struct sim *sim, FILE *f, int rule) {
                 if (random_chance(sim, 50))
                         fprintf(f, "require = \"traffic > 1\"; ");
         } else {
-                fprintf(f, "match = [ \"alertname=%s\" ]; ", name);
+                fprintf(f, "match = [ \"alertname=%s\" ]; alertmanager = \"%s\"; ", name, PICK(sim, "", "am"));
                 if (random_chance(sim, 50))
                         fprintf(f,
                                 "prometheus = \"p\"; breach = \"> 0.05\"; confirm = \"%s{app=\\\"{{ $labels.app "
@@ -96,6 +96,7 @@ struct rv_config *config_vary(struct sim *sim, int variant) {
         FILE *f = open_memstream(&text, &n);
         fprintf(f,
                 "budget = %d; prometheus: ({ name = \"p\"; url = \"http://p\"; });\n"
+                "alertmanagers: ({ name = \"am\"; url = \"http://am\"; });\n"
                 "receivers: ({ name = \"people\"; type = \"slack\"; credential = \"hook\"; });\nrepositories: (",
                 (int)random_between(sim, 1, 8));
         for (int i = 0; i < REPOSITORIES; i++)

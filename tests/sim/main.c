@@ -15,7 +15,8 @@ enum {
         FILE_EVERY = 50 /* schedules, one has its store in files */,
         TICKS_MAX = 1000,
         JOBS_MAX = 64,
-        TWO_REPLICAS_PERCENT = 30
+        TWO_REPLICAS_PERCENT = 30,
+        COVER_LEAST = 10000 /* schedules, in which all should have been met */
 };
 #define BEGIN_USEC (INT64_C(1772323200) * RV_USEC_PER_SEC)
 #define CALM_MAX_USEC (12 * RV_USEC_PER_HOUR)
@@ -251,7 +252,8 @@ static void work(uint64_t seed, uint64_t n, unsigned job, unsigned jobs, struct 
         }
 }
 
-static void print_counts(const struct result *result, unsigned jobs) {
+/* Whether all was met that should be, if there were enough schedules for that. */
+static bool print_counts(const struct result *result, unsigned jobs) {
         static struct sim sum;
         uint64_t done = 0;
         for (unsigned i = 0; i < jobs; i++) {
@@ -269,6 +271,7 @@ static void print_counts(const struct result *result, unsigned jobs) {
         for (int i = 1; i < RV_REASON_MAX; i++)
                 printf("  %-18s %8llu\n", rv_reason_to_string((enum rv_reason)i),
                        (unsigned long long)sum.count.reasons[i]);
+        return cover_print(&sum) || done < COVER_LEAST;
 }
 
 static int run_all(uint64_t seed, uint64_t n, unsigned jobs) {
@@ -294,7 +297,7 @@ static int run_all(uint64_t seed, uint64_t n, unsigned jobs) {
                         result[i].failed_seed = seed + i + result[i].done * jobs;
                 }
         }
-        print_counts(result, jobs);
+        failed |= !print_counts(result, jobs);
         for (unsigned i = 0; i < jobs; i++) {
                 if (!result[i].failed)
                         continue;

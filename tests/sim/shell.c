@@ -89,14 +89,19 @@ static void trace_step(struct sim *sim, const struct rv_step *step) {
         }
         for (size_t i = 0; i < step->n_effects; i++)
                 TRACE(sim, "incident %.4s: asks %s", step->effect[i].incident,
-                      step->effect[i].kind == RV_EFFECT_GIT ? rv_git_op_to_string(step->effect[i].request->op)
-                                                            : step->effect[i].expr);
+                      step->effect[i].kind == RV_EFFECT_GIT     ? rv_git_op_to_string(step->effect[i].request->op)
+                      : step->effect[i].kind == RV_EFFECT_QUERY ? step->effect[i].expr
+                                                                : "Alertmanager");
 }
 
 static void start_effects(struct sim *sim, struct rv_step *step) {
         for (size_t i = 0; i < step->n_effects; i++) {
                 if (step->effect[i].kind == RV_EFFECT_QUERY) {
                         metrics_ask(sim, &step->effect[i]);
+                        continue;
+                }
+                if (step->effect[i].kind == RV_EFFECT_LOOK_UP) {
+                        alertmanager_ask(sim, &step->effect[i]);
                         continue;
                 }
                 check_push_asked(sim, &step->effect[i]);
@@ -168,6 +173,7 @@ static int handle(struct sim *sim, const struct rv_event *event, struct rv_step 
 
 static int take(struct sim *sim, const struct rv_event *event) {
         struct rv_step step = {0};
+        cover_note(sim, event);
         sim->me->event = event;
         int r = handle(sim, event, &step);
         sim->me->event = NULL;

@@ -64,9 +64,10 @@ struct observed {
         enum rv_mode mode;
         unsigned n_transitions;
         int64_t onset_usec, opened_usec, held_usec, intent_usec, ended_usec;
-        int64_t ok_first_usec;  /* of the answers to confirm, since the last breach */
-        int budget, budget_all; /* when the intent was stored */
-        int pushed;             /* commits of it on the branch */
+        int64_t ok_first_usec;     /* of the answers to confirm, since the last breach */
+        enum rv_alert_state alert; /* as last looked up */
+        int budget, budget_all;    /* when the intent was stored */
+        int pushed;                /* commits of it on the branch */
 };
 
 /* What a rule was told of a label set, and took. */
@@ -164,6 +165,7 @@ struct replica {
         struct pushed pushed[PUSHES_MAX];
         size_t n_pushed;
         const struct rv_event *event; /* being handled */
+        const char *answered;         /* the incident whose request it answers; NULL: none's */
 };
 
 struct sim {
@@ -187,6 +189,7 @@ struct sim {
         int64_t partial_until_usec; /* answers are not whole */
         int64_t quiet_until_usec;   /* too little traffic */
         int64_t vanished_until_usec[LABEL_SETS];
+        int64_t silenced_until_usec[LABEL_SETS];
         int64_t full_until_usec;   /* the disks */
         int64_t broken_until_usec; /* the workers fail */
         int64_t busy_until_usec;   /* others push all the time */
@@ -196,6 +199,7 @@ struct sim {
         size_t n_replicas;
         struct replica *me; /* the one that the present task concerns */
         struct {
+                uint64_t met[RV_INCIDENT_STATE_MAX][RV_EVENT_KIND_MAX]; /* events, by the states that they found */
                 uint64_t events, commits, crashes, pushes, restores, ended[RV_INCIDENT_STATE_MAX],
                         reasons[RV_REASON_MAX];
         } count;
@@ -279,6 +283,7 @@ void world_calm(struct sim *sim);
 bool world_is_bad(struct sim *sim, int set);
 void world_commit(struct sim *sim, int repository);
 void metrics_ask(struct sim *sim, const struct rv_effect *effect);
+void alertmanager_ask(struct sim *sim, const struct rv_effect *effect);
 
 /* -- shell.c -- */
 /* 0: taken, and stored. -EPIPE: taken and stored, but nobody was told of that. Else nothing has happened. */
@@ -292,6 +297,11 @@ void shell_start(struct sim *sim);
 void shell_crash(struct sim *sim, int64_t down_usec);
 void shell_reload(struct sim *sim);
 void shell_stop(struct sim *sim);
+
+/* -- cover.c -- */
+void cover_note(struct sim *sim, const struct rv_event *event);
+/* Whether each pair of state and event was met that can be. Tells of those that were not. */
+bool cover_print(const struct sim *sum);
 
 /* -- check.c -- */
 void check_committed(struct sim *sim, const struct rv_batch *batch);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 struct asked {
+        char incident[RV_INCIDENT_ID_MAX];
         int repository;
         struct rv_git_request *request;
         struct rv_git_reply *reply; /* NULL: lost */
@@ -191,8 +192,10 @@ struct rv_git_reply *worker_answer(struct sim *sim, int repository, const struct
 
 static void arrive(struct sim *sim, struct task *task) {
         struct asked *asked = task->data;
+        sim->me->answered = asked->incident;
         if (task->generation == sim->me->generation)
                 shell_handle(sim, &(struct rv_event){.kind = RV_EVENT_GIT, .git = {task->token, asked->reply}});
+        sim->me->answered = NULL;
         asked_free(asked);
 }
 
@@ -244,6 +247,7 @@ static void work(struct sim *sim, struct task *task) {
 /* One request at a time. Takes the effect's request. */
 void worker_ask(struct sim *sim, struct rv_effect *effect) {
         struct asked *asked = must_alloc(1, sizeof(*asked));
+        memcpy(asked->incident, effect->incident, sizeof(asked->incident));
         asked->repository = (int)effect->repository;
         asked->request = RV_TAKE(effect->request);
         int64_t *free_usec = &sim->me->worker_free_usec[asked->repository];

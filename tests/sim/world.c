@@ -82,7 +82,7 @@ static void trouble(struct sim *sim, struct task *task) {
         (void)task;
         if (sim->is_calm)
                 return;
-        switch (random_between(sim, 0, 7)) {
+        switch (random_between(sim, 0, 8)) {
         case 0:
                 sim->spurious_until_usec[random_between(sim, 0, LABEL_SETS - 1)] = until_usec;
                 break;
@@ -103,6 +103,9 @@ static void trouble(struct sim *sim, struct task *task) {
                 break;
         case 6:
                 sim->busy_until_usec = until_usec;
+                break;
+        case 7:
+                sim->silenced_until_usec[random_between(sim, 0, LABEL_SETS - 1)] = until_usec;
                 break;
         default:
                 sim->full_until_usec = sim->now_usec + random_delay(sim, RV_USEC_PER_MINUTE);
@@ -226,8 +229,10 @@ static void answer_query(struct sim *sim, struct task *task) {
                         incident->ok_first_usec = is_bad ? 0 : sim->now_usec;
                 struct rv_event event = {.kind = RV_EVENT_QUERIED,
                                          .queried = {task->token, is_blind ? NULL : &samples}};
+                sim->me->answered = query->incident;
                 if (!was_taken(shell_handle(sim, &event)))
                         incident->ok_first_usec = before.ok_first_usec;
+                sim->me->answered = NULL;
                 rv_labels_unref(sample.labels);
         }
         free(query);
@@ -247,10 +252,66 @@ void metrics_ask(struct sim *sim, const struct rv_effect *effect) {
                 free(query);
                 return;
         }
-        struct task *task = agenda_add(sim, sim->now_usec + random_between(sim, 1, 2 * RV_USEC_PER_SEC), answer_query);
+        int64_t delay_usec = random_chance(sim, 10) ? random_between(sim, 1, 3 * RV_USEC_PER_MINUTE)
+                                                    : random_between(sim, 1, 2 * RV_USEC_PER_SEC);
+        struct task *task = agenda_add(sim, sim->now_usec + delay_usec, answer_query);
         task->generation = sim->me->generation;
         task->token = effect->token;
         task->data = query;
+        task->free_data = free;
+}
+
+/* -- Look-ups: what Alertmanager makes of an alert -- */
+
+struct look_up {
+        char incident[RV_INCIDENT_ID_MAX];
+        int rule, set;
+};
+
+static enum rv_alert_state alert_state(struct sim *sim, const struct look_up *look_up) {
+        if (!sim->is_calm && random_chance(sim, 5))
+                return RV_ALERT_UNKNOWN;
+        if (look_up->rule < 0 || sim->episode[look_up->rule][look_up->set].starts_usec == 0)
+                return RV_ALERT_ABSENT;
+        if (sim->now_usec < sim->silenced_until_usec[look_up->set])
+                return random_chance(sim, 50) ? RV_ALERT_INHIBITED : RV_ALERT_SILENCED;
+        return RV_ALERT_ACTIVE;
+}
+
+static void answer_look_up(struct sim *sim, struct task *task) {
+        struct look_up *look_up = task->data;
+        struct observed *incident = observed_find(sim, look_up->incident);
+        struct rv_event event = {.kind = RV_EVENT_LOOKED_UP, .looked_up = {task->token, alert_state(sim, look_up)}};
+        if (task->generation == sim->me->generation) {
+                enum rv_alert_state before = incident->alert;
+                incident->alert = event.looked_up.state;
+                sim->me->answered = look_up->incident;
+                if (!was_taken(shell_handle(sim, &event)))
+                        incident->alert = before;
+                sim->me->answered = NULL;
+        }
+        free(look_up);
+}
+
+void alertmanager_ask(struct sim *sim, const struct rv_effect *effect) {
+        const char *name = rv_labels_get(effect->labels, "alertname"), *app = rv_labels_get(effect->labels, "app");
+        struct look_up *look_up = calloc(1, sizeof(*look_up));
+        SIM_MUST(look_up ? 0 : -1);
+        memcpy(look_up->incident, effect->incident, sizeof(look_up->incident));
+        look_up->rule = rule_number(name);
+        for (int set = 0; set < LABEL_SETS; set++)
+                if (app && strcmp(label_value(set), app) == 0)
+                        look_up->set = set;
+        if (!sim->is_calm && random_chance(sim, 2)) { /* never answered */
+                free(look_up);
+                return;
+        }
+        int64_t delay_usec = random_chance(sim, 10) ? random_between(sim, 1, 3 * RV_USEC_PER_MINUTE)
+                                                    : random_between(sim, 1, 2 * RV_USEC_PER_SEC);
+        struct task *task = agenda_add(sim, sim->now_usec + delay_usec, answer_look_up);
+        task->generation = sim->me->generation;
+        task->token = effect->token;
+        task->data = look_up;
         task->free_data = free;
 }
 
