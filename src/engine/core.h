@@ -118,7 +118,7 @@ struct open {
         bool ok_unbroken;         /* verifying: the newest verdict was ok */
         bool is_first_push;       /* reverting: asked for once, so that the answer tells all; not after a restart */
         unsigned failures;        /* answers "failed" in this state */
-        bool is_answered;         /* somebody reverts already, as the newest history shows; a push waits for a newer one */
+        bool is_answered;         /* somebody reverts in the scope already, by the newest history */
         bool is_restoring;        /* attributing: i->token asks for what a restore would undo */
         bool is_dirty, is_over;
         bool is_look; /* nothing of it is stored, counted or told */
