@@ -35,15 +35,19 @@ static bool is_polled(const struct rv_rule_config *config) {
 
 /* -- An incident opens: a breach, for long enough, and after an ok (6) -- */
 
+/* By a clock that was set nothing is known but that it is another one than was told of before. */
 static bool is_new_episode(struct sim *sim, const struct observed *incident) {
-        int64_t ended_usec = 0;
+        int64_t starts_usec = sim->me->told[incident->rule][incident->set].starts_usec, ended_usec = 0;
+        bool is_other = true;
         for (size_t i = 0; i < sim->me->n_incidents; i++) {
                 const struct observed *other = &sim->me->incident[i];
                 if (other != incident && !other->by_hand && other->rule == incident->rule &&
-                    other->set == incident->set && other->ended_usec > ended_usec)
+                    other->set == incident->set && other->ended_usec > ended_usec) {
                         ended_usec = other->ended_usec;
+                        is_other = other->starts_usec != starts_usec;
+                }
         }
-        return sim->me->told[incident->rule][incident->set].starts_usec > ended_usec;
+        return sim->me->was_set ? is_other : starts_usec > ended_usec;
 }
 
 static bool had_one_before(struct sim *sim, const struct observed *incident) {
@@ -73,6 +77,7 @@ static void check_opened(struct sim *sim, struct observed *incident) {
         if (had && !told->was_ok && (is_polled(config) || !is_new_episode(sim, incident)))
                 sim_fail(sim, "incident %s: no ok since the one before", incident->id);
         told->was_ok = false;
+        incident->starts_usec = told->starts_usec;
 }
 
 /* -- An incident ends well: enough ok, after the revert (6) -- */

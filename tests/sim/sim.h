@@ -63,6 +63,7 @@ struct observed {
         bool by_hand, force, approved;
         enum rv_mode mode;
         unsigned n_transitions;
+        int64_t starts_usec; /* of the episode that opened it */
         int64_t onset_usec, opened_usec, held_usec, intent_usec, ended_usec;
         int64_t ok_first_usec;     /* of the answers to confirm, since the last breach */
         enum rv_alert_state alert; /* as last looked up */
