@@ -37,7 +37,10 @@ static void make_id(struct turn *t, struct rv_incident *i) {
         hash = hash_text(hash, i->rule ? i->rule : "");
         hash = hash_text(hash, i->repository);
         hash = hash_number(hash, i->labels ? i->labels->fingerprint : 0);
-        hash = hash_number(hash, (uint64_t)t->now_usec);
+        if (*t->engine->boot_id)
+                hash = hash_text(hash, t->engine->boot_id);
+        /* The time since boot, for a wall clock that was set back shows the same time twice. */
+        hash = hash_number(hash, (uint64_t)(t->now_usec - t->engine->clock_offset_usec));
         hash = hash_number(hash, (uint64_t)i->times.onset_usec);
         for (size_t k = 0; k < i->n_revisions; k++)
                 hash = hash_text(hash, i->revisions[k]);

@@ -212,6 +212,26 @@ static void the_future_stays(void **state) {
         world_free(w);
 }
 
+/* The same label set, at a time that the clock shows for the second time. */
+static void ids_stay_apart(void **state) {
+        struct world *w = world_with_clock(POLLED("errors", "mode = \"observe\";"));
+        char first[RV_INCIDENT_ID_MAX];
+
+        (void)state;
+        world_evaluate(w, 0.4);
+        world_settle(w);
+        memcpy(first, w->incident, sizeof(first));
+        w->now_usec += MINUTE;
+        world_evaluate(w, 0.01);
+        set_clock(w, -MINUTE, false);
+        restart(w, "one");
+        world_evaluate(w, 0.4);
+        world_settle(w);
+        assert_int_equal(w->n_opened, 2);
+        assert_string_not_equal(first, w->incident);
+        world_free(w);
+}
+
 static void same_clock_writes_nothing(void **state) {
         struct world *w = world_with_clock(POLLED("errors", ""));
         struct rv_step nothing = {0};
@@ -240,6 +260,7 @@ int main(void) {
                 cmocka_unit_test(runs),
                 cmocka_unit_test(attribution),
                 cmocka_unit_test(the_future_stays),
+                cmocka_unit_test(ids_stay_apart),
                 cmocka_unit_test(same_clock_writes_nothing),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
