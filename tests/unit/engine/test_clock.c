@@ -26,12 +26,7 @@ static void step(struct world *w, int64_t by_usec) {
 
 /* As the daemon does it: the clock is told before all else. */
 static void restart(struct world *w, const char *boot) {
-        world_forget_asked(w);
-        rv_engine_free(w->engine);
-        assert_int_equal(rv_engine_new(&w->engine, w->config), 0);
-        for (unsigned kind = 0; kind < RV_RECORD_KIND_MAX; kind++)
-                if (rv_store_list(w->store, kind, "", false, 0, world_load, w, &w->err) != 0)
-                        fail_msg("%s", w->err.text);
+        world_reload(w);
         tell_clock(w, boot);
         world_do(w, &(struct rv_event){.kind = RV_EVENT_START});
 }

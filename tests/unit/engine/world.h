@@ -169,14 +169,19 @@ static inline int world_load(const struct rv_record *record, void *userdata) {
         return rv_engine_load(w->engine, record, &w->err);
 }
 
-/* As after a crash: what was under way is forgotten, what was stored is loaded. */
-static inline void world_restart(struct world *w) {
+/* What was under way is forgotten, what was stored is loaded. */
+static inline void world_reload(struct world *w) {
         world_forget_asked(w);
         rv_engine_free(w->engine);
         assert_int_equal(rv_engine_new(&w->engine, w->config), 0);
         for (unsigned kind = 0; kind < RV_RECORD_KIND_MAX; kind++)
                 if (rv_store_list(w->store, kind, "", false, 0, world_load, w, &w->err) != 0)
                         fail_msg("%s", w->err.text);
+}
+
+/* As after a crash. */
+static inline void world_restart(struct world *w) {
+        world_reload(w);
         world_do(w, &(struct rv_event){.kind = RV_EVENT_START});
 }
 
