@@ -1,0 +1,148 @@
+/* Whose commits an incident is about, in words: the culprits, what they touch and what speaks against them. */
+#include "ctl/incident_text.h"
+#include "ctl/verbs.h"
+
+#include "revertd/clock.h"
+#include "revertd/gitwire.h"
+#include "revertd/suspect.h"
+
+#include <string.h>
+
+const char *evidence_text(const char *name) {
+        for (unsigned e = 0; name && e < RV_EVIDENCE_MAX; e++)
+                if (strcmp(name, rv_evidence_to_string(e)) == 0)
+                        return rv_evidence_explain(e);
+        return name;
+}
+
+static void print_evidence(FILE *f, const json_t *suspect) {
+        const json_t *name;
+        size_t i;
+
+        fprintf(f, "  %-*s", LABEL_COLUMN, "Evidence");
+        json_array_foreach (json_object_get(suspect, "evidence"), i, name) {
+                fputs(i > 0 ? "; " : "", f);
+                paint_text(f, evidence_text(json_string_value(name)));
+        }
+        fprintf(f, " (confidence %.0f %%)\n", 100 * rv_json_real(suspect, "confidence", 0));
+}
+
+static void print_live(FILE *f, const json_t *suspect, int64_t onset_usec) {
+        int64_t seen_usec = rv_json_int(suspect, "seen_usec", 0);
+        char buf[PAINT_TIME_MAX];
+
+        if (seen_usec == 0)
+                return;
+        fprintf(f, "  %-*s%s%s", LABEL_COLUMN, "Live since", paint_time(seen_usec, buf),
+                rv_json_bool(suspect, "observed", false) ? "" : " (by its commit time: revertd did not see it arrive)");
+        if (onset_usec > seen_usec)
+                fprintf(f, ", %s before the onset", rv_duration_humanize(onset_usec - seen_usec, buf));
+        fputc('\n', f);
+}
+
+void incident_print_paths(FILE *f, const json_t *paths, const char *indent) {
+        const json_t *path;
+        size_t i;
+
+        json_array_foreach (paths, i, path) {
+                if (i == PATHS_SHOWN_MAX) {
+                        fprintf(f, "%s… and %zu more\n", indent, json_array_size(paths) - i);
+                        break;
+                }
+                fputs(indent, f);
+                paint_text(f, json_string_value(path));
+                fputc('\n', f);
+        }
+}
+
+static void print_counts(FILE *f, const json_t *commit) {
+        long long inside = rv_json_int(commit, "n_inside", 0), outside = rv_json_int(commit, "n_outside", 0);
+
+        if (inside >= RV_COMMIT_INSIDE_UNKNOWN)
+                fprintf(f, "  %-*sthe scope, in paths that cannot all be read\n", LABEL_COLUMN, "Touches");
+        else
+                fprintf(f, "  %-*s%lld in the scope, %lld outside\n", LABEL_COLUMN, "Touches", inside, outside);
+}
+
+static void print_commit(FILE *f, const json_t *commit) {
+        const json_t *paths = json_object_get(commit, "paths");
+        char time[PAINT_TIME_MAX];
+
+        fprintf(f, "  %s", paint_begin(f, YELLOW));
+        paint_text(f, rv_json_string(commit, "id", "?"));
+        fprintf(f, "%s\n  ", paint_end(f, YELLOW));
+        paint_text(f, rv_json_string(commit, "subject", ""));
+        fprintf(f, "\n  %-*s", LABEL_COLUMN, "By");
+        paint_text(f, rv_json_string(commit, "author_name", ""));
+        fputs(" <", f);
+        paint_text(f, rv_json_string(commit, "author_email", ""));
+        fprintf(f, ">, committed %s\n", paint_time(rv_json_int(commit, "commit_usec", 0), time));
+        if (rv_json_int(commit, "n_inside", 0) > 0)
+                print_counts(f, commit);
+        if (json_array_size(paths) > 0)
+                incident_print_paths(f, paths, "    ");
+}
+
+static bool is_together(const json_t *suspect) {
+        const json_t *name;
+        size_t i;
+
+        json_array_foreach (json_object_get(suspect, "evidence"), i, name)
+                if (json_is_string(name) &&
+                    strcmp(json_string_value(name), rv_evidence_to_string(RV_EVIDENCE_TOGETHER)) == 0)
+                        return true;
+        return false;
+}
+
+size_t suspects_together(const json_t *suspects) {
+        int64_t seen_usec = rv_json_int(json_array_get(suspects, 0), "seen_usec", 0);
+        size_t n = json_array_size(suspects) > 0;
+
+        while (n < json_array_size(suspects) && is_together(json_array_get(suspects, 0)) &&
+               is_together(json_array_get(suspects, n)) &&
+               rv_json_int(json_array_get(suspects, n), "seen_usec", 0) == seen_usec)
+                n++;
+        return n;
+}
+
+void incident_print_suspects(FILE *f, const json_t *incident) {
+        const json_t *suspects = json_object_get(incident, "suspects"), *suspect;
+        int64_t onset_usec = rv_json_int(json_object_get(incident, "times"), "onset_usec", 0);
+        size_t n_culprits = json_array_size(
+                       json_object_get(json_object_get(json_object_get(incident, "plan"), "spec"), "commits")),
+               n_together = suspects_together(suspects), i;
+
+        bool is_restore = string(incident, "restore") && *string(incident, "restore");
+
+        if (n_culprits < n_together)
+                n_culprits = n_together;
+        if (is_restore)
+                n_culprits = json_array_size(suspects);
+        json_array_foreach (suspects, i, suspect) {
+                const json_t *commit = json_object_get(suspect, "commit");
+                if (i == SUSPECTS_SHOWN_MAX) {
+                        fprintf(f, "  … and %zu more\n", json_array_size(suspects) - i);
+                        break;
+                }
+                if (i == 0 || i < n_culprits) {
+                        heading(f, i > 0 ? "And" : is_restore ? "Undone" : "Culprit");
+                        if (i == 0 && n_together > 1 && !is_restore)
+                                fprintf(f, "  %zu commits that arrived together\n", n_together);
+                        print_commit(f, commit);
+                        print_live(f, suspect, onset_usec);
+                        print_evidence(f, suspect);
+                        if (rv_json_bool(suspect, "reverted", false))
+                                field(f, "Reverted by", string(suspect, "reverted_by"));
+                        continue;
+                }
+                if (i == 1 || i == n_culprits)
+                        heading(f, "Other suspects");
+                fputs("  ", f);
+                paint_id(f, rv_json_string(commit, "id", NULL), SHORT_COMMIT);
+                fputs("  ", f);
+                paint_text(f, rv_json_string(commit, "subject", ""));
+                fputs(" (", f);
+                paint_text(f, rv_json_string(commit, "author_name", ""));
+                fprintf(f, ", confidence %.0f %%)\n", 100 * rv_json_real(suspect, "confidence", 0));
+        }
+}

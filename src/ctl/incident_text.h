@@ -1,0 +1,32 @@
+/* What the parts of an incident in words have in common. */
+#pragma once
+
+#include "ctl/paint.h"
+
+#include "revertd/json.h"
+
+#include <stdio.h>
+
+enum { SHORT_ID = 8, SHORT_COMMIT = 10, LABEL_COLUMN = 12, PATHS_SHOWN_MAX = 20, SUSPECTS_SHOWN_MAX = 10 };
+
+static inline const char *string(const json_t *object, const char *key) {
+        const char *text = rv_json_string(object, key, NULL);
+
+        return text && text[0] ? text : NULL;
+}
+
+static inline void heading(FILE *f, const char *text) {
+        fprintf(f, "\n%s%s%s\n", paint_begin(f, BOLD), text, paint_end(f, BOLD));
+}
+
+static inline void field(FILE *f, const char *name, const char *text) {
+        if (!text)
+                return;
+        fprintf(f, "  %-*s", LABEL_COLUMN, name);
+        paint_text(f, text);
+        fputc('\n', f);
+}
+
+/* -- incident_suspects.c -- */
+void incident_print_paths(FILE *f, const json_t *paths, const char *indent);
+void incident_print_suspects(FILE *f, const json_t *incident);
