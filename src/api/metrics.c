@@ -210,6 +210,11 @@ static void put_budget(FILE *f, const struct rv_api_context *context, int64_t no
                          rv_engine_paused(context->engine, -1, now_usec));
 
         _cleanup_json_ json_t *repositories = rv_engine_repositories_json(context->engine, now_usec);
+        rv_metric_family(f, "revertd_repository_paused", RV_METRIC_GAUGE,
+                         "Whether a pause, or .revertd/pause on its branch, covers the repository: 1, or 0.");
+        json_array_foreach (repositories, i, repository)
+                rv_metric(f, "revertd_repository_paused", rv_json_bool(repository, "paused", false), "repository",
+                          rv_json_string(repository, "name", ""), NULL);
         rv_metric_family(f, "revertd_budget_used", RV_METRIC_GAUGE, "Pushes in the last 24 hours.");
         json_array_foreach (repositories, i, repository)
                 rv_metric(f, "revertd_budget_used", rv_json_real(repository, "budget_used", 0), "repository",

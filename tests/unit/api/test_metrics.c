@@ -67,6 +67,22 @@ static void test_values(void **state) {
         has(text, "revertd_incident_phase_duration_seconds_count{phase=\"push\"} 3");
 }
 
+static void test_paused_repository(void **state) {
+        struct fixture *f = *state;
+        _cleanup_free_ char *text = NULL;
+        struct rv_api_outcome outcome;
+        size_t n = 0;
+
+        assert_int_equal(fixture_submit(&(struct rv_event){.kind = RV_EVENT_PAUSE,
+                                                           .pause = {.scope = "repository:fleet", .actor = "ana"}},
+                                        &outcome, &(struct rv_error){0}, f),
+                         0);
+        assert_int_equal(rv_api_metrics_text(&f->context, &text, &n), 0);
+        has(text, "revertd_paused 0");
+        has(text, "revertd_repository_paused{repository=\"fleet\"} 1");
+        has(text, "revertd_repository_paused{repository=\"other\"} 0");
+}
+
 static void test_text(void **state) {
         char *text = NULL;
         size_t n = 0;
@@ -90,6 +106,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_promtool, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_values, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_paused_repository, fixture_setup, fixture_teardown),
                 cmocka_unit_test(test_text),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
