@@ -200,9 +200,8 @@ static void print_plan(const struct local *l, const json_t *plan, FILE *f) {
 }
 
 static void print_unchecked(void) {
-        fputs("Not asked without a daemon: whether revertd is paused, its cooldown and budgets, and what other "
-              "incidents "
-              "revert.\nThe worker keeps its own policy and budget.\n",
+        fputs("Not asked without a daemon: whether revertd is paused, its cooldown and budgets, and what other\n"
+              "incidents revert. The worker keeps its own policy and budget, and obeys .revertd/pause on the branch.\n",
               stderr);
 }
 
