@@ -64,11 +64,12 @@ struct rv_attribution {
         size_t n_together;    /* candidates that arrived with the newest, itself among them */
         size_t n_after_onset; /* commits in the scope that came after the onset */
         bool is_answered;     /* a revert is among what was first seen after the onset */
+        bool is_incomplete;   /* there may be older candidates, beyond where the history was cut */
 };
 void rv_attribution_done(struct rv_attribution *a);
 
-/* history: commits that touch the scope, newest first. live(commit, userdata) says when each went live. A candidate
+/* history: commits that touch the scope, newest first; is_cut: older ones are not among them. live(commit, userdata) says when each went live. A candidate
  * went live no later than the onset (its not_before ≤ onset) and no earlier than window before it. */
 int rv_attribute(const struct rv_commit *history, size_t n, int64_t onset_usec, int64_t window_usec,
                  const struct rv_labels *labels, struct rv_live (*live)(const struct rv_commit *, void *),
-                 void *userdata, struct rv_attribution *ret) RV_MUST_CHECK;
+                 void *userdata, bool is_cut, struct rv_attribution *ret) RV_MUST_CHECK;

@@ -185,7 +185,7 @@ static int find_by_rule(struct local *l, struct rv_error *err) {
                 return r;
         l->head = reply->head;
         r = rv_attribute(reply->commits, reply->n_commits, now_usec, l->rule->window_usec, l->labels, live_of, NULL,
-                         &found);
+                         reply->truncated, &found);
         if (r < 0)
                 rv_error_oom(err);
         else if (found.n_suspects == 0)
@@ -193,6 +193,9 @@ static int find_by_rule(struct local *l, struct rv_error *err) {
         else if (is_all && found.n_candidates > RV_SUSPECTS_MAX)
                 r = rv_error_set(err, -E2BIG, "%zu commits could be the cause; at most %d are undone at once",
                                  found.n_candidates, RV_SUSPECTS_MAX);
+        else if (is_all && found.is_incomplete)
+                r = rv_error_set(err, -E2BIG,
+                                 "so many commits are in the window that the oldest could not be looked at");
         else if (l->rule->suspects == RV_SUSPECTS_RESTORE && found.n_suspects > 1)
                 r = go_back_past(l, &found, err);
         else

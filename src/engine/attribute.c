@@ -150,21 +150,35 @@ static int decline_too_many(struct turn *t, struct open *o, size_t n) {
         return incident_move(t, o, RV_INCIDENT_DECLINED, RV_REASON_AMBIGUOUS, detail);
 }
 
-static int find_suspects(struct turn *t, struct open *o, const struct rv_git_reply *reply, bool *ret_only_after,
-                         size_t *ret_n_culprits) {
+/* The same, where not even their number is known. */
+static int decline_incomplete(struct turn *t, struct open *o) {
+        o->i->guards_objecting |= UINT64_C(1) << RV_REASON_AMBIGUOUS;
+        return incident_move(t, o, RV_INCIDENT_DECLINED, RV_REASON_AMBIGUOUS,
+                             "so many commits are in the window that the oldest could not be looked at");
+}
+
+struct found {
+        bool only_after_onset;
+        bool is_incomplete; /* there may be more culprits */
+        size_t n_culprits;
+};
+
+static int find_suspects(struct turn *t, struct open *o, const struct rv_git_reply *reply, struct found *ret) {
         const struct rv_rule_config *rule = rule_config(t->engine, o->rule);
         size_t n = good_cut(t, o, reply);
         struct rv_attribution a;
         int r = rv_attribute(reply->commits, n, o->i->times.onset_usec, window_usec(t, o), o->i->labels, history_live,
-                             o->repository, &a);
+                             o->repository, reply->truncated && n == reply->n_commits, &a);
 
         if (r < 0)
                 return r;
         o->i->suspects = a.suspects;
         o->i->n_suspects = a.n_suspects;
         o->is_answered = a.is_answered;
-        *ret_only_after = a.n_suspects == 0 && a.n_after_onset > 0;
-        *ret_n_culprits = rule && rule->suspects != RV_SUSPECTS_NEWEST ? a.n_candidates : a.n_together;
+        ret->only_after_onset = a.n_suspects == 0 && a.n_after_onset > 0;
+        ret->n_culprits = rule && rule->suspects != RV_SUSPECTS_NEWEST ? a.n_candidates : a.n_together;
+        ret->is_incomplete = a.is_incomplete && ret->n_culprits == a.n_candidates &&
+                             (a.n_candidates != 1 || a.suspects[0].live.observed);
         return 0;
 }
 
@@ -191,22 +205,24 @@ static bool wants_restore(const struct turn *t, const struct open *o) {
 }
 
 static int on_history(struct turn *t, struct open *o, const struct rv_git_reply *reply) {
-        bool only_after_onset = false, passed;
-        size_t n = 0;
+        struct found found = {0};
+        bool passed;
         int r = attribute_note(t, o, reply);
 
         if (r < 0)
                 return r;
-        r = o->i->n_revisions > 0 ? manual_order(o, reply) : find_suspects(t, o, reply, &only_after_onset, &n);
+        r = o->i->n_revisions > 0 ? manual_order(o, reply) : find_suspects(t, o, reply, &found);
         if (r < 0)
                 return r;
         incident_touch(t, o);
-        if (n <= RV_SUSPECTS_MAX && wants_restore(t, o))
+        if (found.n_culprits <= RV_SUSPECTS_MAX && !found.is_incomplete && wants_restore(t, o))
                 return restore_past(t, o, o->i->n_suspects);
-        r = pass_guards(t, o, only_after_onset, &passed);
+        r = pass_guards(t, o, found.only_after_onset, &passed);
         if (r < 0 || !passed)
                 return r;
-        return n > RV_SUSPECTS_MAX ? decline_too_many(t, o, n) : make_plan(t, o);
+        if (found.n_culprits > RV_SUSPECTS_MAX)
+                return decline_too_many(t, o, found.n_culprits);
+        return found.is_incomplete ? decline_incomplete(t, o) : make_plan(t, o);
 }
 
 static int on_plan(struct turn *t, struct open *o, const struct rv_git_reply *reply) {

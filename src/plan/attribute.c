@@ -67,7 +67,7 @@ static void weigh(struct rv_attribution *a, int64_t onset_usec, int64_t window_u
                         s->evidence |= 1u << RV_EVIDENCE_NEWEST;
                 if (has_newer || (i + 1 < a->n_suspects && came_together(&s->live, &s[1].live)))
                         s->evidence |= 1u << RV_EVIDENCE_TOGETHER;
-                if (a->n_candidates == 1) {
+                if (a->n_candidates == 1 && !a->is_incomplete) {
                         s->evidence |= 1u << RV_EVIDENCE_ONLY_CANDIDATE;
                         s->confidence += 0.2;
                 }
@@ -120,8 +120,8 @@ void rv_attribution_done(struct rv_attribution *a) {
 
 int rv_attribute(const struct rv_commit *history, size_t n, int64_t onset_usec, int64_t window_usec,
                  const struct rv_labels *labels, struct rv_live (*live)(const struct rv_commit *, void *),
-                 void *userdata, struct rv_attribution *ret) {
-        struct rv_attribution a = {0};
+                 void *userdata, bool is_cut, struct rv_attribution *ret) {
+        struct rv_attribution a = {.is_incomplete = is_cut};
         struct rv_undone *undone;
         int r = rv_undone_find(&undone, history, n);
 
@@ -131,6 +131,8 @@ int rv_attribute(const struct rv_commit *history, size_t n, int64_t onset_usec, 
                 struct rv_live l = live(&history[i], userdata);
 
                 a.is_answered |= l.seen_usec > onset_usec && (history[i].n_reverts > 0 || history[i].incident);
+                if (i == n - 1 && l.seen_usec < onset_usec - window_usec)
+                        a.is_incomplete = false;
                 if (l.not_before_usec > onset_usec)
                         a.n_after_onset++;
                 else if (l.seen_usec >= onset_usec - window_usec) {

@@ -1,5 +1,6 @@
 """Repositories whose few bytes swell: what the worker makes of them over HTTP, and that it stays within its memory."""
 import hashlib
+import os
 import struct
 import zlib
 
@@ -47,6 +48,8 @@ def delta_bomb():
     return pack + hashlib.sha1(pack).digest(), base_id.hexdigest(), swollen.hexdigest()
 
 
+@pytest.mark.skipif("address" in os.environ.get("REVERTD_SANITIZE", ""),
+                    reason="AddressSanitizer takes more address space than the worker may have, which is not bounded then")
 @pytest.mark.parametrize("transport", ["http", "ssh"])
 def test_a_delta_bomb_costs_an_attempt_and_not_the_memory(broken, transport):
     repository = broken.repository

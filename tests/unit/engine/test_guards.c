@@ -228,6 +228,33 @@ static void next_change(struct world *w) {
         w->now_usec += MINUTE;
 }
 
+static void one_more(struct world *w) {
+        world_commit(w);
+        world_poll(w);
+        w->now_usec += MINUTE;
+}
+
+/* All candidates are meant, and not even their number is known; the newest is. */
+static void ambiguous_where_the_history_is_cut(void **state) {
+        struct world *w = world_new(POLLED("errors", "mode = \"enforce\"; suspects = \"all\";"));
+
+        (void)state;
+        w->history_cut = true;
+        one_more(w);
+        one_more(w);
+        breach(w, "web");
+        assert_ended(w, DECLINED, AMBIGUOUS);
+        declines(w);
+
+        w = world_new(ENFORCE);
+        w->history_cut = true;
+        one_more(w);
+        one_more(w);
+        breach(w, "web");
+        assert_state(w, VERIFYING);
+        world_free(w);
+}
+
 static void cooldown(void **state) {
         struct world *w = world_new(POLLED("errors", "mode = \"enforce\"; cooldown = \"10m\";"));
 
@@ -367,6 +394,7 @@ int main(void) {
                 cmocka_unit_test(in_progress),
                 cmocka_unit_test(other_scope_is_not_in_progress),
                 cmocka_unit_test(too_old),
+                cmocka_unit_test(ambiguous_where_the_history_is_cut),
                 cmocka_unit_test(cooldown),
                 cmocka_unit_test(budget_of_the_repository),
                 cmocka_unit_test(budget_of_all),

@@ -50,6 +50,7 @@ struct world {
         bool reply_lost_after_push;
         bool ref_lost; /* CHECK: not contained */
         bool move_under_push;
+        bool history_cut;       /* there is more than HISTORY tells */
         const char *pause_file; /* what .revertd/pause says; NULL: there is none */
         size_t n_pushes, n_push_requests;
 
@@ -286,6 +287,7 @@ static inline void world_reply_history(const struct world *w, const struct rv_gi
                         return;
                 reply->commit = w->branch[last].id;
         }
+        reply->truncated = w->history_cut;
         reply->commits = calloc(COMMITS_MAX, sizeof(*reply->commits));
         for (size_t i = w->n_commits; i-- > (size_t)(last + 1);)
                 if ((request->revision || w->branch[i].commit_usec >= request->since_usec) &&

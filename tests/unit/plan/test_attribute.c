@@ -33,7 +33,7 @@ static struct rv_live by_commit_time(const struct rv_commit *c, void *userdata) 
 static struct rv_attribution attribute(const struct rv_commit *history, size_t n, const struct rv_labels *labels) {
         struct rv_attribution a;
 
-        assert_int_equal(rv_attribute(history, n, ONSET, WINDOW, labels, by_commit_time, NULL, &a), 0);
+        assert_int_equal(rv_attribute(history, n, ONSET, WINDOW, labels, by_commit_time, NULL, false, &a), 0);
         return a;
 }
 
@@ -131,7 +131,7 @@ static void what_arrived_together_stands_together(void **state) {
         struct rv_attribution a;
 
         (void)state;
-        assert_int_equal(rv_attribute(history, 4, ONSET, WINDOW, NULL, by_look, looks, &a), 0);
+        assert_int_equal(rv_attribute(history, 4, ONSET, WINDOW, NULL, by_look, looks, false, &a), 0);
         assert_int_equal(a.n_suspects, 4);
         assert_int_equal(a.n_together, 2);
         assert_int_equal(rv_suspects_together(a.suspects, a.n_suspects), 2);
@@ -143,7 +143,7 @@ static void what_arrived_together_stands_together(void **state) {
         rv_attribution_done(&a);
 
         looks[1] = &history[1];
-        assert_int_equal(rv_attribute(history, 4, ONSET, WINDOW, NULL, by_look, looks, &a), 0);
+        assert_int_equal(rv_attribute(history, 4, ONSET, WINDOW, NULL, by_look, looks, false, &a), 0);
         assert_int_equal(a.n_together, 1);
         assert_int_equal(rv_suspects_together(a.suspects, a.n_suspects), 1);
         assert_false(has(&a.suspects[0], RV_EVIDENCE_TOGETHER));
@@ -155,6 +155,25 @@ static void what_arrived_together_stands_together(void **state) {
         assert_int_equal(rv_suspects_together(a.suspects, a.n_suspects), 1);
         rv_attribution_done(&a);
         assert_int_equal(rv_suspects_together(NULL, 0), 0);
+}
+
+/* What is beyond the cut is no candidate only if what stands before it is too old already. */
+static void a_cut_history_leaves_doubt(void **state) {
+        const struct rv_commit history[] = {commit(2, 5), commit(1, 20)}, old[] = {commit(2, 5), commit(1, 500)};
+        struct rv_attribution a;
+
+        (void)state;
+        assert_int_equal(rv_attribute(history, 1, ONSET, WINDOW, NULL, by_commit_time, NULL, true, &a), 0);
+        assert_true(a.is_incomplete);
+        assert_false(has(&a.suspects[0], RV_EVIDENCE_ONLY_CANDIDATE));
+        rv_attribution_done(&a);
+        assert_int_equal(rv_attribute(old, 2, ONSET, WINDOW, NULL, by_commit_time, NULL, true, &a), 0);
+        assert_false(a.is_incomplete);
+        assert_true(has(&a.suspects[0], RV_EVIDENCE_ONLY_CANDIDATE));
+        rv_attribution_done(&a);
+        assert_int_equal(rv_attribute(history, 2, ONSET, WINDOW, NULL, by_commit_time, NULL, false, &a), 0);
+        assert_false(a.is_incomplete);
+        rv_attribution_done(&a);
 }
 
 static void many_are_counted_and_few_kept(void **state) {
@@ -199,6 +218,7 @@ int main(void) {
                 cmocka_unit_test(labels_name_a_commit),
                 cmocka_unit_test(later_reverts_are_known),
                 cmocka_unit_test(what_arrived_together_stands_together),
+                cmocka_unit_test(a_cut_history_leaves_doubt),
                 cmocka_unit_test(many_are_counted_and_few_kept),
                 cmocka_unit_test(records_go_both_ways),
         };
