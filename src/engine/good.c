@@ -3,6 +3,7 @@
  * keeps a head from being proven. */
 #include "core.h"
 
+#include "revertd/cleanup.h"
 #include "revertd/json.h"
 
 #include <errno.h>
@@ -142,14 +143,25 @@ int good_breach(struct turn *t, struct series *series) {
         return r;
 }
 
+/* The key has the paths of the scope as lines. */
+static bool is_about(const struct open *o, const struct good *good) {
+        _cleanup_free_ char *lines = strdup(good->key + strlen(good->repository) + 1);
+        char *path, *at = lines;
+
+        if (!lines)
+                return true;
+        while ((path = strsep(&at, "\n")))
+                if (rv_scope_overlaps(o->i->scope, o->i->n_scope, &path, 1))
+                        return true;
+        return false;
+}
+
 /* An incident of the scope, of whatever rule, is under way: who knows what ails it? */
 static bool is_disputed(const struct rv_engine *engine, const struct good *good) {
         struct open *o, *next;
-        char *scope = good->key + strlen(good->repository) + 1;
 
         HASH_ITER (hh, engine->open, o, next)
-                if (!o->is_over && !o->is_look && strcmp(o->i->repository, good->repository) == 0 &&
-                    rv_scope_overlaps(o->i->scope, o->i->n_scope, &scope, 1))
+                if (!o->is_over && !o->is_look && strcmp(o->i->repository, good->repository) == 0 && is_about(o, good))
                         return true;
         return false;
 }

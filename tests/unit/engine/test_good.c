@@ -1,6 +1,7 @@
 /* The last good head of a scope: what proves it, what does not, and what it keeps from being suspected. */
 #include "world.h"
 
+#include "revertd/cleanup.h"
 #include "revertd/json.h"
 
 #define SCOPE "fleet/apps/web/**"
@@ -166,6 +167,33 @@ static void alerts_prove_nothing_but_dispute(void **state) {
         world_free(w);
 }
 
+/* Which of the scope's paths an incident is about makes no difference. */
+static void incident_of_any_path_disputes(void **state) {
+        static const char *const paths[] = {"\"apps/web/**\", \"shared/**\"", "\"shared/**\", \"apps/web/**\"",
+                                            "\"apps/web\", \"shared\""};
+
+        (void)state;
+        for (size_t i = 0; i < 3; i++) {
+                _cleanup_free_ char *rules = NULL;
+                struct rv_oid first;
+                struct world *w;
+
+                assert_true(asprintf(&rules,
+                                     "{ name = \"errors\"; expr = \"up\"; breach = \"> 0.05\"; paths = [ %s ]; "
+                                     "good_after = \"10m\"; }, { name = \"page\"; match = [ \"severity=page\" ]; "
+                                     "alertmanager = \"\"; paths = [ \"shared/**\" ]; mode = \"approve\"; }",
+                                     paths[i]) > 0);
+                w = one_head(rules, &first);
+                world_evaluate_for(w, 0.01, 9 * MINUTE);
+                world_alert(w, "web", true, w->now_usec);
+                world_settle_to(w, RV_INCIDENT_HOLDING);
+                world_evaluate_for(w, 0.01, 5 * MINUTE);
+                assert_int_equal(world_open(w)->state, RV_INCIDENT_HOLDING);
+                assert_int_equal(world_count(w, RV_RECORD_GOOD), 0);
+                world_free(w);
+        }
+}
+
 static void unchanged_head_writes_nothing(void **state) {
         struct rv_oid first;
         struct world *w = one_head(RULE, &first);
@@ -241,6 +269,7 @@ int main(void) {
                 cmocka_unit_test(never_past_last_good),
                 cmocka_unit_test(a_clock_set_back_hides_no_suspect),
                 cmocka_unit_test(alerts_prove_nothing_but_dispute),
+                cmocka_unit_test(incident_of_any_path_disputes),
                 cmocka_unit_test(unchanged_head_writes_nothing),
                 cmocka_unit_test(retention_forgets),
                 cmocka_unit_test(many_scopes_in_batches),
