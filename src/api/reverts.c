@@ -4,10 +4,10 @@
 #include "revertd/json.h"
 #include "revertd/pathspec.h"
 
-/* The strings of an array, lent by it; free() the array only. NULL: none, or no memory. */
+/* The strings of an array, lent by it; free() the array only. NULL: no memory. */
 static const char **strings_of(const json_t *array) {
         size_t n = json_array_size(array);
-        const char **strings = n > 0 ? calloc(n, sizeof(*strings)) : NULL;
+        const char **strings = calloc(n + 1, sizeof(*strings));
 
         for (size_t i = 0; strings && i < n; i++)
                 strings[i] = json_string_value(json_array_get(array, i));
@@ -78,8 +78,16 @@ static void submit(struct rv_api_context *context, const struct rv_http_call *ca
         event.revert.to = rv_json_string(body, "to", NULL);
         revisions = strings_of(json_object_get(body, revisions_name));
         scope = strings_of(json_object_get(body, "scope"));
-        event.revert.n_revisions = revisions ? json_array_size(json_object_get(body, revisions_name)) : 0;
-        event.revert.n_scope = scope ? json_array_size(json_object_get(body, "scope")) : 0;
+        if (!revisions || !scope) { /* less than what was asked for could be more than what was meant */
+                rv_api_reply_unavailable(answer, "out of memory");
+                return;
+        }
+        event.revert.n_revisions = json_array_size(json_object_get(body, revisions_name));
+        event.revert.n_scope = json_array_size(json_object_get(body, "scope"));
+        if (event.revert.to && json_object_get(body, revisions_name) && event.revert.n_revisions == 0) {
+                rv_api_reply_error(answer, 400, "\"%s\" must not be empty", revisions_name);
+                return;
+        }
         if (event.revert.rule < 0 && !event.revert.to && event.revert.n_revisions == 0) {
                 rv_api_reply_error(answer, 400, "\"revisions\" are required without a \"rule\"");
                 return;

@@ -113,6 +113,9 @@ static void test_restores(void **state) {
         expect(f, "GET", "/api/v1/incidents", "", 200, "back to Friday");
         expect(f, "POST", "/api/v1/restores", "{\"repository\":\"fleet\",\"scope\":[\"a\"]}", 400,
                "\\\"to\\\" is required");
+        expect(f, "POST", "/api/v1/restores",
+               "{\"repository\":\"fleet\",\"to\":\"9c1e2ab\",\"scope\":[\"a\"],\"undoes\":[]}", 400,
+               "\\\"undoes\\\" must not be empty");
         expect(f, "POST", "/api/v1/restores", "{\"repository\":\"fleet\",\"to\":\"9c1e2ab\"}", 400,
                "\\\"scope\\\" is required");
         expect(f, "POST", "/api/v1/restores", "{\"repository\":\"fleet\",\"to\":\"--x\",\"scope\":[\"a\"]}", 400,
