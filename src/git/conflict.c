@@ -20,6 +20,7 @@ struct explain {
         size_t n_paths;
         struct rv_git_reply *reply;
         struct rv_error *err;
+        size_t n_left;                                  /* of those to undo, how many the walk has not met */
         struct rv_tree_entry at[RV_CONFLICT_PATHS_MAX]; /* what the commit looked at has there */
 };
 
@@ -56,6 +57,8 @@ static int look_at(struct explain *explain, const git_oid *id, const git_oid *pa
         bool skip = is_to_undo(explain, id);
         struct rv_commit *commit = NULL;
 
+        if (skip)
+                explain->n_left--;
         for (size_t i = 0; i < explain->n_paths; i++) {
                 struct rv_tree_entry before = {0};
                 int r = parent_tree ? rv_tree_find(explain->odb, parent_tree, explain->paths[i], &before, explain->err)
@@ -108,7 +111,7 @@ static int walk(struct explain *explain, const git_oid *base, git_time_t oldest,
                         r = look_at(explain, git_commit_id(commit), parent ? git_commit_tree_id(parent) : NULL);
                 git_commit_free(commit);
                 commit = parent;
-                if (!commit)
+                if (!commit || explain->n_left == 0) /* what is older than all of them is in nobody's way */
                         break;
         }
         return r;
@@ -149,6 +152,7 @@ int rv_conflict_explain(git_repository *repository, const struct rv_revert_spec 
         git_time_t oldest;
         git_oid base;
 
+        explain.n_left = spec->n_commits;
         explain.n_paths = n_paths < RV_CONFLICT_PATHS_MAX ? n_paths : RV_CONFLICT_PATHS_MAX;
         if (rv_oid_to_git(&base, &spec->base) < 0)
                 return rv_error_set(err, -EINVAL, "the base is no object id");

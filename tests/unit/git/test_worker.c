@@ -443,6 +443,28 @@ static void test_conflict_empty_and_unknown(void **state) {
         rv_git_reply_free(reply);
 }
 
+/* Three changes in one second, as a script pushes them: the clock cannot tell which came first, the branch can. */
+static void test_conflict_blames_nothing_older(void **state) {
+        struct world *world = *state;
+        struct rv_git_request request;
+        struct rv_git_reply *reply;
+        struct rv_oid commit, middle, newest;
+
+        for (int i = 7; i <= 9; i++)
+                repo_change(&world->repo, world->now, "apps/checkout/image", (const char[]){(char)('0' + i), '\0'});
+        repo_run(&world->repo, "git -C work push -q origin main");
+        make_revert(world, RV_GIT_PLAN, &request, &commit);
+        repo_hex(&world->repo, "HEAD", &newest);
+        repo_hex(&world->repo, "HEAD~1", &middle);
+        request.spec.base = newest;
+        request.spec.commits = &middle;
+        reply = ask(world, &request);
+        assert_outcome(reply, RV_GIT_CONFLICT);
+        assert_int_equal(reply->n_commits, 1);
+        assert_string_equal(reply->commits[0].id.hex, newest.hex);
+        rv_git_reply_free(reply);
+}
+
 static void test_a_commit_of_another_branch_is_not_touched(void **state) {
         struct world *world = *state;
         struct rv_git_request request;
@@ -858,6 +880,7 @@ int main(void) {
                 TEST(test_a_moved_branch),
                 TEST(test_an_incident_is_reverted_once),
                 TEST(test_conflict_empty_and_unknown),
+                TEST(test_conflict_blames_nothing_older),
                 TEST(test_a_commit_of_another_branch_is_not_touched),
                 TEST(test_a_hook_refuses),
                 TEST(test_the_budget_holds),
