@@ -27,7 +27,7 @@ static const struct option_row {
         {'r', true, "repository", "NAME", "the repository, by its name in the configuration"},
         {'R', false, "rule", "NAME", "the rule, by its name"},
         {'p', false, "path", "PATTERN", "only paths that match; may be given again"},
-        {'m', false, "reason", "TEXT", "why: it is recorded, and with revert stands in the commit"},
+        {'m', false, "reason", "TEXT", "why: it is recorded; with revert and restore the commit has it"},
         {'f', false, "force", NULL, "override guards that a person may override; not the Git worker's budget"},
         {'n', true, "dry-run", NULL, "show what would be pushed, with its diff; push nothing"},
         {'y', true, "yes", NULL, "do not ask before the push; without a daemon only with --no-daemon"},

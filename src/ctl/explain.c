@@ -29,7 +29,9 @@ static void print_sample(const json_t *rule, const json_t *series) {
 
         printf("\n%sNow%s\n  ", paint_begin(stdout, BOLD), paint_end(stdout, BOLD));
         if (!series)
-                fputs("the rule does not know this label set: nothing was heard of it yet, or not for an hour", stdout);
+                fputs("the rule does not know this label set (a series has all of its labels): nothing was heard of it "
+                      "yet, or not for an hour",
+                      stdout);
         else {
                 paint_text(stdout, rv_json_string(series, "verdict", "?"));
                 if (!isnan(value))

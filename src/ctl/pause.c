@@ -27,13 +27,16 @@ void pauses_print(const json_t *pauses, int64_t now_usec) {
         size_t i;
 
         json_array_foreach (pauses, i, pause) {
+                int64_t since_usec = rv_json_int(pause, "since_usec", 0);
                 int64_t until_usec = rv_json_int(pause, "until_usec", 0);
                 const char *note = rv_json_string(pause, "note", NULL);
                 char buf[PAINT_TIME_MAX];
 
                 printf("%sPaused:%s ", paint_begin(stdout, YELLOW), paint_end(stdout, YELLOW));
                 print_scope(rv_json_string(pause, "scope", ""));
-                printf(", since %s by ", paint_time(rv_json_int(pause, "since_usec", 0), buf));
+                if (since_usec > 0) /* of a file on the branch nobody knows */
+                        printf(", since %s", paint_time(since_usec, buf));
+                fputs(" by ", stdout);
                 paint_text(stdout, rv_json_string(pause, "actor", "?"));
                 if (until_usec > now_usec)
                         printf(", until %s", paint_time(until_usec, buf));
