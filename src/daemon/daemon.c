@@ -154,6 +154,19 @@ static int start(struct rv_daemon *daemon, struct rv_error *err) {
         return 0;
 }
 
+/* In a sandbox without /proc/sys each start counts as a boot: what was done to the clock before it is not known. */
+static int name_boot(char ret[static RV_BOOT_ID_MAX], struct rv_error *err) {
+        sd_id128_t boot;
+        int r = sd_id128_get_boot(&boot);
+
+        if (r < 0)
+                r = sd_id128_randomize(&boot);
+        if (r < 0)
+                return rv_error_set(err, r, "no id for this boot: %s", strerror(-r));
+        sd_id128_to_string(boot, ret);
+        return 0;
+}
+
 int rv_daemon_new(struct rv_daemon **ret, const struct rv_options *options, struct rv_error *err) {
         struct rv_daemon *daemon = calloc(1, sizeof(*daemon));
         if (!daemon)
@@ -164,12 +177,7 @@ int rv_daemon_new(struct rv_daemon **ret, const struct rv_options *options, stru
         daemon->counters.last_reload_ok_usec = rv_clock_realtime_usec();
         snprintf(daemon->not_ready, sizeof(daemon->not_ready), "starting");
 
-        sd_id128_t boot;
-        int r = sd_id128_get_boot(&boot);
-        if (r < 0)
-                rv_error_set(err, r, "the id of this boot cannot be read: %s", strerror(-r));
-        else
-                sd_id128_to_string(boot, daemon->boot_id);
+        int r = name_boot(daemon->boot_id, err);
         if (r >= 0 && (r = sd_event_new(&daemon->event)) < 0)
                 rv_error_set(err, r, "the event loop cannot be made: %s", strerror(-r));
         else {

@@ -54,3 +54,17 @@ def test_a_hold_is_not_over(broken, clock, ahead):
     back = broken.until("holding")["deadline_usec"]
     assert abs(back - deadline) < 2 * 10**6
     assert broken.repository.reverts() == []
+
+
+def test_it_starts_without_proc_sys(broken, clock):
+    """As the shipped unit has it: ProcSubset=pid."""
+    inside = ["unshare", "--mount", "sh", "-c", 'mount -t proc -o subset=pid proc /proc && exec "$@"', "sh"]
+    if subprocess.run([*inside, "true"], stderr=subprocess.DEVNULL, check=False).returncode:
+        pytest.skip("needs the right to mount")
+    broken.configure(PAGE.replace('mode = "enforce"', 'mode = "enforce"; hold = "1h"'))
+    broken.revertd.start(env=clock.env, wrap=inside)
+    broken.alert(alertname="Errors", app="checkout")
+    broken.until("holding")
+    clock.set(TEN_YEARS)
+    parts.wait_until(lambda: steps(broken) == "1", 30, "the step to be seen")
+    broken.until("holding")
