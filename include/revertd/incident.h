@@ -13,7 +13,7 @@
         X(ATTRIBUTING, "attributing", 0, "the change that did it is searched for, and the revert computed")            \
         X(HOLDING, "holding", 0, "the plan is complete and waits: for a person, or for its hold time")                 \
         X(REVERTING, "reverting", 0, "the intent is stored; the revert is being pushed")                               \
-        X(CONVERGING, "converging", 0, "pushed; the remote ref is read again, the operator applies it")                \
+        X(CONVERGING, "converging", 0, "pushed; the remote ref is read again")                                         \
         X(VERIFYING, "verifying", 0, "the metric must now recover")                                                    \
         X(RECOVERED, "recovered", 1, "reverted, and proven to be well again")                                          \
         X(REVERTED, "reverted", 1, "reverted by hand; no rule was named that could prove recovery")                    \
@@ -98,7 +98,7 @@ struct rv_incident_times {
         int64_t detected_usec; /* the incident was opened */
         int64_t decided_usec;  /* the plan was complete and the guards had passed */
         int64_t pushed_usec;
-        int64_t applied_usec;   /* the remote ref was re-read (and the operator has it) */
+        int64_t applied_usec;   /* the remote ref was re-read */
         int64_t recovered_usec; /* the first ok of the run that proved it */
         int64_t ended_usec;
 };

@@ -112,7 +112,7 @@ void incident_print_suspects(FILE *f, const json_t *incident) {
                        json_object_get(json_object_get(json_object_get(incident, "plan"), "spec"), "commits")),
                n_together = suspects_together(suspects), i;
 
-        bool is_restore = string(incident, "restore") && *string(incident, "restore");
+        bool is_restore = string(incident, "restore") != NULL;
 
         if (n_culprits < n_together)
                 n_culprits = n_together;
