@@ -27,6 +27,13 @@ const char *rv_suspects_to_string(enum rv_suspects suspects);
 enum rv_fallback { RV_FALLBACK_DECLINE, RV_FALLBACK_RESTORE, RV_FALLBACK_MAX };
 const char *rv_fallback_to_string(enum rv_fallback fallback);
 
+/* Where a repository's pull requests are made. GITEA: Forgejo too. */
+enum rv_forge { RV_FORGE_NONE, RV_FORGE_GITHUB, RV_FORGE_GITLAB, RV_FORGE_GITEA, RV_FORGE_MAX };
+const char *rv_forge_to_string(enum rv_forge forge);
+
+enum rv_merge_method { RV_MERGE_COMMIT, RV_MERGE_SQUASH, RV_MERGE_REBASE, RV_MERGE_METHOD_MAX };
+const char *rv_merge_method_to_string(enum rv_merge_method method); /* "merge", "squash", "rebase" */
+
 enum rv_breach_op {
         RV_BREACH_GT,
         RV_BREACH_GE,
@@ -112,7 +119,13 @@ struct rv_repository_config {
         char *committer_name;
         char *committer_email;
         char *web_commit_url; /* "https://git.example.com/fleet/commit/{}"; NULL: commits are not linked */
-        char *socket;         /* the worker's socket unit; NULL: revertd spawns the worker */
+        enum rv_forge forge;
+        char *forge_url;                   /* base of the API; NULL: no forge */
+        char *forge_project;               /* "owner/name"; GitLab also the number; NULL: no forge */
+        char *forge_credential;            /* token; NULL: no forge */
+        bool auto_merge;                   /* ask the forge to merge what is proposed as soon as it may be */
+        enum rv_merge_method merge_method; /* of auto_merge */
+        char *socket;                      /* the worker's socket unit; NULL: revertd spawns the worker */
 };
 
 enum rv_receiver_type { RV_RECEIVER_SLACK, RV_RECEIVER_TYPE_MAX };

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 enum {
-        RV_GITWIRE_VERSION = 2,
+        RV_GITWIRE_VERSION = 3,
         RV_GITWIRE_LINE_BYTES_MAX = 8 << 20, /* one message */
         RV_OID_HEX_MAX = 64,                 /* SHA-1 has 40 digits */
         RV_PAUSE_BYTES_MAX = 1000,
@@ -47,12 +47,14 @@ struct rv_commit {
 void rv_commit_done(struct rv_commit *commit);
 
 enum rv_git_op {
-        RV_GIT_SYNC,    /* fetch the branch; say its head, and what is new since `known` */
-        RV_GIT_HISTORY, /* sync, then the commits that touched the scope since since_usec, newest first */
-        RV_GIT_PLAN,    /* compute a revert; write nothing outside the mirror */
-        RV_GIT_PUSH,    /* sync if needed, compute the same, and push it */
-        RV_GIT_CHECK,   /* re-read the remote ref; is `commit` in its history? */
-        RV_GIT_SHOW,    /* resolve one revision (full or short id) on the branch to a commit; touched paths in full */
+        RV_GIT_SYNC,     /* fetch the branch; say its head, and what is new since `known` */
+        RV_GIT_HISTORY,  /* sync, then the commits that touched the scope since since_usec, newest first */
+        RV_GIT_PLAN,     /* compute a revert; write nothing outside the mirror */
+        RV_GIT_PUSH,     /* sync if needed, compute the same, and push it */
+        RV_GIT_CHECK,    /* re-read the remote ref; is `commit` in its history? */
+        RV_GIT_SHOW,     /* resolve one revision (full or short id) on the branch to a commit; touched paths in full */
+        RV_GIT_PROPOSE,  /* as PUSH, but to a branch of our own; find or open the pull request that merges it */
+        RV_GIT_PROPOSAL, /* what has become of the pull request `number` */
         RV_GIT_OP_MAX
 };
 const char *rv_git_op_to_string(enum rv_git_op op);
@@ -85,28 +87,44 @@ struct rv_git_request {
         int64_t since_usec;         /* HISTORY: commits committed before are not looked at */
         size_t max_commits;         /* HISTORY: commits looked at, at most RV_COMMITS_MAX */
         size_t max_touching;        /* HISTORY: commits told, the newest that touch the scope; 0: all */
-        struct rv_revert_spec spec; /* PLAN, PUSH */
+        struct rv_revert_spec spec; /* PLAN, PUSH, PROPOSE */
         bool want_diff;             /* PLAN */
-        struct rv_oid commit;       /* CHECK; PUSH: the commit that the plan computed */
+        struct rv_oid commit;       /* CHECK; PUSH, PROPOSE, PROPOSAL: the commit that the plan computed */
+        uint64_t number;            /* PROPOSAL */
         char *revision;             /* SHOW; HISTORY: only what came after it is looked at; NULL: since since_usec */
 };
 struct rv_git_request *rv_git_request_free(struct rv_git_request *request);
 
 enum rv_git_outcome {
-        RV_GIT_OK,          /* SYNC, HISTORY, PLAN, CHECK, SHOW: done. PUSH: pushed, and the re-read ref holds it */
-        RV_GIT_ALREADY,     /* PUSH: the commit is in the remote branch already */
+        RV_GIT_OK,          /* SYNC, HISTORY, PLAN, CHECK, SHOW, PROPOSAL: done. PUSH: pushed, and the re-read ref
+                               * holds it. PROPOSE: the request is there */
+        RV_GIT_ALREADY,     /* PUSH, PROPOSE: the commit, or one for its incident, is in the remote branch already */
         RV_GIT_MOVED,       /* PUSH: the branch is not at spec.base any more */
-        RV_GIT_CONFLICT,    /* PLAN, PUSH: later changes to the same lines; paths */
-        RV_GIT_EMPTY,       /* PLAN, PUSH: the branch already is as the revert would make it */
-        RV_GIT_REFUSED,     /* PUSH: the server said no; message */
+        RV_GIT_CONFLICT,    /* PLAN, PUSH, PROPOSE: later changes to the same lines; paths */
+        RV_GIT_EMPTY,       /* PLAN, PUSH, PROPOSE: the branch already is as the revert would make it */
+        RV_GIT_REFUSED,     /* PUSH, PROPOSE: the server or the forge said no; message */
         RV_GIT_POLICY,      /* the worker said no on its own authority; message */
-        RV_GIT_NOT_FOUND,   /* PLAN, PUSH, SHOW: no such commit on the branch */
-        RV_GIT_UNAVAILABLE, /* the remote could not be reached, or not understood, in time; message */
+        RV_GIT_NOT_FOUND,   /* PLAN, PUSH, PROPOSE, SHOW: no such commit on the branch. PROPOSAL: no such request */
+        RV_GIT_UNAVAILABLE, /* the remote or the forge could not be reached, or not understood, in time; message */
         RV_GIT_FAILED,      /* anything else; message */
         RV_GIT_OUTCOME_MAX
 };
 const char *rv_git_outcome_to_string(enum rv_git_outcome outcome);
 int rv_git_outcome_from_string(const char *s, enum rv_git_outcome *ret) RV_MUST_CHECK;
+
+enum rv_proposal_state { RV_PROPOSAL_OPEN, RV_PROPOSAL_MERGED, RV_PROPOSAL_CLOSED, RV_PROPOSAL_STATE_MAX };
+const char *rv_proposal_state_to_string(enum rv_proposal_state state);
+
+/* A pull or merge request of ours. */
+struct rv_proposal {
+        uint64_t number; /* 0: none */
+        char *url;       /* its page, http(s)://…; NULL: the forge named none */
+        enum rv_proposal_state state;
+        struct rv_oid merged; /* MERGED: the commit on the branch that holds it */
+};
+void rv_proposal_done(struct rv_proposal *proposal);
+json_t *rv_proposal_to_json(const struct rv_proposal *proposal);
+int rv_proposal_from_json(struct rv_proposal *ret, const json_t *json, struct rv_error *err) RV_MUST_CHECK;
 
 struct rv_git_reply {
         uint64_t id;
@@ -120,14 +138,15 @@ struct rv_git_reply {
         bool truncated;       /* HISTORY: max_commits or max_touching ended it */
         struct rv_oid *fresh; /* SYNC, HISTORY: first-parent commits after `known`, newest first, capped */
         size_t n_fresh;
-        struct rv_oid commit;                      /* PLAN, PUSH: the revert commit. HISTORY: that of `revision` */
-        size_t n_files, n_insertions, n_deletions; /* PLAN, PUSH: of the revert */
+        struct rv_oid commit;                      /* PLAN, PUSH, PROPOSE: the revert commit. HISTORY: of `revision` */
+        size_t n_files, n_insertions, n_deletions; /* PLAN, PUSH, PROPOSE: of the revert */
         char **paths;                              /* PLAN: changed. CONFLICT: in conflict. Capped */
         size_t n_paths;
-        char *diff;     /* PLAN with want_diff; NULL: none */
-        bool contained; /* CHECK */
-        char *pause;    /* SYNC, HISTORY: what .revertd/pause at the head says, capped; NULL: there is none */
-        bool progress;  /* not the answer yet: still at work on a long fetch; message says how far. Counts
+        char *diff;                  /* PLAN with want_diff; NULL: none */
+        struct rv_proposal proposal; /* PROPOSE, PROPOSAL */
+        bool contained;              /* CHECK */
+        char *pause;   /* SYNC, HISTORY: what .revertd/pause at the head says, capped; NULL: there is none */
+        bool progress; /* not the answer yet: still at work on a long fetch; message says how far. Counts
                                     * anew for both deadlines */
 };
 struct rv_git_reply *rv_git_reply_free(struct rv_git_reply *reply);

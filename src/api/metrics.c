@@ -18,11 +18,6 @@ static const char *const phase_names[] = {
 #undef X
 };
 
-static const char *const git_op_names[] = {
-        [RV_GIT_SYNC] = "sync", [RV_GIT_HISTORY] = "history", [RV_GIT_PLAN] = "plan",
-        [RV_GIT_PUSH] = "push", [RV_GIT_CHECK] = "check",     [RV_GIT_SHOW] = "show",
-};
-
 static double seconds(int64_t usec) {
         return (double)usec / RV_USEC_PER_SEC;
 }
@@ -182,7 +177,7 @@ static void put_git(FILE *f, const struct rv_api_context *context) {
                 for (int op = 0; op < RV_GIT_OP_MAX; op++)
                         rv_metric(f, "revertd_git_requests_total",
                                   (double)rv_gitclient_get_metrics(repository[i].client)->requests[op], "repository",
-                                  config[i].name, "op", git_op_names[op], NULL);
+                                  config[i].name, "op", rv_git_op_to_string((enum rv_git_op)op), NULL);
         rv_metric_family(f, "revertd_git_workers_lost_total", RV_METRIC_COUNTER,
                          "Workers that died or missed a deadline.");
         for (size_t i = 0; i < n; i++)

@@ -42,7 +42,7 @@ static void check_ssh(struct rv_reader *reader, const struct rv_repository_confi
                 rv_reader_problem(reader, "ssh_agent", "is for SSH remotes and for signing_key");
         if (repository->ssh_config && !ssh)
                 rv_reader_problem(reader, "ssh_config", "is for SSH remotes");
-        if (repository->proxy && repository->url && strncmp(repository->url, "http", 4) != 0)
+        if (repository->proxy && repository->url && strncmp(repository->url, "http", 4) != 0 && !repository->forge)
                 rv_reader_problem(reader, "proxy", "is for HTTP remotes; for SSH there is ssh_config");
         if (repository->proxy_login && !repository->proxy)
                 rv_reader_problem(reader, "proxy_login", "needs proxy");
@@ -59,12 +59,50 @@ static void check_signing(struct rv_reader *reader, const struct rv_repository_c
                 rv_reader_problem(reader, "signing_passphrase", "needs signing_key or gpg_key");
 }
 
-static void check_repository(struct rv_reader *reader, const struct rv_repository_config *repository) {
+static void check_without_forge(struct rv_reader *reader, const struct rv_repository_config *repository) {
+        const char *key = repository->forge_url                         ? "forge_url"
+                          : repository->forge_project                   ? "forge_project"
+                          : repository->forge_credential                ? "forge_credential"
+                          : repository->auto_merge                      ? "auto_merge"
+                          : repository->merge_method != RV_MERGE_COMMIT ? "merge_method"
+                                                                        : NULL;
+
+        if (key)
+                rv_reader_problem(reader, key, "needs forge, which one it is of");
+}
+
+/* GitHub is where GitHub is; the others are somebody's own. */
+static int check_forge(struct rv_reader *reader, struct rv_repository_config *repository) {
+        const char *slash = repository->forge_project ? strchr(repository->forge_project, '/') : NULL;
+
+        if (repository->forge == RV_FORGE_NONE) {
+                check_without_forge(reader, repository);
+                return 0;
+        }
+        if (!rv_reader_given(reader, "forge_project"))
+                rv_reader_problem(reader, "forge", "needs forge_project, which repository there it is");
+        else if (repository->forge != RV_FORGE_GITLAB && (!slash || strchr(slash + 1, '/')))
+                rv_reader_problem(reader, "forge_project", "is no OWNER/NAME");
+        if (!rv_reader_given(reader, "forge_credential"))
+                rv_reader_problem(reader, "forge", "needs forge_credential, a token");
+        if (repository->forge == RV_FORGE_GITLAB && repository->merge_method == RV_MERGE_REBASE)
+                rv_reader_problem(reader, "merge_method",
+                                  "GitLab rebases where the project's own settings say so: merge or squash");
+        if (!rv_reader_given(reader, "forge_url") && repository->forge != RV_FORGE_GITHUB)
+                rv_reader_problem(reader, "forge", "needs forge_url, the base of its API");
+        if (repository->forge_url)
+                return 0;
+        repository->forge_url = strdup("https://api.github.com");
+        return repository->forge_url ? 0 : -ENOMEM;
+}
+
+static int check_repository(struct rv_reader *reader, struct rv_repository_config *repository) {
         if (repository->url && rv_remote_is_ssh(repository->url) && !repository->known_hosts &&
             !rv_reader_given(reader, "known_hosts"))
                 rv_reader_problem(reader, "known_hosts", "is missing: an SSH remote is known by its host key");
         check_ssh(reader, repository);
         check_signing(reader, repository);
+        return check_forge(reader, repository);
 }
 
 static void check_endpoint(struct rv_reader *reader, const struct rv_endpoint *endpoint) {
@@ -198,8 +236,7 @@ int rv_check_section(struct rv_reader *reader, enum rv_section section, void *ba
                 check_listen(reader, base);
                 return 0;
         case RV_SECTION_REPOSITORY:
-                check_repository(reader, base);
-                return 0;
+                return check_repository(reader, base);
         case RV_SECTION_PROMETHEUS:
                 check_endpoint(reader, &((const struct rv_prometheus_config *)base)->endpoint);
                 return 0;

@@ -53,6 +53,22 @@ const char *rv_outside_to_string(enum rv_outside outside) {
         return outside < RV_OUTSIDE_MAX ? outsides[outside] : NULL;
 }
 
+const char *rv_forge_to_string(enum rv_forge forge) {
+        static const char *const words[] = {[RV_FORGE_NONE] = "none",
+                                            [RV_FORGE_GITHUB] = "github",
+                                            [RV_FORGE_GITLAB] = "gitlab",
+                                            [RV_FORGE_GITEA] = "gitea"};
+
+        return forge < RV_FORGE_MAX ? words[forge] : NULL;
+}
+
+const char *rv_merge_method_to_string(enum rv_merge_method method) {
+        static const char *const words[] = {
+                [RV_MERGE_COMMIT] = "merge", [RV_MERGE_SQUASH] = "squash", [RV_MERGE_REBASE] = "rebase"};
+
+        return method < RV_MERGE_METHOD_MAX ? words[method] : NULL;
+}
+
 const char *rv_breach_op_to_string(enum rv_breach_op op) {
         return op < RV_BREACH_OP_MAX ? breach_ops[op] : NULL;
 }

@@ -115,6 +115,16 @@ static int read_integer(struct rv_reader *reader, const struct rv_key *key, conf
         return 0;
 }
 
+static int read_boolean(struct rv_reader *reader, const struct rv_key *key, config_setting_t *setting, const char *file,
+                        void *base) {
+        char text[RV_KEY_TEXT_MAX];
+        if (config_setting_type(setting) == CONFIG_TYPE_BOOL)
+                return take(reader, key, setting, file, config_setting_get_bool(setting) ? "true" : "false", base);
+        snprintf(text, sizeof(text), "true or false is wanted, not %s", kind_of(setting));
+        problem(reader, file, line_of(setting), key->name, text);
+        return 0;
+}
+
 static int read_strings(struct rv_reader *reader, const struct rv_key *key, config_setting_t *setting, const char *file,
                         void *base) {
         int type = config_setting_type(setting);
@@ -137,6 +147,8 @@ static int read_setting(struct rv_reader *reader, const struct rv_key *key, conf
                 return read_strings(reader, key, setting, file, base);
         if (key->type->integer)
                 return read_integer(reader, key, setting, file, base);
+        if (key->type->boolean)
+                return read_boolean(reader, key, setting, file, base);
         return read_string(reader, key, setting, file, base);
 }
 

@@ -99,6 +99,13 @@ const struct rv_key rv_schema[] = {
                    .fallback = "revertd@localhost"),
         REPOSITORY("web_commit_url", link, web_commit_url, "a commit's page, {} where its id stands",
                    .absent = "none"),
+        REPOSITORY("forge", forge, forge, "what serves its pull requests", .fallback = "none"),
+        REPOSITORY("forge_url", url, forge_url, "base of the forge's API", .absent = "GitHub's"),
+        REPOSITORY("forge_project", project, forge_project, "the repository, as the forge calls it", .absent = "none"),
+        REPOSITORY("forge_credential", credential, forge_credential, "token of the forge's API", .absent = "none"),
+        REPOSITORY("auto_merge", boolean, auto_merge, "have the forge merge what is proposed once it may be",
+                   .fallback = "false"),
+        REPOSITORY("merge_method", merge_method, merge_method, "how it is merged then", .fallback = "merge"),
         REPOSITORY("socket", file, socket, "socket of a worker that runs as a unit of its own",
                    .absent = "revertd starts the worker"),
 

@@ -79,6 +79,7 @@ TAKE_STRING(credential, rv_credential_check_name, store_string)
 TAKE_STRING(page, rv_value_check_page, store_string)
 TAKE_STRING(link, rv_value_check_link, store_string)
 TAKE_STRING(remote, rv_value_check_remote, store_string)
+TAKE_STRING(project, rv_value_check_project, store_string)
 TAKE_STRING(branch, rv_value_check_branch, store_string)
 TAKE_STRING(expression, rv_value_check_expression, store_string)
 TAKE_STRING(addresses, rv_value_check_address, append_string)
@@ -150,6 +151,12 @@ TAKE(integer) {
         if (r == 0)
                 *FIELD(int, base, key) = (int)value;
         return r;
+}
+
+TAKE(boolean) {
+        (void)reader, (void)err;
+        *FIELD(bool, base, key) = strcmp(text, "true") == 0;
+        return 0;
 }
 
 /* The number stands beside its operator: its offset takes the place of a count's. */
@@ -237,6 +244,14 @@ static const char *fallback_word(unsigned i) {
         return i < RV_FALLBACK_MAX ? rv_fallback_to_string(i) : NULL;
 }
 
+static const char *forge_word(unsigned i) {
+        return i < RV_FORGE_MAX ? rv_forge_to_string(i) : NULL;
+}
+
+static const char *merge_method_word(unsigned i) {
+        return i < RV_MERGE_METHOD_MAX ? rv_merge_method_to_string(i) : NULL;
+}
+
 static int take_word(const struct rv_key *key, const char *text, unsigned *ret, struct rv_error *err) {
         char range[RV_KEY_TEXT_MAX];
         for (unsigned i = 0; key->type->words(i); i++)
@@ -261,6 +276,8 @@ TAKE_WORD(outside, enum rv_outside)
 TAKE_WORD(suspects, enum rv_suspects)
 TAKE_WORD(fallback, enum rv_fallback)
 TAKE_WORD(receiver_type, enum rv_receiver_type)
+TAKE_WORD(forge, enum rv_forge)
+TAKE_WORD(merge_method, enum rv_merge_method)
 
 /* -- References: to what stands in the main file -- */
 
@@ -332,6 +349,7 @@ STRING(page, "URL")
 STRING(link, "URL with {}")
 STRING(remote, "remote")
 STRING(branch, "branch")
+STRING(project, "project")
 STRING(file, "file")
 STRING(expression, "PromQL")
 STRINGS(addresses, "list of addresses")
@@ -342,6 +360,7 @@ STRINGS(authors, "list of author patterns")
 
 const struct rv_type rv_type_duration = {"duration", .take = take_duration};
 const struct rv_type rv_type_integer = {"integer", .integer = true, .take = take_integer};
+const struct rv_type rv_type_boolean = {"boolean", .boolean = true, .take = take_boolean};
 const struct rv_type rv_type_threshold = {"threshold", .take = take_threshold};
 const struct rv_type rv_type_ratio = {"ratio", .take = take_ratio};
 const struct rv_type rv_type_suspects = {"word", .words = suspects_word, .take = take_suspects};
@@ -350,6 +369,8 @@ const struct rv_type rv_type_outside = {"word", .words = outside_word, .take = t
 const struct rv_type rv_type_breaches = {"count", .take = take_breaches};
 const struct rv_type rv_type_mode = {"word", .words = mode_word, .take = take_mode};
 const struct rv_type rv_type_receiver_type = {"word", .words = receiver_type_word, .take = take_receiver_type};
+const struct rv_type rv_type_forge = {"word", .words = forge_word, .take = take_forge};
+const struct rv_type rv_type_merge_method = {"word", .words = merge_method_word, .take = take_merge_method};
 const struct rv_type rv_type_prometheus = {"name of a prometheus", .take = take_prometheus};
 const struct rv_type rv_type_alertmanager = {"name of an alertmanager", .take = take_alertmanager};
 const struct rv_type rv_type_repository = {"name of a repository", .take = take_repository};

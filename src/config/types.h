@@ -9,7 +9,7 @@ struct rv_reader;
 struct rv_type {
         const char *name;                 /* as the manual pages say it */
         bool list;                        /* one, or several in [ ] */
-        bool integer;                     /* written without quotes */
+        bool integer, boolean;            /* written without quotes */
         const char *(*words)(unsigned i); /* the words it can be; NULL after the last. NULL: no such set */
         /* Take one value (for a list: one more) into the struct. -EINVAL: err says what is wrong; -ENOMEM. */
         int (*take)(struct rv_reader *reader, const struct rv_key *key, const char *text, void *base,
@@ -31,8 +31,12 @@ struct rv_type {
         X(expression)                                                                                                  \
         X(duration)                                                                                                    \
         X(integer)                                                                                                     \
+        X(boolean)                                                                                                     \
         X(mode)                                                                                                        \
         X(receiver_type)                                                                                               \
+        X(forge)                                                                                                       \
+        X(merge_method)                                                                                                \
+        X(project)                                                                                                     \
         X(threshold)                                                                                                   \
         X(ratio)                                                                                                       \
         X(suspects)                                                                                                    \

@@ -214,6 +214,19 @@ int rv_value_check_branch(const char *s, struct rv_error *err) {
         return 0;
 }
 
+int rv_value_check_project(const char *s, struct rv_error *err) {
+        if (s[0] && strspn(s, "0123456789") == strlen(s) && strlen(s) < 20)
+                return 0;
+        if (strlen(s) > 255 || !strchr(s, '/') || s[0] == '/' || s[strlen(s) - 1] == '/' || strstr(s, "//") ||
+            starts_with(s, ".") || strstr(s, "/."))
+                return rv_error_set(err, -EINVAL, "'%s' is no OWNER/NAME", s);
+        for (const char *p = s; *p; p++)
+                if (!strchr(letters_and_digits, *p) && !strchr("._-/", *p))
+                        return rv_error_set(err, -EINVAL,
+                                            "'%s' is no project: letters, digits, '.', '_', '-' and '/' only", s);
+        return 0;
+}
+
 /* Splits into host (without brackets) and port. */
 static int split_address(const char *s, char host[static INET6_ADDRSTRLEN], struct rv_error *err) {
         const char *port = strrchr(s, ':');

@@ -22,6 +22,9 @@ int rv_value_check_link(const char *s, struct rv_error *err) RV_MUST_CHECK; /* a
 int rv_value_check_remote(const char *s, struct rv_error *err) RV_MUST_CHECK;
 bool rv_remote_is_ssh(const char *remote);
 
+/* OWNER/NAME, or further down (GitLab's groups), or a number. */
+int rv_value_check_project(const char *s, struct rv_error *err) RV_MUST_CHECK;
+
 int rv_value_check_branch(const char *s, struct rv_error *err) RV_MUST_CHECK; /* git-check-ref-format(1) */
 
 /* HOST:PORT, HOST a numeric address (IPv6 in brackets), "localhost" or nothing: all addresses. */

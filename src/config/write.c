@@ -29,6 +29,12 @@ static bool write_key(config_setting_t *group, const struct rv_key *key, const v
                 config_setting_t *setting = config_setting_add(group, key->name, CONFIG_TYPE_INT);
                 return setting && config_setting_set_int(setting, *(const int *)field) == CONFIG_TRUE;
         }
+        if (key->type->boolean) {
+                config_setting_t *setting = config_setting_add(group, key->name, CONFIG_TYPE_BOOL);
+                return setting && config_setting_set_bool(setting, *(const bool *)field) == CONFIG_TRUE;
+        }
+        if (key->type->words)
+                return write_string(group, key->name, key->type->words(*(const unsigned *)field));
         if (key->type == &rv_type_duration)
                 return write_string(group, key->name, rv_duration_format(*(const int64_t *)field, text));
         if (!*(void *const *)field)

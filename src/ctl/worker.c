@@ -126,6 +126,7 @@ static void tell_wait(enum rv_git_op op, int64_t waited_usec, bool *has_told) {
                 [RV_GIT_SYNC] = "Fetching the branch",       [RV_GIT_HISTORY] = "Reading the history",
                 [RV_GIT_PLAN] = "Computing the revert",      [RV_GIT_PUSH] = "Pushing",
                 [RV_GIT_CHECK] = "Reading the branch again", [RV_GIT_SHOW] = "Fetching the branch",
+                [RV_GIT_PROPOSE] = "Proposing the revert",   [RV_GIT_PROPOSAL] = "Asking the forge",
         };
         char buf[RV_DURATION_TEXT_MAX];
 

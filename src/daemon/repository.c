@@ -204,7 +204,9 @@ static bool same_section(const struct rv_repository_config *a, const struct rv_r
                same(a->signing_passphrase, b->signing_passphrase) && same_all(a->allow_paths, b->allow_paths) &&
                a->poll_usec == b->poll_usec && a->timeout_usec == b->timeout_usec && a->budget == b->budget &&
                same(a->committer_name, b->committer_name) && same(a->committer_email, b->committer_email) &&
-               same(a->socket, b->socket);
+               a->forge == b->forge && same(a->forge_url, b->forge_url) && same(a->forge_project, b->forge_project) &&
+               same(a->forge_credential, b->forge_credential) && a->auto_merge == b->auto_merge &&
+               a->merge_method == b->merge_method && same(a->socket, b->socket);
 }
 
 /* What the worker was started with: all but how commits are linked. */

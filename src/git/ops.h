@@ -16,6 +16,10 @@ int rv_op_plan(struct rv_worker *worker, const struct rv_git_request *request, s
                struct rv_error *err) RV_MUST_CHECK;
 int rv_op_push(struct rv_worker *worker, const struct rv_git_request *request, struct rv_git_reply *reply,
                struct rv_error *err) RV_MUST_CHECK;
+int rv_op_propose(struct rv_worker *worker, const struct rv_git_request *request, struct rv_git_reply *reply,
+                  struct rv_error *err) RV_MUST_CHECK;
+int rv_op_proposal(struct rv_worker *worker, const struct rv_git_request *request, struct rv_git_reply *reply,
+                   struct rv_error *err) RV_MUST_CHECK;
 
 /* What they share: the branch as the remote has it; and whether head is `commit` or comes after it (1, 0). */
 int rv_op_read_branch(struct rv_worker *worker, struct rv_git_reply *reply, git_oid *ret_head,

@@ -24,8 +24,9 @@ enum { LOCK_WAIT_SEC = 5 };
 typedef int (*op_function)(struct rv_worker *, const struct rv_git_request *, struct rv_git_reply *, struct rv_error *);
 
 static const op_function ops[RV_GIT_OP_MAX] = {
-        [RV_GIT_SYNC] = rv_op_sync, [RV_GIT_HISTORY] = rv_op_history, [RV_GIT_PLAN] = rv_op_plan,
-        [RV_GIT_PUSH] = rv_op_push, [RV_GIT_CHECK] = rv_op_check,     [RV_GIT_SHOW] = rv_op_show,
+        [RV_GIT_SYNC] = rv_op_sync,       [RV_GIT_HISTORY] = rv_op_history,   [RV_GIT_PLAN] = rv_op_plan,
+        [RV_GIT_PUSH] = rv_op_push,       [RV_GIT_CHECK] = rv_op_check,       [RV_GIT_SHOW] = rv_op_show,
+        [RV_GIT_PROPOSE] = rv_op_propose, [RV_GIT_PROPOSAL] = rv_op_proposal,
 };
 
 static int64_t timeout_of(const struct rv_git_request *request) {
@@ -140,7 +141,7 @@ static int perform(struct rv_worker *worker, struct rv_git_reply **reply) {
 
 static int serve(struct rv_worker *worker, const struct rv_git_request *request, struct rv_error *err) {
         int64_t timeout_usec = timeout_of(request);
-        bool is_refused = worker->is_read_only && request->op == RV_GIT_PUSH;
+        bool is_refused = worker->is_read_only && (request->op == RV_GIT_PUSH || request->op == RV_GIT_PROPOSE);
         int64_t margin_usec = timeout_usec / 3 < MARGIN_MAX_USEC ? timeout_usec / 3 : MARGIN_MAX_USEC;
         struct rv_git_reply *reply;
         int r;

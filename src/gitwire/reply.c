@@ -41,6 +41,7 @@ struct rv_git_reply *rv_git_reply_free(struct rv_git_reply *reply) {
         free(reply->fresh);
         wire_free_strings(reply->paths, reply->n_paths);
         free(reply->diff);
+        rv_proposal_done(&reply->proposal);
         free(reply->pause);
         free(reply);
         return NULL;
@@ -77,6 +78,8 @@ int rv_git_reply_encode(const struct rv_git_reply *reply, char **ret) {
         if (reply->n_paths > 0)
                 r |= wire_set_strings(json, "paths", reply->paths, reply->n_paths);
         r |= wire_set_string(json, "diff", reply->diff);
+        if (reply->proposal.number > 0)
+                r |= json_object_set_new(json, "proposal", rv_proposal_to_json(&reply->proposal));
         r |= wire_set_bool(json, "contained", reply->contained);
         r |= wire_set_string(json, "pause", reply->pause);
         if (r < 0)
@@ -106,6 +109,10 @@ static int get_commits(struct rv_git_reply *reply, const json_t *array, struct r
         return 0;
 }
 
+static int get_proposal(struct rv_git_reply *reply, const json_t *json, struct rv_error *err) {
+        return json ? rv_proposal_from_json(&reply->proposal, json, err) : 0;
+}
+
 static int read_reply(struct rv_git_reply *reply, const json_t *json, struct rv_error *err) {
         int64_t id = 0;
         int r;
@@ -126,6 +133,7 @@ static int read_reply(struct rv_git_reply *reply, const json_t *json, struct rv_
             (r = wire_get_size(json, "n_deletions", &reply->n_deletions, err)) < 0 ||
             (r = wire_get_strings(json, "paths", RV_COMMIT_PATHS_MAX, &reply->paths, &reply->n_paths, err)) < 0 ||
             (r = wire_get_string(json, "diff", &reply->diff, err)) < 0 ||
+            (r = get_proposal(reply, json_object_get(json, "proposal"), err)) < 0 ||
             (r = wire_get_bool(json, "contained", &reply->contained, err)) < 0 ||
             (r = wire_get_string(json, "pause", &reply->pause, err)) < 0)
                 return r;

@@ -8,9 +8,14 @@
 enum { SCOPE_MAX = 1024 };
 
 static const char *const op_names[RV_GIT_OP_MAX] = {
-        [RV_GIT_SYNC] = "sync", [RV_GIT_HISTORY] = "history", [RV_GIT_PLAN] = "plan",
-        [RV_GIT_PUSH] = "push", [RV_GIT_CHECK] = "check",     [RV_GIT_SHOW] = "show",
+        [RV_GIT_SYNC] = "sync",       [RV_GIT_HISTORY] = "history",   [RV_GIT_PLAN] = "plan",
+        [RV_GIT_PUSH] = "push",       [RV_GIT_CHECK] = "check",       [RV_GIT_SHOW] = "show",
+        [RV_GIT_PROPOSE] = "propose", [RV_GIT_PROPOSAL] = "proposal",
 };
+
+static bool has_spec(enum rv_git_op op) {
+        return op == RV_GIT_PLAN || op == RV_GIT_PUSH || op == RV_GIT_PROPOSE;
+}
 
 const char *rv_git_op_to_string(enum rv_git_op op) {
         return op < RV_GIT_OP_MAX ? op_names[op] : "unknown";
@@ -47,10 +52,12 @@ int rv_git_request_encode(const struct rv_git_request *request, char **ret) {
         r |= wire_set_int(json, "since_usec", request->since_usec);
         r |= wire_set_int(json, "max_commits", (int64_t)request->max_commits);
         r |= wire_set_int(json, "max_touching", (int64_t)request->max_touching);
-        if (request->op == RV_GIT_PLAN || request->op == RV_GIT_PUSH)
+        if (has_spec(request->op))
                 r |= json_object_set_new(json, "spec", rv_revert_spec_to_json(&request->spec));
         r |= wire_set_bool(json, "want_diff", request->want_diff);
         r |= wire_set_oid(json, "commit", &request->commit);
+        if (request->number > 0)
+                r |= wire_set_int(json, "number", (int64_t)request->number);
         r |= wire_set_string(json, "revision", request->revision);
         if (r < 0)
                 return -ENOMEM;
@@ -59,6 +66,7 @@ int rv_git_request_encode(const struct rv_git_request *request, char **ret) {
 
 static int read_request(struct rv_git_request *request, const json_t *json, struct rv_error *err) {
         int64_t id = 0;
+        size_t number = 0;
         int r;
 
         if (op_from_string(rv_json_string(json, "op", NULL), &request->op) < 0)
@@ -72,12 +80,14 @@ static int read_request(struct rv_git_request *request, const json_t *json, stru
             (r = wire_get_size(json, "max_touching", &request->max_touching, err)) < 0 ||
             (r = wire_get_bool(json, "want_diff", &request->want_diff, err)) < 0 ||
             (r = wire_get_oid(json, "commit", &request->commit, err)) < 0 ||
+            (r = wire_get_size(json, "number", &number, err)) < 0 ||
             (r = wire_get_string(json, "revision", &request->revision, err)) < 0)
                 return r;
+        request->number = number;
         request->id = (uint64_t)id;
         if (request->max_commits > RV_COMMITS_MAX)
                 request->max_commits = RV_COMMITS_MAX;
-        if (request->op == RV_GIT_PLAN || request->op == RV_GIT_PUSH)
+        if (has_spec(request->op))
                 return rv_revert_spec_from_json(&request->spec, json_object_get(json, "spec"), err);
         return 0;
 }

@@ -181,6 +181,10 @@ struct rv_git_reply *worker_answer(struct sim *sim, int repository, const struct
         case RV_GIT_SHOW:
                 answer_show(branch, request, reply);
                 break;
+        case RV_GIT_PROPOSE:
+        case RV_GIT_PROPOSAL:
+                reply->outcome = RV_GIT_FAILED; /* no repository of this world has a forge */
+                break;
         case RV_GIT_OP_MAX:
                 break;
         }

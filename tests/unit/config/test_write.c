@@ -48,6 +48,9 @@ static void test_all_keys(void **state) {
                 "    passphrase = \"words\"; ssh_agent = \"/run/agent\"; ssh_config = \"/etc/jump\"; gpg_home = "
                 "\"/g\";\n"
                 "    gpg_key = \"0123\"; signing_passphrase = \"more\";\n"
+                "    forge = \"gitlab\"; forge_url = \"https://gitlab.example.com/api/v4/\"; forge_project = "
+                "\"a/b/c\";\n"
+                "    forge_credential = \"token\"; auto_merge = true; merge_method = \"squash\";\n"
                 "    socket = \"/run/x.sock\"; } );\n");
         struct rv_config *read = write_and_load(config, 1);
         const struct rv_repository_config *a = &config->repositories[1], *b = &read->repositories[0];
@@ -75,6 +78,12 @@ static void test_all_keys(void **state) {
         assert_string_equal(b->gpg_home, "/g");
         assert_string_equal(b->gpg_key, "0123");
         assert_string_equal(b->signing_passphrase, "more");
+        assert_int_equal(b->forge, RV_FORGE_GITLAB);
+        assert_string_equal(b->forge_url, "https://gitlab.example.com/api/v4");
+        assert_string_equal(b->forge_project, "a/b/c");
+        assert_string_equal(b->forge_credential, "token");
+        assert_true(b->auto_merge);
+        assert_int_equal(b->merge_method, RV_MERGE_SQUASH);
         assert_string_equal(b->socket, "/run/x.sock");
         rv_config_unref(read);
         rv_config_unref(config);
@@ -88,6 +97,8 @@ static void test_defaults(void **state) {
         assert_null(read->credentials_directory);
         assert_null(read->repositories[0].credential);
         assert_null(read->repositories[0].allow_paths);
+        assert_int_equal(read->repositories[0].forge, RV_FORGE_NONE);
+        assert_false(read->repositories[0].auto_merge);
         assert_int_equal(read->repositories[0].poll_usec, config->repositories[0].poll_usec);
         rv_config_unref(read);
         rv_config_unref(config);

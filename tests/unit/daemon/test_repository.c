@@ -30,6 +30,10 @@ static struct rv_config *load(const char *root, const char *section) {
 }
 
 #define USUAL "url = \"https://git.example.com/a.git\";"
+#define FORGE(kind, host, project, token)                                                                              \
+        "forge = \"" kind "\"; forge_url = \"https://" host "/api/v1\"; forge_project = \"a/" project                  \
+        "\"; forge_credential = \"" token "\";"
+#define USUAL_FORGE FORGE("gitea", "a", "b", "t")
 #define BY_SSH "url = \"ssh://git@git.example.com/a.git\"; known_hosts = \"/etc/known\"; credential = \"key\";"
 
 struct change {
@@ -58,6 +62,12 @@ static const struct change changes[] = {
         {"signing_key", "", "signing_key = \"sign\";"},
         {"gpg_home", "gpg_home = \"/etc/a\"; gpg_key = \"k\";", "gpg_home = \"/etc/b\"; gpg_key = \"k\";"},
         {"gpg_key", "gpg_home = \"/etc/a\"; gpg_key = \"k\";", "gpg_home = \"/etc/a\"; gpg_key = \"l\";"},
+        {"forge", USUAL_FORGE, FORGE("github", "a", "b", "t")},
+        {"forge_url", USUAL_FORGE, FORGE("gitea", "b", "b", "t")},
+        {"forge_project", USUAL_FORGE, FORGE("gitea", "a", "c", "t")},
+        {"forge_credential", USUAL_FORGE, FORGE("gitea", "a", "b", "u")},
+        {"auto_merge", USUAL_FORGE, USUAL_FORGE "auto_merge = true;"},
+        {"merge_method", USUAL_FORGE, USUAL_FORGE "merge_method = \"rebase\";"},
         {"signing_passphrase", "signing_key = \"sign\";", "signing_key = \"sign\"; signing_passphrase = \"words\";"},
 };
 

@@ -44,6 +44,7 @@ static void test_request_goes_round(void **state) {
                          .time_usec = 1700000000000000},
                 .want_diff = true,
                 .commit = {B40},
+                .number = UINT64_MAX >> 1,
                 .revision = (char *)"HEAD~3",
         };
         struct rv_git_request *copy = NULL;
@@ -71,6 +72,7 @@ static void test_request_goes_round(void **state) {
         assert_int_equal(copy->spec.time_usec, 1700000000000000);
         assert_true(copy->want_diff);
         assert_string_equal(copy->commit.hex, B40);
+        assert_int_equal(copy->number, UINT64_MAX >> 1);
         assert_string_equal(copy->revision, "HEAD~3");
         rv_git_request_free(copy);
 }
@@ -114,6 +116,10 @@ static void test_reply_goes_round(void **state) {
                 .paths = paths,
                 .n_paths = 1,
                 .diff = (char *)"--- a\n+++ b\n",
+                .proposal = {.number = 17,
+                             .url = (char *)"https://git.example.com/a/b/pulls/17",
+                             .state = RV_PROPOSAL_MERGED,
+                             .merged = {A40}},
                 .contained = true,
                 .pause = (char *)"freeze",
                 .progress = true,
@@ -153,6 +159,10 @@ static void test_reply_goes_round(void **state) {
         assert_int_equal(copy->n_deletions, 3);
         assert_string_equal(copy->paths[0], paths[0]);
         assert_string_equal(copy->diff, reply.diff);
+        assert_int_equal(copy->proposal.number, 17);
+        assert_string_equal(copy->proposal.url, reply.proposal.url);
+        assert_int_equal(copy->proposal.state, RV_PROPOSAL_MERGED);
+        assert_string_equal(copy->proposal.merged.hex, A40);
         assert_true(copy->contained);
         assert_string_equal(copy->pause, "freeze");
         assert_true(copy->progress);
@@ -194,6 +204,8 @@ static void test_bad_requests_are_refused(void **state) {
                 "{\"op\":\"history\",\"scope\":[1]}",
                 "{\"op\":\"history\",\"max_commits\":-1}",
                 "{\"op\":\"plan\"}",
+                "{\"op\":\"propose\"}",
+                "{\"op\":\"proposal\",\"number\":-1}",
                 "{\"op\":\"plan\",\"spec\":[]}",
                 "{\"op\":\"plan\",\"spec\":{\"commits\":[\"\"]}}",
                 "{\"op\":\"sync\",\"op\":\"push\"}",
@@ -239,6 +251,11 @@ static void test_bad_replies_are_refused(void **state) {
                 "{\"id\":1,\"outcome\":\"ok\",\"commits\":[{\"id\":\"" A40 "\"}]}",
                 "{\"id\":1,\"outcome\":\"ok\",\"n_files\":-3}",
                 "{\"id\":1,\"outcome\":\"ok\",\"contained\":1}",
+                "{\"id\":1,\"outcome\":\"ok\",\"proposal\":[]}",
+                "{\"id\":1,\"outcome\":\"ok\",\"proposal\":{\"state\":\"open\"}}",
+                "{\"id\":1,\"outcome\":\"ok\",\"proposal\":{\"number\":1}}",
+                "{\"id\":1,\"outcome\":\"ok\",\"proposal\":{\"number\":1,\"state\":\"gone\"}}",
+                "{\"id\":1,\"outcome\":\"ok\",\"proposal\":{\"number\":1,\"state\":\"merged\"}}",
                 "{\"id\":1,\"outcome\":\"ok\",\"diff\":\"\\u0000\"}",
         };
 
@@ -249,6 +266,26 @@ static void test_bad_replies_are_refused(void **state) {
 
                 assert_true(decode_reply(&reply, bad[i], &err) < 0);
                 assert_null(reply);
+        }
+}
+
+static void test_proposals_are_kept_as_they_are(void **state) {
+        (void)state;
+        for (unsigned i = 0; i < RV_PROPOSAL_STATE_MAX; i++) {
+                struct rv_proposal proposal = {.number = 3, .state = i}, copy = {};
+                struct rv_error err = {};
+                _cleanup_json_ json_t *json = NULL;
+
+                if (i == RV_PROPOSAL_MERGED)
+                        proposal.merged = (struct rv_oid){A40};
+                json = rv_proposal_to_json(&proposal);
+                assert_int_equal(rv_proposal_from_json(&copy, json, &err), 0);
+                assert_int_equal(copy.number, 3);
+                assert_int_equal(copy.state, i);
+                assert_null(copy.url);
+                assert_string_equal(copy.merged.hex, proposal.merged.hex);
+                rv_proposal_done(&copy);
+                rv_proposal_done(&copy);
         }
 }
 
@@ -271,7 +308,7 @@ static void test_hello_goes_round(void **state) {
                                      .libgit2 = (char *)"1.5.1",
                                      .repository = (char *)"fleet",
                                      .error = (char *)"no"};
-        static const char other[] = "{\"version\":3,\"repository\":\"fleet\"}";
+        static const char other[] = "{\"version\":4,\"repository\":\"fleet\"}";
         struct rv_git_hello copy = {};
         _cleanup_free_ char *text = NULL;
         struct rv_error err = {};
@@ -322,11 +359,16 @@ static void test_spec_is_copied_whole(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_request_goes_round),           cmocka_unit_test(test_reply_goes_round),
-                cmocka_unit_test(test_every_name_is_read_back),      cmocka_unit_test(test_bad_requests_are_refused),
-                cmocka_unit_test(test_more_than_the_cap_is_refused), cmocka_unit_test(test_bad_replies_are_refused),
-                cmocka_unit_test(test_too_long_is_not_encoded),      cmocka_unit_test(test_hello_goes_round),
+                cmocka_unit_test(test_request_goes_round),
+                cmocka_unit_test(test_reply_goes_round),
+                cmocka_unit_test(test_every_name_is_read_back),
+                cmocka_unit_test(test_bad_requests_are_refused),
+                cmocka_unit_test(test_more_than_the_cap_is_refused),
+                cmocka_unit_test(test_bad_replies_are_refused),
+                cmocka_unit_test(test_too_long_is_not_encoded),
+                cmocka_unit_test(test_hello_goes_round),
                 cmocka_unit_test(test_spec_is_copied_whole),
+                cmocka_unit_test(test_proposals_are_kept_as_they_are),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
