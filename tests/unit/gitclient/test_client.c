@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#define HELLO "printf '{\"version\":2,\"repository\":\"fleet\"}\\n' >&3\n"
+#define HELLO "printf '{\"version\":3,\"repository\":\"fleet\"}\\n' >&3\n"
 #define READ "read -r line <&3 || exit 0\n"
 /* Answers with the request's id. */
 #define ANSWER                                                                                                         \
@@ -292,9 +292,9 @@ static void test_progress_is_told_until_the_end(void **state) {
 static void test_nonsense_ends_the_worker(void **state) {
         static const char *const scripts[] = {
                 "printf 'SSH-2.0-OpenSSH\\n' >&3\nread -r line <&3\n",
-                "printf '{\"version\":3,\"repository\":\"fleet\"}\\n' >&3\nread -r line <&3\n",
-                "printf '{\"version\":2,\"repository\":\"other\"}\\n' >&3\nread -r line <&3\n",
-                "printf '{\"version\":2,\"repository\":\"fleet\",\"error\":\"no such repository\"}\\n' >&3\n",
+                "printf '{\"version\":2,\"repository\":\"fleet\"}\\n' >&3\nread -r line <&3\n",
+                "printf '{\"version\":3,\"repository\":\"other\"}\\n' >&3\nread -r line <&3\n",
+                "printf '{\"version\":3,\"repository\":\"fleet\",\"error\":\"no such repository\"}\\n' >&3\n",
                 HELLO READ "printf '{\"id\":999,\"outcome\":\"ok\"}\\n' >&3\nread -r line <&3\n",
                 HELLO READ "printf '[]\\n' >&3\nread -r line <&3\n",
                 HELLO READ "head -c 9000000 /dev/zero | tr '\\0' x >&3\nread -r line <&3\n",
@@ -410,7 +410,7 @@ static void test_a_socket_unit_serves(void **state) {
                 .state_directory = world->folder,
                 .socket = world->notes,
         };
-        static const char hello[] = "{\"version\":2,\"repository\":\"fleet\"}\n";
+        static const char hello[] = "{\"version\":3,\"repository\":\"fleet\"}\n";
         static const char reply[] = "{\"id\":1,\"outcome\":\"ok\",\"message\":\"from the unit\"}\n";
         _cleanup_close_ int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         struct rv_error err = {};
