@@ -24,6 +24,19 @@ struct rv_oid {
         char hex[RV_OID_HEX_MAX + 1]; /* "" is none */
 };
 
+enum {
+        RV_VALUES_MAX = 8, /* in a request */
+        RV_VALUE_BYTES_MIN = 3,
+        RV_VALUE_BYTES_MAX = 256,
+};
+
+/* A label's value that may stand in the lines which a commit changed, as a whole word. */
+struct rv_value {
+        char *label, *value;
+        char *path;   /* of a commit: the first file with an added line that has it; NULL: none has. Else NULL */
+        bool removed; /* of a commit: a line that it removed had it */
+};
+
 enum { RV_COMMIT_INSIDE_UNKNOWN = 1 << 20 }; /* so many paths in the scope or more: they could not be read */
 
 /* A commit on the branch's first-parent line. Texts are raw bytes made valid UTF-8, not sanitised further. */
@@ -43,6 +56,9 @@ struct rv_commit {
                                        * cap of the worker's; over it, and where not all can be
                                        * read, the cap. Inside, what cannot be read counts as more
                                        * than max_files may be) */
+        struct rv_value *values;    /* HISTORY: those of the request that stand in lines which it changed in the scope;
+                                  * none where the worker did not look: too many commits, or too much in this one */
+        size_t n_values;
 };
 void rv_commit_done(struct rv_commit *commit);
 
@@ -87,6 +103,9 @@ struct rv_git_request {
         int64_t since_usec;         /* HISTORY: commits committed before are not looked at */
         size_t max_commits;         /* HISTORY: commits looked at, at most RV_COMMITS_MAX */
         size_t max_touching;        /* HISTORY: commits told, the newest that touch the scope; 0: all */
+        struct rv_value *values;    /* HISTORY: looked for in what the newest of the commits that are told changed */
+        size_t n_values;            /* at most RV_VALUES_MAX */
+        int64_t until_usec;         /* HISTORY: and in none that was committed later */
         struct rv_revert_spec spec; /* PLAN, PUSH, PROPOSE */
         bool want_diff;             /* PLAN */
         struct rv_oid commit;       /* CHECK; PUSH, PROPOSE, PROPOSAL: the commit that the plan computed */

@@ -20,6 +20,7 @@ struct rv_live {
         X(TOGETHER, "together", "arrived together with others, and cannot be told apart from them")                    \
         X(CLOSE, "close", "the onset followed it closely")                                                             \
         X(NAMED, "named", "a label's value (a version, a tag, a commit id) names it")                                  \
+        X(ADDED, "added", "it added a label's value (a version, a tag, a digest, a commit id)")                        \
         X(BY_HAND, "by_hand", "named by a person")                                                                     \
         X(PASSED, "passed", "is no suspect, but lies between the branch and what the scope goes back to")
 
@@ -67,6 +68,15 @@ struct rv_attribution {
         bool is_incomplete;   /* there may be older candidates, beyond where the history was cut */
 };
 void rv_attribution_done(struct rv_attribution *a);
+
+/* Whether the commit whose value it is brought it: it stands in lines that were added, and in none that was removed. */
+bool rv_value_is_added(const struct rv_value *value);
+/* "label=value in path", of such a one as a commit's JSON has it; NULL: it is none, or out of memory. Caller frees. */
+char *rv_value_added_text(const json_t *value);
+
+/* The values that a history is asked to look for. *ret, *ret_n are a request's, also where it fails (-ENOMEM). */
+int rv_values_pick(const struct rv_labels *labels, char *const *scope, size_t n_scope, struct rv_value **ret,
+                   size_t *ret_n) RV_MUST_CHECK;
 
 /* history: commits that touch the scope, newest first; is_cut: older ones are not among them. live(commit, userdata) says when each went live. A candidate
  * went live no later than the onset (its not_before ≤ onset) and no earlier than window before it. */

@@ -2,6 +2,7 @@
 
 #include "revertd/cleanup.h"
 
+#include <ctype.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -120,6 +121,31 @@ char *rv_text_line(const char *s, size_t max_bytes) {
 
 char *rv_text_block(const char *s, size_t max_bytes) {
         return make_safe(s, max_bytes, true);
+}
+
+static bool is_word(char c) {
+        return isalnum((unsigned char)c) || c == '_' || c == '.' || c == '-';
+}
+
+static bool begins_word(const char *text, const char *at) {
+        return at == text || !is_word(at[-1]);
+}
+
+bool rv_text_has_word(const char *text, size_t n, const char *word) {
+        const char *end = text + n, *at;
+
+        if (word[0] == 'v' && isdigit((unsigned char)word[1]))
+                word++;
+        size_t n_word = strlen(word);
+        for (const char *from = text; n_word > 0 && (at = memmem(from, (size_t)(end - from), word, n_word));
+             from = at + 1) {
+                bool begins = begins_word(text, at) ||
+                              (isdigit((unsigned char)*word) && at[-1] == 'v' && begins_word(text, at - 1));
+
+                if (begins && (at + n_word == end || !is_word(at[n_word])))
+                        return true;
+        }
+        return false;
 }
 
 bool rv_text_equal_secret(const char *a, const char *b) {

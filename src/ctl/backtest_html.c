@@ -193,7 +193,7 @@ static void put_reason(FILE *f, const json_t *incident) {
 }
 
 static void put_suspect(FILE *f, const json_t *suspect) {
-        const json_t *commit = json_object_get(suspect, "commit"), *name;
+        const json_t *commit = json_object_get(suspect, "commit"), *name, *value;
         size_t i;
 
         if (!commit)
@@ -213,6 +213,15 @@ static void put_suspect(FILE *f, const json_t *suspect) {
                 put(f, evidence_text(json_string_value(name)));
         }
         fputs("</dd>\n", f);
+        json_array_foreach (json_object_get(commit, "values"), i, value) {
+                _cleanup_free_ char *text = rv_value_added_text(value);
+
+                if (!text)
+                        continue;
+                term(f, "Added");
+                put(f, text);
+                fputs("</dd>\n", f);
+        }
 }
 
 static void put_span(FILE *f, const char *name, int64_t usec) {

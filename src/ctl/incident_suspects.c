@@ -2,6 +2,7 @@
 #include "ctl/incident_text.h"
 #include "ctl/verbs.h"
 
+#include "revertd/cleanup.h"
 #include "revertd/clock.h"
 #include "revertd/gitwire.h"
 #include "revertd/suspect.h"
@@ -15,6 +16,25 @@ const char *evidence_text(const char *name) {
         return name;
 }
 
+static bool is_named(const json_t *name, enum rv_evidence evidence) {
+        return json_is_string(name) && strcmp(json_string_value(name), rv_evidence_to_string(evidence)) == 0;
+}
+
+static void print_added(FILE *f, const json_t *values, const char *separator) {
+        const json_t *value;
+        size_t i;
+
+        json_array_foreach (values, i, value) {
+                _cleanup_free_ char *text = rv_value_added_text(value);
+
+                if (!text)
+                        continue;
+                fputs(separator, f);
+                paint_text(f, text);
+                separator = ", ";
+        }
+}
+
 static void print_evidence(FILE *f, const json_t *suspect) {
         const json_t *name;
         size_t i;
@@ -23,6 +43,8 @@ static void print_evidence(FILE *f, const json_t *suspect) {
         json_array_foreach (json_object_get(suspect, "evidence"), i, name) {
                 fputs(i > 0 ? "; " : "", f);
                 paint_text(f, evidence_text(json_string_value(name)));
+                if (is_named(name, RV_EVIDENCE_ADDED))
+                        print_added(f, json_object_get(json_object_get(suspect, "commit"), "values"), ": ");
         }
         fprintf(f, " (confidence %.0f %%)\n", 100 * rv_json_real(suspect, "confidence", 0));
 }
@@ -88,8 +110,7 @@ static bool is_together(const json_t *suspect) {
         size_t i;
 
         json_array_foreach (json_object_get(suspect, "evidence"), i, name)
-                if (json_is_string(name) &&
-                    strcmp(json_string_value(name), rv_evidence_to_string(RV_EVIDENCE_TOGETHER)) == 0)
+                if (is_named(name, RV_EVIDENCE_TOGETHER))
                         return true;
         return false;
 }
@@ -143,6 +164,8 @@ void incident_print_suspects(FILE *f, const json_t *incident) {
                 paint_text(f, rv_json_string(commit, "subject", ""));
                 fputs(" (", f);
                 paint_text(f, rv_json_string(commit, "author_name", ""));
-                fprintf(f, ", confidence %.0f %%)\n", 100 * rv_json_real(suspect, "confidence", 0));
+                fprintf(f, ", confidence %.0f %%", 100 * rv_json_real(suspect, "confidence", 0));
+                print_added(f, json_object_get(commit, "values"), "; added ");
+                fputs(")\n", f);
         }
 }

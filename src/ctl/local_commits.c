@@ -54,7 +54,9 @@ static int ask_history(struct local *l, int64_t since_usec, struct rv_git_reply 
                 request->scope[i] = strdup(l->scope[i]);
                 request->n_scope += request->scope[i] != NULL;
         }
-        if (request->n_scope != l->n_scope) {
+        request->until_usec = rv_clock_realtime_usec();
+        if (request->n_scope != l->n_scope ||
+            rv_values_pick(l->labels, l->scope, l->n_scope, &request->values, &request->n_values) < 0) {
                 rv_git_request_free(request);
                 return rv_error_oom(err);
         }

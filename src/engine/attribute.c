@@ -54,7 +54,17 @@ static int64_t since_usec(const struct turn *t, const struct open *o) {
 }
 
 static int ask_history(struct turn *t, struct open *o) {
-        return ask_git(t, o, request_history(o, since_usec(t, o)));
+        struct rv_git_request *request = request_history(o, since_usec(t, o));
+
+        if (!request)
+                return -ENOMEM;
+        request->until_usec = o->i->times.onset_usec;
+        if (o->i->n_revisions == 0 &&
+            rv_values_pick(o->i->labels, o->i->scope, o->i->n_scope, &request->values, &request->n_values) < 0) {
+                rv_git_request_free(request);
+                return -ENOMEM;
+        }
+        return ask_git(t, o, request);
 }
 
 /* Always from the start: what was found before may be out of date. */

@@ -81,7 +81,7 @@ static struct rv_suspect *find(struct rv_incident *i, const struct rv_oid *id) {
 static int take_in(struct open *o, const struct rv_commit *commit, const struct rv_oid *reverted_by,
                    struct rv_suspect *ret) {
         const struct rv_suspect *known = find(o->i, &commit->id);
-        _cleanup_json_ json_t *json = rv_commit_to_json(commit);
+        _cleanup_json_ json_t *json = rv_commit_to_json(known ? &known->commit : commit);
 
         *ret = (struct rv_suspect){.evidence = 1u << (o->i->to ? RV_EVIDENCE_BY_HAND : RV_EVIDENCE_PASSED),
                                    .confidence = o->i->to ? 1 : 0,

@@ -1,5 +1,6 @@
 #include "git/history.h"
 
+#include "git/changed_values.h"
 #include "git/commit_info.h"
 #include "git/record.h"
 #include "revertd/cleanup.h"
@@ -15,6 +16,7 @@ struct rv_history {
         git_repository *repo;
         git_odb *odb;
         unsigned generation, walks;
+        struct rv_values_budget values; /* of the request under way */
 };
 
 int rv_history_new(struct rv_history **ret) {
@@ -92,6 +94,21 @@ static int append_commit(struct rv_history *history, const git_oid *id, struct r
         return 0;
 }
 
+static int look_for_values(struct rv_history *history, const git_oid *id, const struct rv_git_request *request,
+                           struct rv_commit *commit, struct rv_error *err) {
+        struct rv_record *record;
+        const git_oid *from;
+        git_oid from_id, to;
+        int r = step(history, id, &record, err);
+
+        if (r == 0)
+                r = rv_records_trees(history->records, history->repo, record, &from, &from_id, &to, err);
+        if (r < 0)
+                return r;
+        r = rv_changed_values(history->odb, from, &to, request, &history->values, commit);
+        return r < 0 ? rv_error_oom(err) : 0;
+}
+
 static int look_at(struct rv_history *history, const git_oid *id, const struct rv_git_request *request,
                    struct rv_git_reply *reply, struct rv_error *err) {
         struct rv_touched touched;
@@ -105,7 +122,13 @@ static int look_at(struct rv_history *history, const git_oid *id, const struct r
                 r = append_commit(history, id, &touched, reply, err);
         if (r < 0 || touched.n_inside == 0)
                 rv_touched_done(&touched);
+        else if (request->n_values > 0 && history->values.commits > 0)
+                r = look_for_values(history, id, request, &reply->commits[reply->n_commits - 1], err);
         return r;
+}
+
+static void begin(struct rv_history *history) {
+        history->values = (struct rv_values_budget){.commits = RV_VALUES_COMMITS_MAX, .bytes = RV_VALUES_BYTES_MAX};
 }
 
 int rv_history_read(struct rv_history *history, const git_oid *head, const struct rv_git_request *request,
@@ -115,6 +138,7 @@ int rv_history_read(struct rv_history *history, const git_oid *head, const struc
         unsigned too_old = 0;
         git_oid id = *head;
 
+        begin(history);
         for (;;) {
                 struct rv_record *record;
                 git_oid parent;
@@ -150,6 +174,7 @@ int rv_history_read_since(struct rv_history *history, const git_oid *head, const
                           const struct rv_git_request *request, struct rv_git_reply *reply, struct rv_error *err) {
         git_oid id = *head;
 
+        begin(history);
         while (!git_oid_equal(&id, last)) {
                 struct rv_record *record;
                 git_oid parent;

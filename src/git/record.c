@@ -129,9 +129,8 @@ int rv_records_get(struct rv_records *records, git_repository *repo, const git_o
         return 0;
 }
 
-/* The trees to compare. */
-static int find_trees(struct rv_records *records, git_repository *repo, const struct rv_record *record,
-                      const git_oid **ret_from, git_oid *from, git_oid *to, struct rv_error *err) {
+int rv_records_trees(struct rv_records *records, git_repository *repo, const struct rv_record *record,
+                     const git_oid **ret_from, git_oid *from, git_oid *to, struct rv_error *err) {
         struct rv_record *parent;
         git_oid parent_id;
         int r;
@@ -299,7 +298,7 @@ static int find_touched(struct rv_records *records, git_repository *repo, git_od
                 return r;
         if (record->touched_known && !record->many)
                 return match_paths(record, match, err);
-        r = find_trees(records, repo, record, &from, &from_id, &to, err);
+        r = rv_records_trees(records, repo, record, &from, &from_id, &to, err);
         if (r < 0)
                 return r;
         r = rv_records_get(records, repo, id, &record, err); /* it may have been dropped for its parent */

@@ -27,6 +27,10 @@ void rv_records_clear(struct rv_records *records);
 int rv_records_get(struct rv_records *records, git_repository *repo, const git_oid *id, struct rv_record **ret,
                    struct rv_error *err) RV_MUST_CHECK;
 
+/* Its tree, and that of its first parent; *ret_from is NULL or `from`. -EBADMSG: the parent is missing. */
+int rv_records_trees(struct rv_records *records, git_repository *repo, const struct rv_record *record,
+                     const git_oid **ret_from, git_oid *from, git_oid *to, struct rv_error *err) RV_MUST_CHECK;
+
 struct rv_touched {
         char **paths; /* inside, valid UTF-8, at most RV_COMMIT_PATHS_MAX */
         size_t n_paths;

@@ -34,6 +34,7 @@ struct rv_git_request *rv_git_request_free(struct rv_git_request *request) {
         if (!request)
                 return NULL;
         wire_free_strings(request->scope, request->n_scope);
+        wire_free_values(request->values, request->n_values);
         rv_revert_spec_done(&request->spec);
         free(request->revision);
         free(request);
@@ -52,6 +53,8 @@ int rv_git_request_encode(const struct rv_git_request *request, char **ret) {
         r |= wire_set_int(json, "since_usec", request->since_usec);
         r |= wire_set_int(json, "max_commits", (int64_t)request->max_commits);
         r |= wire_set_int(json, "max_touching", (int64_t)request->max_touching);
+        r |= wire_set_values(json, "values", request->values, request->n_values);
+        r |= wire_set_int(json, "until_usec", request->until_usec);
         if (has_spec(request->op))
                 r |= json_object_set_new(json, "spec", rv_revert_spec_to_json(&request->spec));
         r |= wire_set_bool(json, "want_diff", request->want_diff);
@@ -78,6 +81,8 @@ static int read_request(struct rv_git_request *request, const json_t *json, stru
             (r = wire_get_int(json, "since_usec", &request->since_usec, err)) < 0 ||
             (r = wire_get_size(json, "max_commits", &request->max_commits, err)) < 0 ||
             (r = wire_get_size(json, "max_touching", &request->max_touching, err)) < 0 ||
+            (r = wire_get_values(json, "values", &request->values, &request->n_values, err)) < 0 ||
+            (r = wire_get_int(json, "until_usec", &request->until_usec, err)) < 0 ||
             (r = wire_get_bool(json, "want_diff", &request->want_diff, err)) < 0 ||
             (r = wire_get_oid(json, "commit", &request->commit, err)) < 0 ||
             (r = wire_get_size(json, "number", &number, err)) < 0 ||

@@ -24,6 +24,11 @@ int wire_get_oids(const json_t *object, const char *key, size_t max, struct rv_o
 int wire_get_strings(const json_t *object, const char *key, size_t max, char ***ret, size_t *ret_n,
                      struct rv_error *err) RV_MUST_CHECK;
 
+int wire_set_values(json_t *object, const char *key, const struct rv_value *values, size_t n); /* none: left out */
+int wire_get_values(const json_t *object, const char *key, struct rv_value **ret, size_t *ret_n,
+                    struct rv_error *err) RV_MUST_CHECK;
+void wire_free_values(struct rv_value *values, size_t n);
+
 /* One line to an object: bounded in length, values and depth. Caller drops *ret. */
 int wire_parse(json_t **ret, const char *line, size_t n, struct rv_error *err) RV_MUST_CHECK;
 /* Object to a line; takes the reference. -E2BIG: over RV_GITWIRE_LINE_BYTES_MAX. */

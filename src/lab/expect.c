@@ -132,6 +132,7 @@ static bool compares(enum rv_breach_op op, double value, double to) {
         return rv_rule_judge(&rule, value) == RV_VERDICT_BREACH;
 }
 
+/* By its name; or a value that the commit added, as "version=v2.4.1 in apps/shop/values.yaml". */
 static bool has_evidence(const json_t *suspect, const char *name) {
         const json_t *list = json_object_get(suspect, "evidence"), *one;
         size_t i;
@@ -139,6 +140,12 @@ static bool has_evidence(const json_t *suspect, const char *name) {
         json_array_foreach (list, i, one)
                 if (strcmp(json_string_value(one), name) == 0)
                         return true;
+        json_array_foreach (json_object_get(json_object_get(suspect, "commit"), "values"), i, one) {
+                _cleanup_free_ char *text = rv_value_added_text(one);
+
+                if (text && strcmp(text, name) == 0)
+                        return true;
+        }
         return false;
 }
 

@@ -1,9 +1,11 @@
 /* The branches of a test, and a worker that answers as revertd-git would. There are no files: a commit has paths, and
- * words for the lines that it changes; a later commit to the same lines of the same path stands in a revert's way. */
+ * words for the lines that it changes; a later commit to the same lines of the same path stands in a revert's way. What
+ * stands in lines that it adds and removes is said apart from that, and is in the first of its paths in the scope. */
 #include "lab/lab.h"
 
 #include "revertd/cleanup.h"
 #include "revertd/pathspec.h"
+#include "revertd/text.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -170,6 +172,33 @@ static bool tell(const struct lab_branch *branch, const struct lab_change *chang
         return tell_reverts(branch, change, ret) && !failed;
 }
 
+static bool stands_in(const config_setting_t *lines, const char *value) {
+        for (int i = 0; i < length(lines); i++)
+                if (rv_text_has_word(item(lines, i), strlen(item(lines, i)), value))
+                        return true;
+        return false;
+}
+
+static bool tell_values(const struct lab_commit *c, const struct rv_git_request *request, struct rv_commit *ret) {
+        bool failed = false;
+
+        if (!c || request->n_values == 0 || ret->commit_usec > request->until_usec)
+                return true;
+        ret->values = calloc(request->n_values, sizeof(*ret->values));
+        for (size_t i = 0; ret->values && i < request->n_values; i++) {
+                const struct rv_value *wanted = &request->values[i];
+                bool is_added = stands_in(c->adds, wanted->value), is_removed = stands_in(c->removes, wanted->value);
+
+                if (is_added || is_removed)
+                        ret->values[ret->n_values++] =
+                                (struct rv_value){.label = copy(wanted->label, &failed),
+                                                  .value = copy(wanted->value, &failed),
+                                                  .path = is_added ? copy(ret->paths[0], &failed) : NULL,
+                                                  .removed = is_removed};
+        }
+        return ret->values && !failed;
+}
+
 static bool answer_fresh(const struct lab_branch *branch, const struct rv_git_request *request,
                          struct rv_git_reply *reply) {
         ssize_t known = find(branch, request->known.hex);
@@ -220,7 +249,9 @@ static bool answer_history(const struct lab_branch *branch, const struct rv_git_
                         free(touched.paths);
                         continue;
                 }
-                if (!tell(branch, &branch->change[i], &touched, &reply->commits[reply->n_commits++]))
+                struct rv_commit *commit = &reply->commits[reply->n_commits++];
+                if (!tell(branch, &branch->change[i], &touched, commit) ||
+                    !tell_values(branch->change[i].commit, request, commit))
                         return false;
         }
         return true;

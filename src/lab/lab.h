@@ -51,7 +51,7 @@ struct lab_commit {
         int64_t at_usec, made_usec; /* at the branch; as it says of itself */
         struct rv_oid id;
         const char *subject, *author, *email;
-        const config_setting_t *paths, *lines, *reverts; /* NULL: none */
+        const config_setting_t *paths, *lines, *adds, *removes, *reverts; /* NULL: none */
         bool skip;
         bool is_merge;
 };

@@ -259,6 +259,39 @@ static size_t find_revision(const struct line *line, const char *revision) {
         return at < line->all->n_commits && revision[n] ? at + 1 : at;
 }
 
+/* A copy of what the engine asks, of the branch as it is today: what it has of that time. */
+static int ask_values(const struct past *past, size_t repository, const struct rv_git_request *request,
+                      struct rv_git_reply **ret, struct rv_error *err) {
+        _cleanup_free_ char *text = NULL;
+        struct rv_git_request *copy = NULL;
+        int r = rv_git_request_encode(request, &text);
+
+        if (r == 0)
+                r = rv_git_request_decode(&copy, text, strlen(text), err);
+        if (r < 0)
+                return rv_error_oom(err);
+        copy->known = (struct rv_oid){0};
+        copy->max_touching = 0;
+        return past->backtest->git(past->backtest->userdata, repository, copy, ret, err);
+}
+
+static int take_values(const struct past *past, size_t repository, const struct rv_git_request *request,
+                       struct rv_git_reply *reply, struct rv_error *err) {
+        struct rv_git_reply *found = NULL;
+        int r = ask_values(past, repository, request, &found, err);
+
+        for (size_t k = 0; r == 0 && k < found->n_commits; k++)
+                for (size_t i = 0; found->commits[k].n_values > 0 && i < reply->n_commits; i++)
+                        if (strcmp(found->commits[k].id.hex, reply->commits[i].id.hex) == 0) {
+                                reply->commits[i].values = RV_TAKE(found->commits[k].values);
+                                reply->commits[i].n_values = found->commits[k].n_values;
+                                found->commits[k].n_values = 0;
+                        }
+        if (r == 0)
+                rv_git_reply_free(found);
+        return r;
+}
+
 static int answer_history(struct past *past, size_t repository, const struct rv_git_request *request, int64_t now_usec,
                           struct rv_git_reply *reply, struct rv_error *err) {
         struct line *line = &past->line[repository];
@@ -295,6 +328,8 @@ static int answer_history(struct past *past, size_t repository, const struct rv_
                 reply->n_commits += r == 0;
                 reply->truncated = request->max_touching > 0 && reply->n_commits >= request->max_touching;
         }
+        if (r == 0 && request->n_values > 0)
+                r = take_values(past, repository, request, reply, err);
         return r;
 }
 

@@ -128,8 +128,9 @@ static int get_repository(const struct lab_script *s, const config_setting_t *gr
 static int read_commit(struct lab_script *s, const config_setting_t *group, void *element, struct rv_error *err) {
         struct lab_commit *c = element;
         const char *name = NULL;
-        int r = lab_check_known(s, group,
-                                "id repository at committed subject author email paths lines reverts skip merge", err);
+        int r = lab_check_known(
+                s, group, "id repository at committed subject author email paths lines adds removes reverts skip merge",
+                err);
 
         *c = (struct lab_commit){
                 .at_usec = s->start_usec, .subject = "Change something", .author = "Ana", .email = "ana@example.com"};
@@ -156,6 +157,10 @@ static int read_commit(struct lab_script *s, const config_setting_t *group, void
                 r = lab_get_strings(s, group, "paths", &c->paths, err);
         if (r == 0)
                 r = lab_get_strings(s, group, "lines", &c->lines, err);
+        if (r == 0)
+                r = lab_get_strings(s, group, "adds", &c->adds, err);
+        if (r == 0)
+                r = lab_get_strings(s, group, "removes", &c->removes, err);
         if (r == 0)
                 r = lab_get_strings(s, group, "reverts", &c->reverts, err);
         if (r == 0)

@@ -217,6 +217,20 @@ static const struct rv_suspect *find_suspect(const struct rv_incident *incident,
         return NULL;
 }
 
+static void render_added(struct mrkdwn *m, const struct rv_commit *commit) {
+        const char *separator = ": ";
+        for (size_t i = 0; i < commit->n_values; i++)
+                if (rv_value_is_added(&commit->values[i])) {
+                        mrkdwn_markup(m, "%s", separator);
+                        mrkdwn_code(m, commit->values[i].label, LABEL_SHOWN_MAX);
+                        mrkdwn_markup(m, " ");
+                        mrkdwn_code(m, commit->values[i].value, LABEL_SHOWN_MAX);
+                        mrkdwn_markup(m, " in ");
+                        mrkdwn_code(m, commit->values[i].path, LABEL_SHOWN_MAX);
+                        separator = ", ";
+                }
+}
+
 static void render_suspect(struct mrkdwn *m, const struct notice *notice, const struct rv_suspect *suspect) {
         const struct rv_commit *commit = &suspect->commit;
         append_commit(m, notice, &commit->id, true);
@@ -232,6 +246,7 @@ static void render_suspect(struct mrkdwn *m, const struct notice *notice, const 
                         mrkdwn_markup(m, "%s%s", separator, rv_evidence_explain((enum rv_evidence)i));
                         separator = ", ";
                 }
+        render_added(m, commit);
         mrkdwn_markup(m, "\n");
 }
 

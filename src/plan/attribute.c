@@ -5,31 +5,18 @@
  * next arrival: the state that broke is the one that the newest made, and what lies below it ran well.
  *
  * Confidence: 0.5 for the newest arrival and 0.5/rank for those below; +0.2 for the only candidate, +0.15 where the onset
- * followed closely, +0.15 where a label names the commit; never more than 1. */
+ * followed closely, +0.15 where a label names the commit, +0.25 where a label's value stands in lines that it added;
+ * never more than 1. */
 #include "revertd/clock.h"
 #include "revertd/suspect.h"
+#include "revertd/text.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define CLOSE_USEC_MAX (10 * RV_USEC_PER_MINUTE)
 enum { NAME_BYTES_MIN = 4, SHORT_ID_MIN = 7 };
-
-static bool is_word(char c) {
-        return isalnum((unsigned char)c) || c == '_' || c == '.' || c == '-';
-}
-
-/* As a whole word, so that "v1.2" is not found in "v1.20". */
-static bool contains_word(const char *text, const char *word) {
-        size_t n = strlen(word);
-
-        for (const char *at = strstr(text, word); at; at = strstr(at + 1, word))
-                if ((at == text || !is_word(at[-1])) && !is_word(at[n]))
-                        return true;
-        return false;
-}
 
 /* A version, a tag or a commit id has a digit; words that do not could stand in any subject. */
 static bool names_commit(const char *value, const struct rv_commit *commit) {
@@ -38,12 +25,19 @@ static bool names_commit(const char *value, const struct rv_commit *commit) {
         if (n >= SHORT_ID_MIN && strncmp(commit->id.hex, value, n) == 0)
                 return true;
         return n >= NAME_BYTES_MIN && strpbrk(value, "0123456789") && commit->subject &&
-               contains_word(commit->subject, value);
+               rv_text_has_word(commit->subject, strlen(commit->subject), value);
 }
 
 static bool is_named(const struct rv_labels *labels, const struct rv_commit *commit) {
         for (size_t i = 0; labels && i < labels->n; i++)
                 if (names_commit(labels->label[i].value, commit))
+                        return true;
+        return false;
+}
+
+static bool has_added(const struct rv_commit *commit) {
+        for (size_t i = 0; i < commit->n_values; i++)
+                if (rv_value_is_added(&commit->values[i]))
                         return true;
         return false;
 }
@@ -78,6 +72,10 @@ static void weigh(struct rv_attribution *a, int64_t onset_usec, int64_t window_u
                 if (is_named(labels, &s->commit)) {
                         s->evidence |= 1u << RV_EVIDENCE_NAMED;
                         s->confidence += 0.15;
+                }
+                if (has_added(&s->commit)) {
+                        s->evidence |= 1u << RV_EVIDENCE_ADDED;
+                        s->confidence += 0.25;
                 }
                 if (s->confidence > 1)
                         s->confidence = 1;

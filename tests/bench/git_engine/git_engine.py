@@ -294,7 +294,9 @@ def measure_history(arguments, directory):
     make(remote, paths, spread(paths, count))
     worker = Worker(arguments.programs, directory / "worker", remote)
     scope = ["services/s00007/**"]
-    request = {"scope": scope, "since_usec": 0, "max_commits": count, "known": worker.ask("sync")["head"]}
+    values = [{"label": f"label{number}", "value": f"v1.2.{number}"} for number in range(8)]
+    request = {"scope": scope, "since_usec": 0, "max_commits": count, "known": worker.ask("sync")["head"],
+               "values": values, "until_usec": int(time.time() + 3600) * 1000000}
     cold, reply = timed(lambda: worker.ask("history", **request))
     warm = [timed(lambda: worker.ask("history", **request))[0] for _ in range(5)]
     touched = git("-C", remote, "rev-list", "-n", count, "main", "--", "services/s00007").split()

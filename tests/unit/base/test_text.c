@@ -146,10 +146,34 @@ static void compares_secrets(void **state) {
         assert_false(rv_text_equal_secret("s", ""));
 }
 
+static bool has(const char *text, const char *word) {
+        return rv_text_has_word(text, strlen(text), word);
+}
+
+static void whole_words(void **state) {
+        (void)state;
+        assert_true(has("v1.2", "v1.2"));
+        assert_true(has("image: shop:v1.2@sha256:00", "v1.2"));
+        assert_false(has("v1.20", "v1.2"));
+        assert_false(has("v1.2.1", "v1.2"));
+        assert_false(has("rc-v1.2", "v1.2"));
+        assert_true(has("v1.20 v1.2", "v1.2"));
+        assert_true(has("tag: 1.2", "v1.2"));
+        assert_true(has("tag: v1.2", "1.2"));
+        assert_false(has("tag: rev1.2", "1.2"));
+        assert_false(has("tag: vv1.2", "1.2"));
+        assert_true(has("valve", "valve"));
+        assert_false(has("alve", "valve"));
+        assert_false(has("", "1.2"));
+        assert_false(has("anything", ""));
+        assert_false(rv_text_has_word("v1.2", 3, "v1.2"));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(knows_utf8), cmocka_unit_test(one_line),  cmocka_unit_test(a_block),
-                cmocka_unit_test(cuts),       cmocka_unit_test(any_bytes), cmocka_unit_test(compares_secrets),
+                cmocka_unit_test(knows_utf8),  cmocka_unit_test(one_line),  cmocka_unit_test(a_block),
+                cmocka_unit_test(cuts),        cmocka_unit_test(any_bytes), cmocka_unit_test(compares_secrets),
+                cmocka_unit_test(whole_words),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

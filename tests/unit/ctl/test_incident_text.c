@@ -103,6 +103,14 @@ static void says_what_an_engineer_asks(void **state) {
         _cleanup_free_ char *unknown = print(incident, transitions, NULL, false);
         assert_says(unknown, "Touches     the scope, in paths that cannot all be read\n");
         assert_null(strstr(with_diff, "in breach when"));
+        json_object_set_new(json_object_get(json_array_get(json_object_get(incident, "suspects"), 0), "commit"),
+                            "values",
+                            json_pack("[{s:s, s:s, s:s}, {s:s, s:s, s:s, s:b}]", "label", "version", "value", "v1.2",
+                                      "path", "a.json", "label", "image", "value", "v1.3", "path", "b", "removed", 1));
+        json_array_append_new(json_object_get(json_array_get(json_object_get(incident, "suspects"), 0), "evidence"),
+                              json_string("added"));
+        _cleanup_free_ char *added = print(incident, transitions, NULL, false);
+        assert_says(added, "a commit id): version=v1.2 in a.json (confidence");
         assert_says(text, "2026-03-01 10:00:00Z  0.073      breach  the onset");
         assert_says(text, "no value   no_data");
 }

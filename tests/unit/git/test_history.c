@@ -86,6 +86,96 @@ static void test_only_the_scope_newest_first(void **state) {
         rv_git_reply_free(reply);
 }
 
+static struct rv_git_reply *look_for(struct world *world, const char *value, int64_t until) {
+        struct rv_value values[] = {{.label = (char *)"version", .value = (char *)value}};
+        char *scope[] = {(char *)"apps/cart/**"};
+        struct rv_git_request request = {
+                .scope = scope, .n_scope = 1, .values = values, .n_values = 1, .until_usec = until * RV_USEC_PER_SEC};
+        struct rv_git_reply *reply = calloc(1, sizeof(*reply));
+        struct rv_error err = {};
+        git_oid head;
+
+        repo_id(&world->repo, "HEAD", &head);
+        if (rv_history_read(world->history, &head, &request, reply, &err) < 0)
+                fail_msg("%s", err.text);
+        return reply;
+}
+
+/* The newest commit: "+path" where it added the value, "-" where it removed it. */
+static const char *found(struct world *world, const char *value) {
+        static char text[256];
+        struct rv_git_reply *reply = look_for(world, value, 1000);
+        const struct rv_commit *commit = &reply->commits[0];
+        const char *path = commit->n_values > 0 ? commit->values[0].path : NULL;
+
+        assert_true(commit->n_values <= 1);
+        snprintf(text, sizeof(text), "%s%s%s", path ? "+" : "", path ? path : "",
+                 commit->n_values > 0 && commit->values[0].removed ? "-" : "");
+        rv_git_reply_free(reply);
+        return text;
+}
+
+static void test_values_in_changed_lines(void **state) {
+        struct world *world = *state;
+        struct rv_git_reply *reply;
+
+        repo_change(&world->repo, 100, "apps/cart/a", "image: cart:v1.2.3\\nreplicas: 2");
+        assert_string_equal(found(world, "v1.2.3"), "+apps/cart/a");
+        assert_string_equal(found(world, "1.2.3"), "+apps/cart/a");
+        assert_string_equal(found(world, "v1.2"), "");
+        repo_change(&world->repo, 200, "apps/cart/a", "image: cart:v1.2.4\\nreplicas: 2");
+        assert_string_equal(found(world, "v1.2.4"), "+apps/cart/a");
+        assert_string_equal(found(world, "v1.2.3"), "-");
+        /* The line stays, another one changes. */
+        repo_change(&world->repo, 300, "apps/cart/a", "image: cart:v1.2.4\\nreplicas: 3");
+        assert_string_equal(found(world, "v1.2.4"), "");
+        /* The line changes, and had it before; then it comes a second time. */
+        repo_change(&world->repo, 400, "apps/cart/a", "image: cart:v1.2.4 # pinned\\nreplicas: 3");
+        assert_string_equal(found(world, "v1.2.4"), "+apps/cart/a-");
+        repo_change(&world->repo, 500, "apps/cart/a", "image: cart:v1.2.4 # pinned\\nreplicas: 3\\nold: v1.2.4");
+        assert_string_equal(found(world, "v1.2.4"), "+apps/cart/a");
+        /* A rename takes it away here and brings it there. */
+        repo_run(&world->repo, "cd work; git mv apps/cart/a apps/cart/b");
+        repo_commit(&world->repo, 600, "-m 'Rename it'");
+        assert_string_equal(found(world, "v1.2.4"), "+apps/cart/b-");
+        /* Not in a binary file, and not outside of the scope. */
+        repo_run(&world->repo,
+                 "cd work; printf 'v9.9.9\\0' > apps/cart/c; mkdir -p apps/other; echo v8.8.8 > apps/other/a");
+        repo_commit(&world->repo, 700, "-m more");
+        assert_string_equal(found(world, "v9.9.9"), "");
+        assert_string_equal(found(world, "v8.8.8"), "");
+
+        /* Nothing that was committed later than the breach began. */
+        reply = look_for(world, "v1.2.4", 200);
+        assert_int_equal(reply->n_commits, 7);
+        for (size_t i = 0; i < reply->n_commits; i++)
+                assert_int_equal(reply->commits[i].n_values, i == 5);
+        rv_git_reply_free(reply);
+}
+
+static void test_values_within_bounds(void **state) {
+        struct world *world = *state;
+        struct rv_git_reply *reply;
+
+        repo_change(&world->repo, 100, "apps/cart/a", "v1.2.3");
+        assert_string_equal(found(world, "v1.2.3"), "+apps/cart/a");
+        /* Beside a file that is too large to be read it is not known whether it was there before. */
+        repo_run(&world->repo, "cd work; yes | head -c 2000000 > apps/cart/large; echo v1.2.4 > apps/cart/a");
+        repo_commit(&world->repo, 200, "-m large");
+        assert_string_equal(found(world, "v1.2.4"), "");
+        repo_run(&world->repo, "cd work; for i in $(seq 70); do echo v1.2.5 > apps/cart/$i; done");
+        repo_commit(&world->repo, 300, "-m many");
+        assert_string_equal(found(world, "v1.2.5"), "");
+        repo_run(&world->repo, "cd work; for i in $(seq 70); do echo v1.3.$i > apps/cart/a; git commit -qam $i; done");
+        reply = look_for(world, "v1.3.70", INT64_C(1) << 40);
+        assert_int_equal(reply->commits[0].n_values, 1);
+        rv_git_reply_free(reply);
+        reply = look_for(world, "v1.3.3", INT64_C(1) << 40);
+        for (size_t i = 0; i < reply->n_commits; i++)
+                assert_int_equal(reply->commits[i].n_values, 0);
+        rv_git_reply_free(reply);
+}
+
 static void test_every_kind_of_change_is_seen(void **state) {
         static const char *const changes[] = {
                 "rm s/gone",
@@ -520,6 +610,8 @@ static void test_a_folder_that_is_a_file_harms_its_scope_alone(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_only_the_scope_newest_first),
+                TEST(test_values_in_changed_lines),
+                TEST(test_values_within_bounds),
                 TEST(test_every_kind_of_change_is_seen),
                 TEST(test_inside_and_outside_are_counted),
                 TEST(test_merges_are_looked_at_against_the_first_parent),

@@ -35,6 +35,9 @@ static void test_request_goes_round(void **state) {
                 .since_usec = -5,
                 .max_commits = 100,
                 .max_touching = 20,
+                .values = (struct rv_value[]){{.label = (char *)"version", .value = (char *)"v1.2.3"}},
+                .n_values = 1,
+                .until_usec = 77,
                 .spec = {.base = {A40},
                          .commits = commits,
                          .n_commits = 2,
@@ -64,6 +67,11 @@ static void test_request_goes_round(void **state) {
         assert_int_equal(copy->since_usec, -5);
         assert_int_equal(copy->max_commits, 100);
         assert_int_equal(copy->max_touching, 20);
+        assert_int_equal(copy->n_values, 1);
+        assert_string_equal(copy->values[0].label, "version");
+        assert_string_equal(copy->values[0].value, "v1.2.3");
+        assert_null(copy->values[0].path);
+        assert_int_equal(copy->until_usec, 77);
         assert_string_equal(copy->spec.base.hex, A40);
         assert_int_equal(copy->spec.n_commits, 2);
         assert_string_equal(copy->spec.commits[0].hex, B40);
@@ -97,6 +105,8 @@ static void test_reply_goes_round(void **state) {
                 .n_paths = 1,
                 .n_inside = 70,
                 .n_outside = 512,
+                .values = (struct rv_value[]){{(char *)"version", (char *)"v1.2.3", (char *)"a", true}},
+                .n_values = 1,
         };
         struct rv_git_reply reply = {
                 .id = UINT64_MAX >> 1,
@@ -149,6 +159,9 @@ static void test_reply_goes_round(void **state) {
         assert_string_equal(copy->commits[0].paths[0], paths[0]);
         assert_int_equal(copy->commits[0].n_inside, 70);
         assert_int_equal(copy->commits[0].n_outside, 512);
+        assert_int_equal(copy->commits[0].n_values, 1);
+        assert_string_equal(copy->commits[0].values[0].path, "a");
+        assert_true(copy->commits[0].values[0].removed);
         assert_int_equal(copy->n_scanned, 12);
         assert_true(copy->truncated);
         assert_int_equal(copy->n_fresh, 2);

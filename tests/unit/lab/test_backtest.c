@@ -33,7 +33,7 @@ static const char text[] = "repositories: ( { name = \"fleet\"; url = \"/srv/fle
 struct world {
         struct rv_config *config;
         size_t n_asked, n_refused;
-        bool is_away, has_more;
+        bool is_away, has_more, has_values;
 };
 
 static int setup(void **state) {
@@ -64,7 +64,7 @@ static int teardown(void **state) {
 static int answer_range(void *userdata, size_t prometheus, const char *expr, int64_t from_usec, int64_t step_usec,
                         size_t n_steps, struct rv_range *ret, struct rv_error *err) {
         struct world *w = userdata;
-        struct rv_label label = {"app", "web"};
+        struct rv_label label[] = {{"app", "web"}, {"version", "v1.2.3"}};
 
         assert_int_equal(prometheus, 0);
         assert_string_equal(expr, "e");
@@ -77,7 +77,7 @@ static int answer_range(void *userdata, size_t prometheus, const char *expr, int
         ret->labels = calloc(1, sizeof(*ret->labels));
         ret->value = calloc(n_steps, sizeof(*ret->value));
         ret->is_present = calloc(n_steps, sizeof(*ret->is_present));
-        assert_int_equal(rv_labels_new(&ret->labels[0], &label, 1, err), 0);
+        assert_int_equal(rv_labels_new(&ret->labels[0], label, w->has_values ? 2 : 1, err), 0);
         for (size_t i = 0; i < n_steps; i++) {
                 int64_t minute = (from_usec + (int64_t)i * step_usec - START) / MINUTE;
                 ret->is_present[i] = true;
@@ -115,6 +115,12 @@ static int answer_git(void *userdata, size_t repository, struct rv_git_request *
                 assert_string_equal(request->spec.commits[0].hex, BAD);
                 assert_string_equal(request->spec.commits[1].hex, MORE);
         }
+        bool is_looked_for = request->n_values > 0;
+        if (is_looked_for) {
+                assert_string_equal(request->values[0].value, "v1.2.3");
+                assert_int_equal(request->until_usec, START + (BAD_MINUTE + 1) * MINUTE);
+                assert_int_equal(request->max_touching, 0);
+        }
         rv_git_request_free(request);
         if (w->is_away) {
                 rv_git_reply_free(reply);
@@ -125,6 +131,12 @@ static int answer_git(void *userdata, size_t repository, struct rv_git_request *
         else {
                 reply->commits = calloc(3, sizeof(*reply->commits));
                 fill_commit(&reply->commits[reply->n_commits++], BAD, START + BAD_MINUTE * MINUTE);
+                if (is_looked_for) {
+                        reply->commits->values = calloc(1, sizeof(struct rv_value));
+                        reply->commits->n_values = 1;
+                        reply->commits->values[0] =
+                                (struct rv_value){strdup("version"), strdup("v1.2.3"), strdup("apps/web/a"), false};
+                }
                 if (w->has_more)
                         fill_commit(&reply->commits[reply->n_commits++], MORE, START + (BAD_MINUTE - 5) * MINUTE);
                 fill_commit(&reply->commits[reply->n_commits++], OLD, START - RV_USEC_PER_DAY);
@@ -145,6 +157,19 @@ static int run(struct world *w, int64_t apply_usec, json_t **ret, struct rv_erro
                                 .userdata = w};
 
         return rv_lab_backtest(&b, ret, err);
+}
+
+static void what_a_commit_added_is_evidence(void **state) {
+        struct world *w = *state;
+        struct rv_error err;
+        _cleanup_json_ json_t *report = NULL;
+
+        w->has_values = true;
+        assert_int_equal(run(w, 2 * MINUTE, &report, &err), 0);
+        char *dump = json_dumps(report, 0);
+        assert_non_null(strstr(dump, "\"added\""));
+        assert_non_null(strstr(dump, "\"apps/web/a\""));
+        free(dump);
 }
 
 static void one_breach_is_one_incident(void **state) {
@@ -206,10 +231,9 @@ static void what_cannot_be_asked_ends_it(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         const struct CMUnitTest tests[] = {
-                TEST(one_breach_is_one_incident),
-                TEST(a_late_effect_saves_nothing),
-                TEST(several_suspects_go_back),
-                TEST(what_cannot_be_asked_ends_it),
+                TEST(what_a_commit_added_is_evidence), TEST(what_a_commit_added_is_evidence),
+                TEST(one_breach_is_one_incident),      TEST(a_late_effect_saves_nothing),
+                TEST(several_suspects_go_back),        TEST(what_cannot_be_asked_ends_it),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -100,6 +100,13 @@ static struct rv_incident *tell(const struct tale *tale) {
                 suspect->commit.commit_usec = AT - 60000000;
                 suspect->evidence = (1U << RV_EVIDENCE_IN_SCOPE) | (1U << RV_EVIDENCE_CLOSE);
                 suspect->confidence = 0.8;
+                if (i == 0) {
+                        suspect->evidence |= 1U << RV_EVIDENCE_ADDED;
+                        suspect->commit.values = calloc(1, sizeof(struct rv_value));
+                        suspect->commit.n_values = 1;
+                        suspect->commit.values[0] =
+                                (struct rv_value){strdup("version"), strdup("v1.2.3"), strdup("apps/a.yaml"), false};
+                }
                 if (tale->together)
                         suspect->evidence |= 1U << RV_EVIDENCE_TOGETHER;
         }
@@ -253,6 +260,7 @@ static void test_recovered(void **state) {
         expect_says(text, "*Value* `0.31`, now `0.02`, in breach when `&gt; 0.05`");
         expect_says(text, "<https://git.example.com/fleet/commit/" CULPRIT "|9c1e2ab00>` `Shrink the pool`");
         expect_says(text, "touches the scope");
+        expect_says(text, "a commit id): `version` `v1.2.3` in `apps/a.yaml`");
         expect_says(text, "<https://git.example.com/fleet/commit/" REVERT "|abcdef012>`: 2 files changed, +3 -1");
         expect_says(text, "1 other candidate");
         expect_says(text, "pushed +2.5s");

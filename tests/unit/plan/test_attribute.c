@@ -97,6 +97,78 @@ static void labels_name_a_commit(void **state) {
         rv_labels_unref(labels);
 }
 
+/* What a commit brought speaks against it; what it only took away, or moved about, does not. */
+static void added_values_are_evidence(void **state) {
+        struct rv_value value = {(char *)"version", (char *)"v1.2.3", (char *)"apps/web/a.yaml", false};
+        struct rv_commit history[] = {commit(2, 20), commit(1, 25)};
+        struct rv_attribution a;
+
+        (void)state;
+        history[1].values = &value;
+        history[1].n_values = 1;
+        a = attribute(history, 2, NULL);
+        assert_false(has(&a.suspects[0], RV_EVIDENCE_ADDED));
+        assert_true(has(&a.suspects[1], RV_EVIDENCE_ADDED));
+        assert_float_equal(a.suspects[1].confidence, 0.5, 1e-9);
+        assert_string_equal(a.suspects[1].commit.values[0].path, value.path); /* it is kept */
+        rv_attribution_done(&a);
+        value.removed = true;
+        a = attribute(history, 2, NULL);
+        assert_false(has(&a.suspects[1], RV_EVIDENCE_ADDED));
+        rv_attribution_done(&a);
+        value.path = NULL;
+        a = attribute(history, 2, NULL);
+        assert_false(has(&a.suspects[1], RV_EVIDENCE_ADDED));
+        rv_attribution_done(&a);
+}
+
+/* All sets of evidence that two of three candidates can have, with one more for one of them. */
+enum { EVIDENCES = 3, SETS = 1 << EVIDENCES };
+
+static void attribute_with(const unsigned sets[3], double ret[3]) {
+        static struct rv_value value = {(char *)"version", (char *)"v1.2.3", (char *)"a", false};
+        const struct rv_label label = {"version", "v1.2.3"};
+        struct rv_commit history[3];
+        struct rv_labels *labels;
+        struct rv_attribution a;
+
+        assert_int_equal(rv_labels_new(&labels, &label, 1, NULL), 0);
+        for (unsigned i = 0; i < 3; i++) {
+                history[i] = commit(3 - i, sets[i] & 1 ? 9 : 20);
+                history[i].subject = (char *)(sets[i] & 2 ? "go to v1.2.3" : "go");
+                history[i].values = &value;
+                history[i].n_values = sets[i] & 4 ? 1 : 0;
+        }
+        a = attribute(history, 3, labels);
+        assert_int_equal(a.n_suspects, 3);
+        for (unsigned i = 0; i < 3; i++)
+                ret[i] = a.suspects[i].confidence;
+        rv_attribution_done(&a);
+        rv_labels_unref(labels);
+}
+
+static void more_evidence_never_lowers_confidence(void **state) {
+        (void)state;
+        for (unsigned all = 0; all < SETS * SETS * SETS; all++)
+                for (unsigned more = 0; more < 3 * EVIDENCES; more++) {
+                        unsigned sets[3] = {all % SETS, all / SETS % SETS, all / SETS / SETS};
+                        unsigned at = more / EVIDENCES;
+                        double before[3], after[3];
+
+                        attribute_with(sets, before);
+                        sets[at] |= 1u << more % EVIDENCES;
+                        attribute_with(sets, after);
+                        for (unsigned i = 0; i < 3; i++) {
+                                assert_true(after[i] >= before[i] - 1e-9 && after[i] <= 1);
+                                if (i != at) { /* and it is about the one alone: the others stand as they stood */
+                                        assert_float_equal(after[i], before[i], 1e-9);
+                                        if (before[at] >= before[i])
+                                                assert_true(after[at] >= after[i]);
+                                }
+                        }
+                }
+}
+
 static void later_reverts_are_known(void **state) {
         struct rv_commit history[] = {commit(3, -2), commit(2, -1), commit(1, 5)};
         struct rv_attribution a;
@@ -216,6 +288,8 @@ int main(void) {
                 cmocka_unit_test(window_and_onset),
                 cmocka_unit_test(nothing_in_the_window),
                 cmocka_unit_test(labels_name_a_commit),
+                cmocka_unit_test(added_values_are_evidence),
+                cmocka_unit_test(more_evidence_never_lowers_confidence),
                 cmocka_unit_test(later_reverts_are_known),
                 cmocka_unit_test(what_arrived_together_stands_together),
                 cmocka_unit_test(a_cut_history_leaves_doubt),
