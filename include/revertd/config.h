@@ -27,6 +27,10 @@ const char *rv_suspects_to_string(enum rv_suspects suspects);
 enum rv_fallback { RV_FALLBACK_DECLINE, RV_FALLBACK_RESTORE, RV_FALLBACK_MAX };
 const char *rv_fallback_to_string(enum rv_fallback fallback);
 
+/* What is done where the metric did not recover from a revert. */
+enum rv_unrecovered { RV_UNRECOVERED_STOP, RV_UNRECOVERED_FURTHER_BACK, RV_UNRECOVERED_MAX };
+const char *rv_unrecovered_to_string(enum rv_unrecovered unrecovered);
+
 /* Where a repository's pull requests are made. GITEA: Forgejo too. */
 enum rv_forge { RV_FORGE_NONE, RV_FORGE_GITHUB, RV_FORGE_GITLAB, RV_FORGE_GITEA, RV_FORGE_MAX };
 const char *rv_forge_to_string(enum rv_forge forge);
@@ -176,6 +180,7 @@ struct rv_rule_config {
         int64_t good_after_usec; /* ok for this long with a head makes that the last good one; 0: window_usec */
         enum rv_suspects suspects;
         enum rv_fallback fallback;
+        enum rv_unrecovered unrecovered;
         double confidence; /* a culprit less sure than this is left alone */
         enum rv_outside outside;
         int max_files;    /* a culprit that touches more is left alone; 0: no bound */

@@ -132,6 +132,11 @@ struct rv_incident {
         struct rv_oid head;      /* the branch, as last read for it */
         struct rv_oid last_good; /* the newest head at which the scope was proven ok; none: not known */
 
+        /* The revert of an earlier incident of the same breach was in vain: that incident, and the oldest commit that it
+         * undid. "" and none: this is the first. */
+        char after[RV_INCIDENT_ID_MAX];
+        struct rv_oid ruled_out;
+
         char **revisions; /* by hand: what to undo, as asked for; none: attribute by the rule. With `to`: the ids of what
                            * that may undo, newest first; none: whatever it is */
         size_t n_revisions;
@@ -158,7 +163,7 @@ struct rv_incident *rv_incident_free(struct rv_incident *incident);
  *  "actor", "note", "force", "value", "last_value", "samples",
  *  "times": {"onset_usec", "detected_usec", "decided_usec", "pushed_usec", "applied_usec", "recovered_usec", "ended_usec"},
  *  "suspects": [rv_suspect_to_json()…], "plan": rv_plan_to_json(), "head", "last_good", "revisions": [],
- *  "to", "restore", "conflict", "released", "attempts",
+ *  "after", "ruled_out", "to", "restore", "conflict", "released", "attempts",
  *  "guards": {"<reason>": objects…, in the order in which they are asked}, "moves", "retry_usec", "deadline_usec", "ok_usec", "n_transitions"}
  * What is missing is null, an object id that is missing "", a time not reached 0. Values are numbers, or null for NaN,
  * or "+Inf" and "-Inf". The version is the record's and stands there. */

@@ -21,6 +21,7 @@ struct rv_live {
         X(CLOSE, "close", "the onset followed it closely")                                                             \
         X(NAMED, "named", "a label's value (a version, a tag, a commit id) names it")                                  \
         X(ADDED, "added", "it added a label's value (a version, a tag, a digest, a commit id)")                        \
+        X(FURTHER_BACK, "further_back", "what came after it was reverted, and that did not help")                      \
         X(BY_HAND, "by_hand", "named by a person")                                                                     \
         X(PASSED, "passed", "is no suspect, but lies between the branch and what the scope goes back to")
 
@@ -78,8 +79,17 @@ char *rv_value_added_text(const json_t *value);
 int rv_values_pick(const struct rv_labels *labels, char *const *scope, size_t n_scope, struct rv_value **ret,
                    size_t *ret_n) RV_MUST_CHECK;
 
-/* history: commits that touch the scope, newest first; is_cut: older ones are not among them. live(commit, userdata) says when each went live. A candidate
- * went live no later than the onset (its not_before ≤ onset) and no earlier than window before it. */
-int rv_attribute(const struct rv_commit *history, size_t n, int64_t onset_usec, int64_t window_usec,
-                 const struct rv_labels *labels, struct rv_live (*live)(const struct rv_commit *, void *),
-                 void *userdata, bool is_cut, struct rv_attribution *ret) RV_MUST_CHECK;
+struct rv_attribution_facts {
+        const struct rv_commit *history; /* that touch the scope, newest first */
+        size_t n_history;
+        bool is_cut; /* older ones are not among them */
+        int64_t onset_usec, window_usec;
+        const struct rv_labels *labels;
+        struct rv_live (*live)(const struct rv_commit *commit, void *userdata); /* when it went live */
+        void *userdata;
+        const char *after;       /* the incident that reverted a suspect of this breach, in vain; "" or NULL: none */
+        struct rv_oid ruled_out; /* the oldest that it undid: neither that nor anything newer is a candidate */
+};
+
+/* A candidate went live no later than the onset (its not_before ≤ onset) and no earlier than window before it. */
+int rv_attribute(const struct rv_attribution_facts *facts, struct rv_attribution *ret) RV_MUST_CHECK;

@@ -49,6 +49,13 @@ const char *rv_fallback_to_string(enum rv_fallback fallback) {
         return fallback < RV_FALLBACK_MAX ? words[fallback] : NULL;
 }
 
+const char *rv_unrecovered_to_string(enum rv_unrecovered unrecovered) {
+        static const char *const words[] = {
+                [RV_UNRECOVERED_STOP] = "stop", [RV_UNRECOVERED_FURTHER_BACK] = "further_back"};
+
+        return unrecovered < RV_UNRECOVERED_MAX ? words[unrecovered] : NULL;
+}
+
 const char *rv_outside_to_string(enum rv_outside outside) {
         return outside < RV_OUTSIDE_MAX ? outsides[outside] : NULL;
 }

@@ -190,6 +190,8 @@ const struct rv_key rv_schema[] = {
              .min = 0, .max = DAY, .fallback = "2m", .flags = IN_DEFAULTS),
         RULE("verify_timeout", duration, verify_timeout_usec, "by then recovery must be proven",
              .min = SEC, .max = DAY, .fallback = "15m", .flags = IN_DEFAULTS),
+        RULE("unrecovered", unrecovered, unrecovered, "what is done where a revert did not help", .fallback = "stop",
+             .flags = IN_DEFAULTS),
         RULE("receivers", receivers, receivers, "who is told", .offset_n = offsetof(struct rv_rule_config, n_receivers),
              .absent = "all", .flags = IN_DEFAULTS),
 };

@@ -244,6 +244,10 @@ static const char *fallback_word(unsigned i) {
         return i < RV_FALLBACK_MAX ? rv_fallback_to_string(i) : NULL;
 }
 
+static const char *unrecovered_word(unsigned i) {
+        return i < RV_UNRECOVERED_MAX ? rv_unrecovered_to_string(i) : NULL;
+}
+
 static const char *forge_word(unsigned i) {
         return i < RV_FORGE_MAX ? rv_forge_to_string(i) : NULL;
 }
@@ -275,6 +279,7 @@ TAKE_WORD(mode, enum rv_mode)
 TAKE_WORD(outside, enum rv_outside)
 TAKE_WORD(suspects, enum rv_suspects)
 TAKE_WORD(fallback, enum rv_fallback)
+TAKE_WORD(unrecovered, enum rv_unrecovered)
 TAKE_WORD(receiver_type, enum rv_receiver_type)
 TAKE_WORD(forge, enum rv_forge)
 TAKE_WORD(merge_method, enum rv_merge_method)
@@ -365,6 +370,7 @@ const struct rv_type rv_type_threshold = {"threshold", .take = take_threshold};
 const struct rv_type rv_type_ratio = {"ratio", .take = take_ratio};
 const struct rv_type rv_type_suspects = {"word", .words = suspects_word, .take = take_suspects};
 const struct rv_type rv_type_fallback = {"word", .words = fallback_word, .take = take_fallback};
+const struct rv_type rv_type_unrecovered = {"word", .words = unrecovered_word, .take = take_unrecovered};
 const struct rv_type rv_type_outside = {"word", .words = outside_word, .take = take_outside};
 const struct rv_type rv_type_breaches = {"count", .take = take_breaches};
 const struct rv_type rv_type_mode = {"word", .words = mode_word, .take = take_mode};

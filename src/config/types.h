@@ -41,6 +41,7 @@ struct rv_type {
         X(ratio)                                                                                                       \
         X(suspects)                                                                                                    \
         X(fallback)                                                                                                    \
+        X(unrecovered)                                                                                                 \
         X(outside)                                                                                                     \
         X(authors)                                                                                                     \
         X(breaches)                                                                                                    \

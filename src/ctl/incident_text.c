@@ -151,6 +151,11 @@ static void print_subject(FILE *f, const json_t *incident, const char *breach) {
                          : string(incident, "mode"));
         print_scope(f, incident);
         field(f, is_by_hand ? "Asked by" : "Decided by", string(incident, "actor"));
+        if (string(incident, "after")) {
+                fprintf(f, "  %-*s", LABEL_COLUMN, "After");
+                paint_id(f, string(incident, "after"), SHORT_ID);
+                fputs(", whose revert did not help\n", f);
+        }
         field(f, "They said", string(incident, "note"));
 }
 

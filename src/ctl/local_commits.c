@@ -186,8 +186,14 @@ static int find_by_rule(struct local *l, struct rv_error *err) {
         if (r < 0)
                 return r;
         l->head = reply->head;
-        r = rv_attribute(reply->commits, reply->n_commits, now_usec, l->rule->window_usec, l->labels, live_of, NULL,
-                         reply->truncated, &found);
+        r = rv_attribute(&(struct rv_attribution_facts){.history = reply->commits,
+                                                        .n_history = reply->n_commits,
+                                                        .is_cut = reply->truncated,
+                                                        .onset_usec = now_usec,
+                                                        .window_usec = l->rule->window_usec,
+                                                        .labels = l->labels,
+                                                        .live = live_of},
+                         &found);
         if (r < 0)
                 rv_error_oom(err);
         else if (found.n_suspects == 0)

@@ -177,8 +177,17 @@ static int find_suspects(struct turn *t, struct open *o, const struct rv_git_rep
         const struct rv_rule_config *rule = rule_config(t->engine, o->rule);
         size_t n = good_cut(t, o, reply);
         struct rv_attribution a;
-        int r = rv_attribute(reply->commits, n, o->i->times.onset_usec, window_usec(t, o), o->i->labels, history_live,
-                             o->repository, reply->truncated && n == reply->n_commits, &a);
+        int r = rv_attribute(&(struct rv_attribution_facts){.history = reply->commits,
+                                                            .n_history = n,
+                                                            .is_cut = reply->truncated && n == reply->n_commits,
+                                                            .onset_usec = o->i->times.onset_usec,
+                                                            .window_usec = window_usec(t, o),
+                                                            .labels = o->i->labels,
+                                                            .live = history_live,
+                                                            .userdata = o->repository,
+                                                            .after = o->i->after,
+                                                            .ruled_out = o->i->ruled_out},
+                             &a);
 
         if (r < 0)
                 return r;

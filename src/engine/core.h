@@ -202,6 +202,8 @@ int alerts(struct turn *t, const struct rv_event *event); /* also -ENOBUFS: too 
 
 /* -- open.c -- */
 int incident_open(struct turn *t, struct series *series, int64_t onset_usec);
+/* Of the same breach, which the revert of the one before has not ended. */
+int incident_open_after(struct turn *t, struct series *series, const struct rv_incident *before);
 /* With its id and its place; the rest is the caller's. Takes i, also on failure. */
 int incident_add(struct turn *t, struct rv_incident *i, struct rule *rule, struct repository *repository,
                  struct series *series, struct open **ret);

@@ -54,8 +54,9 @@ static int64_t newest_act_usec(const struct rv_engine *engine, const struct open
         for (size_t k = 0; k < engine->n_acts; k++) {
                 const struct rv_act *act = &engine->act[k];
 
-                if (strcmp(act->incident, o->i->id) != 0 && strcmp(act->repository, o->i->repository) == 0 &&
-                    strcmp(act->scope, scope) == 0 && act->at_usec > newest)
+                if (strcmp(act->incident, o->i->id) != 0 && strcmp(act->incident, o->i->after) != 0 &&
+                    strcmp(act->repository, o->i->repository) == 0 && strcmp(act->scope, scope) == 0 &&
+                    act->at_usec > newest)
                         newest = act->at_usec;
         }
         return newest;

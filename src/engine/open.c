@@ -146,7 +146,7 @@ int incident_about(const struct series *series, const struct rv_rule_config *rul
         return r;
 }
 
-int incident_open(struct turn *t, struct series *series, int64_t onset_usec) {
+static int open_for(struct turn *t, struct series *series, int64_t onset_usec, const struct rv_incident *before) {
         struct rule *rule = (struct rule *)series->key.rule;
         const struct rv_rule_config *config = rule_config(t->engine, rule);
         struct repository *repository = t->engine->repository[config->repository];
@@ -163,6 +163,10 @@ int incident_open(struct turn *t, struct series *series, int64_t onset_usec) {
         i->mode = config->mode;
         i->value = i->last_value = series->s.value;
         i->times.onset_usec = onset_usec;
+        if (before) {
+                memcpy(i->after, before->id, sizeof(i->after));
+                i->ruled_out = before->plan->spec.commits[before->plan->spec.n_commits - 1];
+        }
         i->repository = strdup(repository->name);
         scope = incident_describe(i, config, true, &err);
         if (!i->repository || recent_tell(series, i) < 0 || scope == -ENOMEM) {
@@ -180,6 +184,14 @@ int incident_open(struct turn *t, struct series *series, int64_t onset_usec) {
         if (scope < 0)
                 return incident_move(t, o, RV_INCIDENT_DECLINED, RV_REASON_BAD_SCOPE, err.text);
         return is_confirmed ? confirm_enter(t, o) : attribute_enter(t, o);
+}
+
+int incident_open(struct turn *t, struct series *series, int64_t onset_usec) {
+        return open_for(t, series, onset_usec, NULL);
+}
+
+int incident_open_after(struct turn *t, struct series *series, const struct rv_incident *before) {
+        return open_for(t, series, before->times.onset_usec, before);
 }
 
 /* -- after a restart -- */

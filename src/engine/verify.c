@@ -141,8 +141,19 @@ static int verdict(struct turn *t, struct open *o, enum rv_verdict verdict, int6
         return at_usec >= o->verify_from_usec ? prove(t, o, verdict, at_usec) : 0;
 }
 
+/* Once, and only while the breach is seen. A restore has left nothing behind that was suspected. */
+static bool goes_further_back(const struct turn *t, const struct open *o) {
+        const struct rv_rule_config *rule = rule_config(t->engine, o->rule);
+
+        return rule && rule->unrecovered == RV_UNRECOVERED_FURTHER_BACK && !o->i->by_hand && !*o->i->after &&
+               !is_restore(o->i) && o->series && o->series->s.latched && o->series->s.verdict == RV_VERDICT_BREACH;
+}
+
 static int expired(struct turn *t, struct open *o) {
-        return incident_move(t, o, RV_INCIDENT_UNRECOVERED, RV_REASON_NOT_RECOVERED, NULL);
+        struct series *series = goes_further_back(t, o) ? o->series : NULL;
+        int r = incident_move(t, o, RV_INCIDENT_UNRECOVERED, RV_REASON_NOT_RECOVERED, NULL);
+
+        return r < 0 || !series ? r : incident_open_after(t, series, o->i);
 }
 
 static int64_t patience(const struct rv_engine *engine, const struct open *o) {

@@ -100,7 +100,7 @@ json_t *rv_incident_to_json(const struct rv_incident *i) {
         /* A missing part (out of memory) makes json_pack() fail as a whole. */
         return json_pack(
                 "{s:s, s:s, s:s, s:s?, s:s?, s:o, s:s?, s:s, s:o, s:s, s:b, s:s?, s:s?, s:b, s:o, s:o, s:o, s:o,"
-                " s:o, s:o, s:s, s:s, s:o, s:s?, s:s, s:s?, s:s, s:o, s:i, s:i, s:I, s:I, s:I, s:i}",
+                " s:o, s:o, s:s, s:s, s:s, s:s, s:o, s:s?, s:s, s:s?, s:s, s:o, s:i, s:i, s:I, s:I, s:I, s:i}",
                 "id", i->id, "state", rv_incident_state_to_string(i->state), "reason", rv_reason_to_string(i->reason),
                 "detail", i->detail, "rule", i->rule, "labels",
                 i->labels ? rv_labels_to_json(i->labels) : json_object(), "summary", i->summary, "repository",
@@ -109,11 +109,12 @@ json_t *rv_incident_to_json(const struct rv_incident *i) {
                 rv_value_to_json(i->value), "last_value", rv_value_to_json(i->last_value), "samples",
                 i->samples ? json_incref(i->samples) : json_array(), "times", times_to_json(&i->times), "suspects",
                 suspects_to_json(i), "plan", i->plan ? rv_plan_to_json(i->plan) : json_null(), "head", i->head.hex,
-                "last_good", i->last_good.hex, "revisions", json_from_strings(i->revisions, i->n_revisions), "to",
-                i->to, "restore", i->restore.hex, "conflict", i->conflict, "released", i->released.hex, "guards",
-                guards_to_json(i), "attempts", (int)i->attempts, "moves", (int)i->moves, "retry_usec",
-                (json_int_t)i->retry_usec, "deadline_usec", (json_int_t)i->deadline_usec, "ok_usec",
-                (json_int_t)i->ok_usec, "n_transitions", (int)i->n_transitions);
+                "last_good", i->last_good.hex, "after", i->after, "ruled_out", i->ruled_out.hex, "revisions",
+                json_from_strings(i->revisions, i->n_revisions), "to", i->to, "restore", i->restore.hex, "conflict",
+                i->conflict, "released", i->released.hex, "guards", guards_to_json(i), "attempts", (int)i->attempts,
+                "moves", (int)i->moves, "retry_usec", (json_int_t)i->retry_usec, "deadline_usec",
+                (json_int_t)i->deadline_usec, "ok_usec", (json_int_t)i->ok_usec, "n_transitions",
+                (int)i->n_transitions);
 }
 
 static int read_enums(struct rv_incident *i, const json_t *json, struct rv_error *err) {
@@ -175,6 +176,14 @@ static int read_suspects(struct rv_incident *i, const json_t *json, struct rv_er
         return 0;
 }
 
+/* Of records that were written before there was such a thing, it is missing. */
+static int read_after(struct rv_incident *i, const json_t *json, struct rv_error *err) {
+        const char *after = rv_json_string(json, "after", "");
+        int r = json_get_oid(json, "ruled_out", &i->ruled_out, err);
+
+        return r < 0 || !*after ? r : json_get_id(json, "after", i->after, err);
+}
+
 static int read_progress(struct rv_incident *i, const json_t *json, struct rv_error *err) {
         i->by_hand = rv_json_bool(json, "by_hand", false);
         i->force = rv_json_bool(json, "force", false);
@@ -208,6 +217,8 @@ static int read_all(struct rv_incident *i, const json_t *json, struct rv_error *
                 r = read_suspects(i, json, err);
         if (r == 0)
                 r = read_progress(i, json, err);
+        if (r == 0)
+                r = read_after(i, json, err);
         if (r == 0 && json_is_object(plan))
                 r = rv_plan_from_json(&i->plan, plan, err);
         return r;

@@ -205,6 +205,8 @@ static void render_facts(struct mrkdwn *m, const struct notice *notice) {
                 }
                 mrkdwn_markup(m, "\n");
         }
+        if (*incident->after)
+                mrkdwn_markup(m, "*After* `%s`, whose revert did not help\n", incident->after);
         mrkdwn_markup(m, "*Repository* ");
         mrkdwn_code(m, incident->repository, NAME_SHOWN_MAX);
         append_list(m, incident->scope, incident->n_scope);

@@ -4,9 +4,11 @@
  * they went live with it. If one of them is reverted already, or is itself a revert, the search does not go on to the
  * next arrival: the state that broke is the one that the newest made, and what lies below it ran well.
  *
+ * Where that was reverted in vain, the search is made once more below it, as if it had never been.
+ *
  * Confidence: 0.5 for the newest arrival and 0.5/rank for those below; +0.2 for the only candidate, +0.15 where the onset
  * followed closely, +0.15 where a label names the commit, +0.25 where a label's value stands in lines that it added;
- * never more than 1. */
+ * never more than 1. Where a revert was in vain, 0.4 instead of 0.5: perhaps it is not a change in Git at all. */
 #include "revertd/clock.h"
 #include "revertd/suspect.h"
 #include "revertd/text.h"
@@ -46,8 +48,9 @@ static bool came_together(const struct rv_live *a, const struct rv_live *b) {
         return a->observed && b->observed && a->seen_usec == b->seen_usec;
 }
 
-static void weigh(struct rv_attribution *a, int64_t onset_usec, int64_t window_usec, const struct rv_labels *labels) {
-        int64_t close_usec = window_usec / 3 < CLOSE_USEC_MAX ? window_usec / 3 : CLOSE_USEC_MAX;
+static void weigh(struct rv_attribution *a, const struct rv_attribution_facts *facts) {
+        int64_t close_usec = facts->window_usec / 3 < CLOSE_USEC_MAX ? facts->window_usec / 3 : CLOSE_USEC_MAX;
+        bool is_further_back = *facts->ruled_out.hex;
         size_t rank = 0;
 
         for (size_t i = 0; i < a->n_suspects; i++) {
@@ -56,7 +59,9 @@ static void weigh(struct rv_attribution *a, int64_t onset_usec, int64_t window_u
 
                 s->evidence = 1u << RV_EVIDENCE_IN_SCOPE | 1u << RV_EVIDENCE_IN_WINDOW;
                 rank += !has_newer;
-                s->confidence = 0.5 / (double)rank;
+                s->confidence = (is_further_back ? 0.4 : 0.5) / (double)rank;
+                if (is_further_back)
+                        s->evidence |= 1u << RV_EVIDENCE_FURTHER_BACK;
                 if (i == 0)
                         s->evidence |= 1u << RV_EVIDENCE_NEWEST;
                 if (has_newer || (i + 1 < a->n_suspects && came_together(&s->live, &s[1].live)))
@@ -65,11 +70,11 @@ static void weigh(struct rv_attribution *a, int64_t onset_usec, int64_t window_u
                         s->evidence |= 1u << RV_EVIDENCE_ONLY_CANDIDATE;
                         s->confidence += 0.2;
                 }
-                if (onset_usec - s->live.seen_usec <= close_usec) {
+                if (facts->onset_usec - s->live.seen_usec <= close_usec) {
                         s->evidence |= 1u << RV_EVIDENCE_CLOSE;
                         s->confidence += 0.15;
                 }
-                if (is_named(labels, &s->commit)) {
+                if (is_named(facts->labels, &s->commit)) {
                         s->evidence |= 1u << RV_EVIDENCE_NAMED;
                         s->confidence += 0.15;
                 }
@@ -116,38 +121,53 @@ void rv_attribution_done(struct rv_attribution *a) {
         *a = (struct rv_attribution){0};
 }
 
-int rv_attribute(const struct rv_commit *history, size_t n, int64_t onset_usec, int64_t window_usec,
-                 const struct rv_labels *labels, struct rv_live (*live)(const struct rv_commit *, void *),
-                 void *userdata, bool is_cut, struct rv_attribution *ret) {
-        struct rv_attribution a = {.is_incomplete = is_cut};
+static bool is_in_vain(const struct rv_attribution_facts *facts, const struct rv_commit *commit) {
+        return commit->incident && facts->after && strcmp(commit->incident, facts->after) == 0;
+}
+
+static int judge(struct rv_attribution *a, const struct rv_attribution_facts *facts, const struct rv_undone *undone) {
+        int64_t oldest_usec = facts->onset_usec - facts->window_usec;
+        bool is_ruled_out = *facts->ruled_out.hex;
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < facts->n_history; i++) {
+                const struct rv_commit *commit = &facts->history[i];
+                struct rv_live l = facts->live(commit, facts->userdata);
+
+                if (is_in_vain(facts, commit))
+                        continue;
+                a->is_answered |= l.seen_usec > facts->onset_usec && (commit->n_reverts > 0 || commit->incident);
+                if (i == facts->n_history - 1 && l.seen_usec < oldest_usec)
+                        a->is_incomplete = false;
+                if (l.not_before_usec > facts->onset_usec)
+                        a->n_after_onset++;
+                else if (l.seen_usec >= oldest_usec && !is_ruled_out) {
+                        a->n_candidates++;
+                        if (a->n_suspects == 0 ||
+                            (a->n_together == a->n_candidates - 1 && came_together(&a->suspects[0].live, &l)))
+                                a->n_together++;
+                        if (a->n_suspects < RV_SUSPECTS_MAX)
+                                r = append(a, commit, &l, rv_undone_by(undone, &commit->id));
+                }
+                is_ruled_out = is_ruled_out && strcmp(commit->id.hex, facts->ruled_out.hex) != 0;
+        }
+        return r;
+}
+
+int rv_attribute(const struct rv_attribution_facts *facts, struct rv_attribution *ret) {
+        struct rv_attribution a = {.is_incomplete = facts->is_cut};
         struct rv_undone *undone;
-        int r = rv_undone_find(&undone, history, n);
+        int r = rv_undone_find(&undone, facts->history, facts->n_history);
 
         if (r < 0)
                 return r;
-        for (size_t i = 0; r == 0 && i < n; i++) {
-                struct rv_live l = live(&history[i], userdata);
-
-                a.is_answered |= l.seen_usec > onset_usec && (history[i].n_reverts > 0 || history[i].incident);
-                if (i == n - 1 && l.seen_usec < onset_usec - window_usec)
-                        a.is_incomplete = false;
-                if (l.not_before_usec > onset_usec)
-                        a.n_after_onset++;
-                else if (l.seen_usec >= onset_usec - window_usec) {
-                        a.n_candidates++;
-                        if (a.n_suspects == 0 ||
-                            (a.n_together == a.n_candidates - 1 && came_together(&a.suspects[0].live, &l)))
-                                a.n_together++;
-                        if (a.n_suspects < RV_SUSPECTS_MAX)
-                                r = append(&a, &history[i], &l, rv_undone_by(undone, &history[i].id));
-                }
-        }
+        r = judge(&a, facts, undone);
         rv_undone_free(undone);
         if (r < 0) {
                 rv_attribution_done(&a);
                 return r;
         }
-        weigh(&a, onset_usec, window_usec, labels);
+        weigh(&a, facts);
         *ret = a;
         return 0;
 }

@@ -60,6 +60,16 @@ static bool had_one_before(struct sim *sim, const struct observed *incident) {
         return false;
 }
 
+/* One that goes further back is opened as the one before it ends, while the breach is on, and only once. */
+static void check_followed(struct sim *sim, const struct observed *incident, const struct told *told) {
+        const struct observed *before = observed_find(sim, incident->after);
+        if (!before || before->rule != incident->rule || before->set != incident->set || *before->after ||
+            before->state != RV_INCIDENT_UNRECOVERED || before->ended_usec != sim->now_usec)
+                sim_fail(sim, "incident %s follows %s, which it may not", incident->id, incident->after);
+        if (told->ok_first_usec > 0)
+                sim_fail(sim, "6: incident %s goes further back without a breach", incident->id);
+}
+
 static void check_opened(struct sim *sim, struct observed *incident) {
         const struct rv_rule_config *config = rule_present(sim, incident->rule);
         if (incident->by_hand)
@@ -69,6 +79,10 @@ static void check_opened(struct sim *sim, struct observed *incident) {
                 return;
         }
         struct told *told = &sim->me->told[incident->rule][incident->set];
+        if (*incident->after) {
+                check_followed(sim, incident, told);
+                return;
+        }
         if (!told->is_breach)
                 sim_fail(sim, "6: incident %s was opened by what is no breach", incident->id);
         if (is_polled(config) && sim->now_usec - told->breach_first_usec < config->for_usec)
@@ -226,6 +240,7 @@ static struct observed *observe(struct sim *sim, const json_t *value, const char
                 .opened_usec = sim->now_usec,
         };
         snprintf(incident->id, sizeof(incident->id), "%s", id);
+        snprintf(incident->after, sizeof(incident->after), "%s", rv_json_string(value, "after", ""));
         TRACE(sim, "incident %.4s: rule %d, label set %d, repository r%d%s", id, incident->rule, incident->set,
               incident->repository, incident->by_hand ? ", by hand" : "");
         SIM_MUST(rv_mode_from_string(rv_json_string(value, "mode", ""), &incident->mode));

@@ -83,11 +83,11 @@ static void write_rule(struct sim *sim, FILE *f, int rule) {
         fprintf(f,
                 "repository = \"r%d\"; paths = [ \"apps/{{ $labels.app }}/**\" ]; window = \"%s\"; max_age = \"%s\"; "
                 "mode = \"%s\"; hold = \"%s\"; approval_timeout = \"%s\"; cooldown = \"%s\"; recover = \"%s\"; "
-                "verify_timeout = \"%s\"; receivers = [ \"people\" ]; }",
+                "verify_timeout = \"%s\"; unrecovered = \"%s\"; receivers = [ \"people\" ]; }",
                 rule % REPOSITORIES, PICK(sim, "10m", "30m", "2h"), PICK(sim, "2h", "6h"),
                 PICK(sim, "enforce", "enforce", "enforce", "approve", "observe"), PICK(sim, "0", "0", "2m"),
                 PICK(sim, "10m", "1h"), PICK(sim, "0", "10m", "1h"), PICK(sim, "0", "1m", "5m"),
-                PICK(sim, "5m", "15m", "1h"));
+                PICK(sim, "5m", "15m", "1h"), PICK(sim, "stop", "further_back"));
 }
 
 struct rv_config *config_vary(struct sim *sim, int variant) {

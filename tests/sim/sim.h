@@ -56,7 +56,7 @@ struct branch {
 /* -- What was observed of an incident, from what was committed to the store -- */
 
 struct observed {
-        char id[RV_INCIDENT_ID_MAX];
+        char id[RV_INCIDENT_ID_MAX], after[RV_INCIDENT_ID_MAX];
         enum rv_incident_state state;
         enum rv_reason reason;
         int rule, set, repository; /* −1: none */

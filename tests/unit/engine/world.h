@@ -330,7 +330,7 @@ static inline void world_reply_push(struct world *w, const struct rv_git_request
                 c = world_commit(w);
                 c->id = reply->commit;
                 c->reverts = request->spec.commits[0];
-                c->incident = strdup("0123456789abcdef");
+                c->incident = strndup(strstr(request->spec.message, "Revertd-Incident: ") + 18, 16);
                 c->scope = request->spec.n_scope > 0 ? strdup(request->spec.scope[0]) : NULL;
                 w->n_pushes++;
         }
