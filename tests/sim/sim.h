@@ -76,6 +76,7 @@ struct told {
         int64_t breach_first_usec;    /* of the present run of breaches; 0: none */
         int64_t ok_first_usec;        /* of the present run of oks; 0: none */
         bool is_breach;               /* by the event under way */
+        bool had_late_copy;           /* alerts: after their end, which a restart may have forgotten */
         bool was_ok;                  /* since the newest incident was opened */
         int64_t starts_usec;          /* alerts: of the newest episode taken */
         int64_t resolved_usec;        /* alerts: when the newest end was taken */

@@ -357,9 +357,10 @@ static void note_alert(struct sim *sim, struct told *told, bool firing, int64_t 
                 told->starts_usec = starts_usec;
                 told->ok_first_usec = 0;
         } else if (firing) { /* a late copy: it may or may not be remembered that it is one */
-                told->is_breach = true;
+                told->is_breach = told->had_late_copy = true;
         } else if (ends_usec >= told->starts_usec) {
                 told->was_ok = true;
+                told->had_late_copy = false;
                 if (told->ok_first_usec == 0)
                         told->ok_first_usec = sim->now_usec;
                 told->resolved_usec = sim->now_usec;
