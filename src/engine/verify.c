@@ -141,12 +141,18 @@ static int verdict(struct turn *t, struct open *o, enum rv_verdict verdict, int6
         return at_usec >= o->verify_from_usec ? prove(t, o, verdict, at_usec) : 0;
 }
 
-/* Once, and only while the breach is seen. A restore has left nothing behind that was suspected. */
+/* Of a polled rule, what was stored before a restart is not what is seen now. */
+static bool is_in_breach(const struct series *series, const struct rv_rule_config *rule) {
+        return series && series->s.latched && series->s.verdict == RV_VERDICT_BREACH &&
+               (!rule->expr || series->round > 0);
+}
+
+/* Once. A restore has left nothing behind that was suspected. */
 static bool goes_further_back(const struct turn *t, const struct open *o) {
         const struct rv_rule_config *rule = rule_config(t->engine, o->rule);
 
-        return rule && rule->unrecovered == RV_UNRECOVERED_FURTHER_BACK && !o->i->by_hand && !*o->i->after &&
-               !is_restore(o->i) && o->series && o->series->s.latched && o->series->s.verdict == RV_VERDICT_BREACH;
+        return rule && rule->unrecovered == RV_UNRECOVERED_FURTHER_BACK && is_in_breach(o->series, rule) &&
+               !o->i->by_hand && !*o->i->after && !is_restore(o->i);
 }
 
 static int expired(struct turn *t, struct open *o) {

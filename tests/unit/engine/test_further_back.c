@@ -86,6 +86,15 @@ static void not_unless_the_breach_is_seen(void **state) {
         assert_ended(w, UNRECOVERED, NOT_RECOVERED);
         assert_int_equal(w->n_opened, 1);
         world_free(w);
+
+        w = world_new(GOES_ON);
+        revert_in_vain(w);
+        w->now_usec += 2 * MINUTE;
+        world_restart(w);
+        world_tick(w);
+        assert_ended(w, UNRECOVERED, NOT_RECOVERED);
+        assert_int_equal(w->n_opened, 1);
+        world_free(w);
 }
 
 /* Somebody else reverts too, or nothing older is left, or the rule does not ask for it. */
