@@ -132,6 +132,26 @@ struct rv_repository_config {
         char *socket;                      /* the worker's socket unit; NULL: revertd spawns the worker */
 };
 
+/* A label of what an event source tells. */
+struct rv_event_label {
+        char *name;
+        char *value;     /* as it is, or a JSON pointer into the item */
+        bool is_pointer; /* begins with a slash */
+};
+
+/* What posts JSON of its own kind to /webhooks/event/NAME, and how that is read. Pointers are RFC 6901. */
+struct rv_event_config {
+        struct rv_location at;
+        char *name;
+        char *items;                         /* in the body: an object, or an array of them; NULL: the body is it */
+        char *verdict;                       /* in an item; NULL: each item fires */
+        char **firing, **ok, **inconclusive; /* the words that it may be; NULL-terminated; NULL: none */
+        struct rv_event_label *labels;       /* by them an episode is known */
+        size_t n_labels;
+        char *start;                /* in an item: when it was so; NULL: when it comes in */
+        int64_t resolve_after_usec; /* what fires is over that long after it was last heard of; 0: only `ok` ends it */
+};
+
 enum rv_receiver_type { RV_RECEIVER_SLACK, RV_RECEIVER_TYPE_MAX };
 const char *rv_receiver_type_to_string(enum rv_receiver_type type);
 
@@ -223,6 +243,8 @@ struct rv_config {
         size_t n_prometheus;
         struct rv_alertmanager_config *alertmanagers;
         size_t n_alertmanagers;
+        struct rv_event_config *events;
+        size_t n_events;
         struct rv_receiver_config *receivers;
         size_t n_receivers;
         struct rv_rule_config *rules;
@@ -259,3 +281,4 @@ struct rv_config *rv_config_unref(struct rv_config *config);
 /* −1: no such name. */
 int rv_config_find_rule(const struct rv_config *config, const char *name);
 int rv_config_find_repository(const struct rv_config *config, const char *name);
+int rv_config_find_event(const struct rv_config *config, const char *name);

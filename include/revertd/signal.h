@@ -40,9 +40,11 @@ struct rv_alert {
         struct rv_labels *annotations;
         bool firing;       /* else resolved */
         bool is_undecided; /* neither: what watches it had no data, or failed */
-        int64_t starts_usec;
-        int64_t ends_usec;   /* 0 while firing */
-        char *generator_url; /* NULL: none */
+        bool is_event; /* it starts when it was said: what fires again without an end in between is more of the same */
+        int64_t starts_usec;        /* 0: when it comes in */
+        int64_t ends_usec;          /* 0 while firing, or when it comes in */
+        int64_t resolve_after_usec; /* firing: it is over that long after it was last told; 0: when that is told */
+        char *generator_url;        /* NULL: none */
 };
 
 /* What its Alertmanager makes of an alert. */

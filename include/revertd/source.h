@@ -82,3 +82,19 @@ int rv_alert_lookup_parse(const struct rv_http_response *response, const struct 
 
 /* One delivery. -EINVAL: malformed, err says what: answer 400. -EPROTONOSUPPORT: another version. */
 int rv_alertmanager_parse(const char *body, size_t n, struct rv_alerts *ret, struct rv_error *err) RV_MUST_CHECK;
+
+/* -- Sources of events: JSON of any shape, by the pointers of their configuration -- */
+
+enum { RV_EVENTS_MAX = 1000 }; /* items of one body */
+
+/* How many items said what. */
+struct rv_events_tally {
+        size_t firing, ok, inconclusive;
+        size_t unknown;     /* inconclusive, for the verdict is none of the configured words */
+        char *unknown_word; /* the first of them, safe to show; NULL: none */
+};
+void rv_events_tally_done(struct rv_events_tally *tally);
+
+/* One body, whole or not at all. -EINVAL: err names the item and the pointer: answer 400. */
+int rv_events_parse(const struct rv_event_config *config, const char *body, size_t n, struct rv_alerts *ret,
+                    struct rv_events_tally *ret_tally, struct rv_error *err) RV_MUST_CHECK;

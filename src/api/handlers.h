@@ -10,10 +10,12 @@ enum {
         RV_API_LIST_MAX = 64,             /* revisions or paths */
 };
 
+#define RV_API_EVENTS_PATH "/webhooks/event/"
+
 typedef void rv_api_handler(const struct rv_http_call *call, struct rv_http_answer *answer, void *userdata);
 rv_api_handler rv_api_landing, rv_api_metrics, rv_api_healthy, rv_api_ready, rv_api_reload, rv_api_alerts,
-        rv_api_status, rv_api_rules, rv_api_incidents, rv_api_incident, rv_api_pauses, rv_api_reverts, rv_api_restores,
-        rv_api_explain, rv_api_explained;
+        rv_api_events, rv_api_status, rv_api_rules, rv_api_incidents, rv_api_incident, rv_api_pauses, rv_api_reverts,
+        rv_api_restores, rv_api_explain, rv_api_explained;
 
 /* -- reply.c -- */
 
@@ -41,7 +43,7 @@ struct rv_api_field {
  * NULL: answered already. New reference. */
 json_t *rv_api_body(const struct rv_http_call *call, const struct rv_api_field *field, size_t n,
                     struct rv_http_answer *answer);
-/* "application/json", with or without parameters. */
+/* "application/json" or "application/…+json", with or without parameters. */
 bool rv_api_is_json(const struct rv_http_call *call);
 /* Whether a web page of another origin is behind the request: answered with 403 already. */
 bool rv_api_is_foreign(const struct rv_api_context *context, const struct rv_http_call *call,

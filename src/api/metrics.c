@@ -83,6 +83,15 @@ static void put_alerts(FILE *f, const struct rv_counters *counters) {
         rv_metric_single(f, "revertd_alerts_truncated_total", RV_METRIC_COUNTER,
                          "Alerts that the sender left out of its deliveries (max_alerts).",
                          (double)counters->alerts_truncated);
+        rv_metric_family(f, "revertd_events_received_total", RV_METRIC_COUNTER,
+                         "Items that sources of events posted, by what they said.");
+        rv_metric(f, "revertd_events_received_total", (double)counters->events_firing, "verdict", "firing", NULL);
+        rv_metric(f, "revertd_events_received_total", (double)counters->events_ok, "verdict", "ok", NULL);
+        rv_metric(f, "revertd_events_received_total", (double)counters->events_inconclusive, "verdict", "inconclusive",
+                  NULL);
+        rv_metric_single(f, "revertd_events_unknown_verdicts_total", RV_METRIC_COUNTER,
+                         "Those of the inconclusive ones whose verdict is none of the configured words.",
+                         (double)counters->events_unknown);
 }
 
 static void put_rules(FILE *f, const struct rv_api_context *context, const struct rv_engine_counts *counts) {

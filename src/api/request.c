@@ -11,8 +11,12 @@ bool rv_api_is_json(const struct rv_http_call *call) {
         const char *type = rv_http_call_header(call, "Content-Type");
         if (!type)
                 return false;
-        size_t n = strcspn(type, "; \t");
-        return n == strlen("application/json") && strncasecmp(type, "application/json", n) == 0;
+        static const char json[] = "application/json", family[] = "application/", suffix[] = "+json";
+        size_t n = strcspn(type, "; \t"), suffix_bytes = strlen(suffix);
+        if (n == strlen(json) && strncasecmp(type, json, n) == 0)
+                return true;
+        return n > strlen(family) + suffix_bytes && strncasecmp(type, family, strlen(family)) == 0 &&
+               strncasecmp(type + n - suffix_bytes, suffix, suffix_bytes) == 0;
 }
 
 /* The host of "name:port", "[::1]:port" or either without a port, into buf; "" if it does not fit. */

@@ -10,6 +10,7 @@ const struct rv_http_route rv_api_routes[] = {
         { "/-/reload",               "POST,PUT",        RV_HTTP_AUTH_REQUIRED, RV_API_BODY_BYTES_MAX, rv_api_reload },
         { "/webhooks/alertmanager",  "POST",            RV_HTTP_AUTH_REQUIRED, 0,                     rv_api_alerts },
         { "/webhooks/grafana",       "POST,PUT",        RV_HTTP_AUTH_REQUIRED, 0,                     rv_api_alerts },
+        { RV_API_EVENTS_PATH,        "POST,PUT",        RV_HTTP_AUTH_REQUIRED, 0,                     rv_api_events },
         { "/api/v1/status",          "GET",             RV_HTTP_AUTH_REQUIRED, 0,                     rv_api_status },
         { "/api/v1/rules",           "GET",             RV_HTTP_AUTH_REQUIRED, 0,                     rv_api_rules },
         { "/api/v1/incidents",       "GET",             RV_HTTP_AUTH_REQUIRED, 0,                     rv_api_incidents },

@@ -243,6 +243,9 @@ int rv_check_section(struct rv_reader *reader, enum rv_section section, void *ba
         case RV_SECTION_ALERTMANAGER:
                 check_endpoint(reader, &((const struct rv_alertmanager_config *)base)->endpoint);
                 return 0;
+        case RV_SECTION_EVENT:
+                rv_check_event(reader, base);
+                return 0;
         case RV_SECTION_RULE:
                 return check_rule(reader, base);
         default:

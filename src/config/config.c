@@ -144,3 +144,10 @@ int rv_config_find_repository(const struct rv_config *config, const char *name) 
                         return (int)i;
         return -1;
 }
+
+int rv_config_find_event(const struct rv_config *config, const char *name) {
+        for (size_t i = 0; i < config->n_events; i++)
+                if (strcmp(config->events[i].name, name) == 0)
+                        return (int)i;
+        return -1;
+}

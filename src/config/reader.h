@@ -38,5 +38,7 @@ void rv_section_done(enum rv_section section, void *base);
 
 /* How the checks of whole groups are called: after all keys of the group were read. In check.c. -ENOMEM or 0. */
 int rv_check_section(struct rv_reader *reader, enum rv_section section, void *base) RV_MUST_CHECK;
+/* The same for a group of `events`, in events.c. */
+void rv_check_event(struct rv_reader *reader, const struct rv_event_config *event);
 /* Once, after all files were read. */
 int rv_check_whole(struct rv_reader *reader) RV_MUST_CHECK;

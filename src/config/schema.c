@@ -28,6 +28,7 @@
 #define REPOSITORY(key, type, field, ...) ROW(REPOSITORY, rv_repository_config, key, type, field, __VA_ARGS__)
 #define PROMETHEUS(key, type, field, ...) ROW(PROMETHEUS, rv_prometheus_config, key, type, field, __VA_ARGS__)
 #define ALERTMANAGER(key, type, field, ...) ROW(ALERTMANAGER, rv_alertmanager_config, key, type, field, __VA_ARGS__)
+#define EVENT(key, type, field, ...) ROW(EVENT, rv_event_config, key, type, field, __VA_ARGS__)
 #define RECEIVER(key, type, field, ...) ROW(RECEIVER, rv_receiver_config, key, type, field, __VA_ARGS__)
 #define RULE(key, type, field, ...) ROW(RULE, rv_rule_config, key, type, field, __VA_ARGS__)
 
@@ -123,6 +124,20 @@ const struct rv_key rv_schema[] = {
         ALERTMANAGER("url", url, endpoint.url, "without /api/v2", .flags = REQUIRED),
         ENDPOINT(ALERTMANAGER),
 
+        EVENT("name", name, name, "what stands in its path: /webhooks/event/NAME", .flags = REQUIRED),
+        EVENT("items", pointer, items, "where in the body the items are: one object, or an array of them",
+              .absent = "the body"),
+        EVENT("verdict", pointer, verdict, "where in an item its verdict is", .absent = "each item fires"),
+        EVENT("firing", verdicts, firing, "verdicts that are a breach", .absent = "none"),
+        EVENT("ok", verdicts, ok, "verdicts that end it", .absent = "none"),
+        EVENT("inconclusive", verdicts, inconclusive, "verdicts that say nothing", .absent = "none"),
+        EVENT("labels", event_labels, labels, "its labels, name=value or name=/pointer",
+              .offset_n = offsetof(struct rv_event_config, n_labels), .flags = REQUIRED | NONEMPTY),
+        EVENT("start", pointer, start, "where in an item the time is at which it was so",
+              .absent = "when it comes in"),
+        EVENT("resolve_after", duration, resolve_after_usec, "what fires is over that long after it was last heard of",
+              .min = SEC, .max = 30 * DAY, .absent = "never"),
+
         RECEIVER("name", name, name, "what rules call it", .flags = REQUIRED),
         RECEIVER("type", receiver_type, type, "what it is", .flags = REQUIRED),
         RECEIVER("credential", credential, credential, "with channel a bot token, else the URL of an incoming webhook",
@@ -213,6 +228,7 @@ const struct rv_section_info *rv_section_info(enum rv_section section) {
                 [RV_SECTION_PROMETHEUS] = {"prometheus", "prometheus", LIST(rv_prometheus_config, prometheus)},
                 [RV_SECTION_ALERTMANAGER] = {"alertmanagers", "alertmanager",
                                              LIST(rv_alertmanager_config, alertmanagers)},
+                [RV_SECTION_EVENT] = {"events", "event", LIST(rv_event_config, events)},
                 [RV_SECTION_RECEIVER] = {"receivers", "receiver", LIST(rv_receiver_config, receivers)},
                 [RV_SECTION_RULE] = {"rules", "rule", LIST(rv_rule_config, rules)},
         };

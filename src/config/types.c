@@ -9,6 +9,7 @@
 #include "revertd/credential.h"
 #include "revertd/number.h"
 #include "revertd/pathspec.h"
+#include "revertd/pointer.h"
 
 #include <errno.h>
 #include <math.h>
@@ -82,11 +83,13 @@ TAKE_STRING(remote, rv_value_check_remote, store_string)
 TAKE_STRING(project, rv_value_check_project, store_string)
 TAKE_STRING(branch, rv_value_check_branch, store_string)
 TAKE_STRING(expression, rv_value_check_expression, store_string)
+TAKE_STRING(pointer, rv_pointer_check, store_string)
 TAKE_STRING(addresses, rv_value_check_address, append_string)
 TAKE_STRING(headers, rv_value_check_header, append_string)
 TAKE_STRING(patterns, rv_pathspec_check, append_string)
 TAKE_STRING(globs, rv_value_check_text, append_string)
 TAKE_STRING(authors, rv_value_check_text, append_string)
+TAKE_STRING(verdicts, rv_value_check_text, append_string)
 
 TAKE(url) {
         (void)reader;
@@ -357,11 +360,13 @@ STRING(branch, "branch")
 STRING(project, "project")
 STRING(file, "file")
 STRING(expression, "PromQL")
+STRING(pointer, "JSON pointer")
 STRINGS(addresses, "list of addresses")
 STRINGS(headers, "list of headers")
 STRINGS(patterns, "list of path patterns")
 STRINGS(globs, "list of file patterns")
 STRINGS(authors, "list of author patterns")
+STRINGS(verdicts, "list of words")
 
 const struct rv_type rv_type_duration = {"duration", .take = take_duration};
 const struct rv_type rv_type_integer = {"integer", .integer = true, .take = take_integer};

@@ -50,6 +50,9 @@ struct rv_type {
         X(prometheus)                                                                                                  \
         X(repository)                                                                                                  \
         X(alertmanager)                                                                                                \
+        X(pointer)                                                                                                     \
+        X(verdicts)                                                                                                    \
+        X(event_labels)                                                                                                \
         X(addresses)                                                                                                   \
         X(headers)                                                                                                     \
         X(patterns)                                                                                                    \

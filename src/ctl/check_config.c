@@ -91,6 +91,8 @@ static void print_found(const struct rv_config *config) {
         puts("Found:");
         print_count(config->n_repositories, "repository\n", "repositories\n");
         print_count(config->n_prometheus, "Prometheus server\n", "Prometheus servers\n");
+        if (config->n_events > 0)
+                print_count(config->n_events, "source of events\n", "sources of events\n");
         print_count(config->n_receivers, "receiver\n", "receivers\n");
         print_count(config->n_rules, "rule", "rules");
         for (unsigned mode = 0; mode < RV_MODE_MAX; mode++)

@@ -39,11 +39,21 @@ static bool is_new_episode(const struct series *series, int64_t starts_usec) {
         return series->ended_usec > 0 && starts_usec > series->ended_usec && starts_usec > series->starts_usec;
 }
 
+static void note_expiry(struct rv_engine *engine, const struct series *series) {
+        if (series->expires_usec > 0 && (engine->expiry_usec == 0 || series->expires_usec < engine->expiry_usec))
+                engine->expiry_usec = series->expires_usec;
+}
+
+static void expire_later(struct turn *t, struct series *series) {
+        series->expires_usec = series->resolve_after_usec > 0 ? t->now_usec + series->resolve_after_usec : 0;
+        note_expiry(t->engine, series);
+}
+
 static int note_firing(struct turn *t, struct rule *rule, const struct rv_alert *alert) {
         int64_t starts_usec = alert->starts_usec > 0 ? alert->starts_usec : t->now_usec;
         int64_t onset_usec = starts_usec < t->now_usec ? starts_usec : t->now_usec;
         struct series *series;
-        bool is_later, opens;
+        bool is_later, is_more, opens;
         int r = series_get(t->engine, rule, alert->labels, &series);
 
         if (r < 0)
@@ -52,17 +62,20 @@ static int note_firing(struct turn *t, struct rule *rule, const struct rv_alert 
         if (alert->starts_usec > 0 && alert->starts_usec <= series->resolved_usec)
                 return 0; /* a late copy of what is over */
         series->round = t->engine->round;
-        opens = is_new_episode(series, starts_usec);
+        is_more = alert->is_event && series->s.latched;
+        opens = !is_more && is_new_episode(series, starts_usec);
         /* The newest start that is known: by it the end of an episode before this one is told from its own. */
         is_later = !series->s.latched || starts_usec > series->starts_usec;
         series->s.verdict = RV_VERDICT_BREACH;
         series->s.seen_usec = series->s.breach_usec = t->now_usec;
         series->s.ok_usec = 0;
         series->s.latched = true;
-        if (is_later) {
+        if (is_later)
                 series->starts_usec = starts_usec;
+        if (is_later && !is_more)
                 series->s.onset_usec = onset_usec;
-        }
+        series->resolve_after_usec = alert->resolve_after_usec;
+        expire_later(t, series);
         if (opens) {
                 series->ended_usec = 0;
                 r = incident_open(t, series, onset_usec);
@@ -73,17 +86,11 @@ static int note_firing(struct turn *t, struct rule *rule, const struct rv_alert 
         return r < 0 ? r : good_breach(t, series);
 }
 
-static int note_resolved(struct turn *t, struct rule *rule, const struct rv_alert *alert) {
-        struct series *series = series_find(t->engine, rule, alert->labels);
+static int end_episode(struct turn *t, struct series *series) {
         int r;
 
-        if (!series || (!series->s.latched && !series->open))
-                return 0;
-        if (alert->starts_usec > 0 && alert->ends_usec > 0 && alert->ends_usec < series->starts_usec)
-                return 0; /* the end of an episode before this one */
         series->answered_usec = t->now_usec;
-        if (alert->starts_usec > series->resolved_usec)
-                series->resolved_usec = alert->starts_usec;
+        series->expires_usec = series->resolve_after_usec = 0;
         series->s.verdict = RV_VERDICT_OK;
         series->s.seen_usec = t->now_usec;
         if (series->s.ok_usec == 0)
@@ -94,6 +101,46 @@ static int note_resolved(struct turn *t, struct rule *rule, const struct rv_aler
         if (r == 0)
                 r = series_forget(t, series);
         return r < 0 ? r : state_tell(t, series, t->now_usec);
+}
+
+static int note_resolved(struct turn *t, struct rule *rule, const struct rv_alert *alert) {
+        struct series *series = series_find(t->engine, rule, alert->labels);
+
+        if (!series || (!series->s.latched && !series->open))
+                return 0;
+        if (alert->starts_usec > 0 && alert->ends_usec > 0 && alert->ends_usec < series->starts_usec)
+                return 0; /* the end of an episode before this one */
+        if (alert->starts_usec > series->resolved_usec)
+                series->resolved_usec = alert->starts_usec;
+        return end_episode(t, series);
+}
+
+void alerts_resume(struct turn *t) {
+        struct series *series, *next;
+
+        HASH_ITER (hh, t->engine->series, series, next)
+                if (series->s.latched)
+                        expire_later(t, series);
+}
+
+int alerts_expire(struct turn *t) {
+        struct series *series, *next;
+
+        if (t->engine->expiry_usec == 0 || t->now_usec < t->engine->expiry_usec)
+                return 0;
+        t->engine->expiry_usec = 0;
+        HASH_ITER (hh, t->engine->series, series, next) {
+                int r = 0;
+
+                if (series->expires_usec > 0 && series->expires_usec <= t->now_usec) {
+                        series->resolved_usec = series->starts_usec; /* a late copy is of what is over */
+                        r = end_episode(t, series);
+                }
+                if (r < 0)
+                        return r;
+                note_expiry(t->engine, series);
+        }
+        return 0;
 }
 
 int alerts(struct turn *t, const struct rv_event *event) {

@@ -87,6 +87,7 @@ static void move_incidents(struct turn *t, const struct clock_step *step) {
 
 static void move_one(struct series *series, bool is_polled, const struct clock_step *step) {
         series->answered_usec = moved_past(step, series->answered_usec);
+        series->expires_usec = moved(step, series->expires_usec);
         series->ended_usec = moved_past(step, series->ended_usec);
         series->s.seen_usec = moved_past(step, series->s.seen_usec);
         series->s.breach_usec = moved_past(step, series->s.breach_usec);
@@ -146,6 +147,7 @@ static int follow(struct turn *t, int64_t by_usec) {
                 good->proven_usec = moved_past(&step, good->proven_usec);
                 good->breach_usec = moved_past(&step, good->breach_usec);
         }
+        engine->expiry_usec = moved(&step, engine->expiry_usec);
         engine->pruned_usec = moved(&step, engine->pruned_usec);
         engine->too_many_told_usec = moved(&step, engine->too_many_told_usec);
         engine->now_usec = moved(&step, engine->now_usec);

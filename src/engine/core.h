@@ -37,14 +37,16 @@ struct series {
                 uint64_t fingerprint;
         } key;
         struct rv_series s;
-        struct open *open;     /* the incident that it belongs to; NULL: none */
-        uint64_t round;        /* the newest evaluation that had it */
-        int64_t answered_usec; /* when a source last spoke of it */
-        int64_t stored_usec;   /* s.breach_usec as stored; 0: not stored */
-        int64_t ended_usec;    /* its last incident ended then, while in breach; 0: none did */
-        int64_t starts_usec;   /* alerts: startsAt of the newest episode, by the sender's clock */
-        int64_t resolved_usec; /* alerts: startsAt of the newest episode that is over */
-        int64_t well_usec;     /* first of the run of evaluations that all were ok; 0: the newest was not */
+        struct open *open;          /* the incident that it belongs to; NULL: none */
+        uint64_t round;             /* the newest evaluation that had it */
+        int64_t answered_usec;      /* when a source last spoke of it */
+        int64_t stored_usec;        /* s.breach_usec as stored; 0: not stored */
+        int64_t ended_usec;         /* its last incident ended then, while in breach; 0: none did */
+        int64_t starts_usec;        /* alerts: startsAt of the newest episode, by the sender's clock */
+        int64_t resolved_usec;      /* alerts: startsAt of the newest episode that is over */
+        int64_t resolve_after_usec; /* alerts: over when not told again for that long; 0: when its end is told */
+        int64_t expires_usec;       /* which is then; 0: never, or not heard of since the start */
+        int64_t well_usec;          /* first of the run of evaluations that all were ok; 0: the newest was not */
         int64_t well_last_usec;
         struct good *good;     /* of its scope; NULL: not looked up yet */
         bool has_no_scope;     /* its labels give no safe path */
@@ -147,8 +149,9 @@ struct rv_engine {
         int64_t clock_offset_usec;    /* of the wall clock from the time since that boot */
         int64_t now_usec;             /* of the newest turn */
         int64_t pruned_usec, too_many_told_usec;
-        bool is_swept;  /* what went with a reload has been dealt with */
-        bool is_broken; /* out of memory in the middle of a turn */
+        int64_t expiry_usec; /* no series expires before; 0: none does */
+        bool is_swept;       /* what went with a reload has been dealt with */
+        bool is_broken;      /* out of memory in the middle of a turn */
 };
 
 struct turn {
@@ -199,6 +202,8 @@ int recent_tell(const struct series *series, struct rv_incident *incident);
 /* -- evaluate.c, alerts.c: what the sources say -- */
 int evaluate(struct turn *t, const struct rv_event *event);
 int alerts(struct turn *t, const struct rv_event *event); /* also -ENOBUFS: too many fire */
+void alerts_resume(struct turn *t);                       /* nobody could be heard while this did not run */
+int alerts_expire(struct turn *t);                        /* what was not told again for as long as it may be */
 
 /* -- open.c -- */
 int incident_open(struct turn *t, struct series *series, int64_t onset_usec);

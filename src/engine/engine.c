@@ -161,14 +161,15 @@ static int tick_one(struct turn *t, struct open *o) {
 
 static int tick(struct turn *t) {
         struct open *o, *next;
+        int r;
 
         HASH_ITER (hh, t->engine->open, o, next) {
-                int r = o->is_over ? 0 : tick_one(t, o);
-
+                r = o->is_over ? 0 : tick_one(t, o);
                 if (r < 0)
                         return r;
         }
-        return pause_expire(t);
+        r = alerts_expire(t);
+        return r < 0 ? r : pause_expire(t);
 }
 
 static int64_t earlier(int64_t a, int64_t b) {
@@ -189,6 +190,8 @@ int64_t rv_engine_deadline(const struct rv_engine *engine) {
                 if (o->i->deadline_usec > 0 && (o->i->token == 0 || !state_of(o)->waits))
                         deadline = earlier(deadline, o->i->deadline_usec);
         }
+        if (engine->expiry_usec > 0)
+                deadline = earlier(deadline, engine->expiry_usec);
         for (const struct pause *p = engine->pauses; p; p = p->next)
                 if (p->until_usec > 0)
                         deadline = earlier(deadline, p->until_usec);
@@ -205,6 +208,7 @@ static int resume(struct turn *t) {
         if (t->engine->token < (uint64_t)t->now_usec)
                 t->engine->token = (uint64_t)t->now_usec;
         history_sort(t->engine);
+        alerts_resume(t);
         r = good_bound(t);
         if (r < 0)
                 return r;

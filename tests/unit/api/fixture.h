@@ -48,6 +48,8 @@ static const char fixture_config[] =
         "repositories: ( { name = \"fleet\"; url = \"/nonexistent/fleet.git\"; },\n"
         "                { name = \"other\"; url = \"/nonexistent/other.git\"; } );\n"
         "prometheus: ( { name = \"prod\"; url = \"http://127.0.0.1:1\"; } );\n"
+        "events: ( { name = \"chaos\"; verdict = \"/verdict\"; firing = \"Fail\"; ok = \"Pass\";\n"
+        "            inconclusive = \"Awaited\"; labels = [ \"severity=page\", \"app=/app\" ]; } );\n"
         "rules: (\n"
         "  { name = \"polled\"; prometheus = \"prod\"; expr = \"up\"; breach = \"> 0.05\";\n"
         "    interval = \"1h\"; repository = \"fleet\"; paths = [ \"apps/**\" ]; },\n"

@@ -39,6 +39,8 @@ static void test_values(void **state) {
         size_t n = 0;
 
         f->counters.alerts_received = 7;
+        f->counters.events_ok = 5;
+        f->counters.events_unknown = 3;
         f->counters.last_reload_ok = true;
         f->counters.ended[RV_INCIDENT_DECLINED][RV_REASON_BUDGET] = 2;
         rv_histogram_observe(&f->counters.phase[RV_PHASE_PUSH], 20 * RV_USEC_PER_MSEC);
@@ -50,6 +52,9 @@ static void test_values(void **state) {
         has(text, "revertd_config_last_reload_successful 1");
         has(text, "revertd_rules 2");
         has(text, "revertd_alerts_received_total 7");
+        has(text, "revertd_events_received_total{verdict=\"firing\"} 0");
+        has(text, "revertd_events_received_total{verdict=\"ok\"} 5");
+        has(text, "revertd_events_unknown_verdicts_total 3");
         has(text, "revertd_incidents_ended_total{state=\"declined\",reason=\"budget\"} 2");
         has(text, "revertd_incidents_ended_total{state=\"recovered\",reason=\"none\"} 0");
         has(text, "revertd_incidents_open{state=\"verifying\"} 0");

@@ -52,6 +52,44 @@ static void test_alerts_refused(void **state) {
         assert_int_equal(f->counters.alerts_received, 0);
 }
 
+#define CHAOS "/webhooks/event/chaos"
+
+static void test_events(void **state) {
+        struct fixture *f = *state;
+        _cleanup_free_ char *answer = NULL;
+
+        expect(f, "POST", CHAOS, "{\"verdict\":\"Awaited\",\"app\":\"web\"}", 200, "{\"matched\":0}");
+        expect(f, "POST", CHAOS, "{\"verdict\":\"Exploded\",\"app\":\"web\"}", 200, "{\"matched\":0}");
+        expect(f, "GET", "/api/v1/incidents", "", 200, "{\"incidents\":[]}");
+        expect(f, "PUT", CHAOS, "{\"verdict\":\"Fail\",\"app\":\"web\"}", 200, "{\"matched\":1}");
+        expect(f, "GET", "/api/v1/incidents?state=open", "", 200, "\"event\":\"chaos\"");
+        expect(f, "POST", CHAOS, "{\"verdict\":\"Pass\",\"app\":\"web\"}", 200, "{\"matched\":1}");
+        expect(f, "GET", "/api/v1/incidents?state=cleared", "", 200, "\"event\":\"chaos\"");
+
+        /* Nothing of it is taken where a part does not fit. */
+        expect(f, "POST", CHAOS, "[{\"verdict\":\"Fail\",\"app\":\"api\"},{\"verdict\":\"Fail\"}]", 400,
+               "item \\\"/1\\\": label app: there is nothing at /app");
+        expect(f, "GET", "/api/v1/incidents?state=open", "", 200, "{\"incidents\":[]}");
+        assert_int_equal(f->counters.events_firing, 1);
+        assert_int_equal(f->counters.events_ok, 1);
+        assert_int_equal(f->counters.events_inconclusive, 2);
+        assert_int_equal(f->counters.events_unknown, 1);
+        assert_int_equal(f->counters.alerts_received, 4);
+
+        expect(f, "POST", "/webhooks/event/none", "{}", 404, "no event source is named \\\"none\\\"");
+        expect(f, "POST", "/webhooks/event/", "{}", 404, "no event source");
+        expect(f, "POST", "/webhooks/event/chaos/x", "{}", 404, "no event source");
+        expect(f, "GET", CHAOS, "", 405, "");
+        assert_int_equal(ask(f, "POST", CHAOS, "Content-Type: text/plain\r\n", "{}", &answer), 415);
+        free(answer);
+        assert_int_equal(ask(f, "POST", CHAOS, "Content-Type: application/cloudevents+json; charset=utf-8\r\n",
+                             "{\"verdict\":\"Pass\",\"app\":\"web\"}", &answer),
+                         200);
+        f->submit_error = -EAGAIN;
+        expect(f, "POST", CHAOS, "{\"verdict\":\"Exploded\",\"app\":\"web\"}", 503, "as the test wants it");
+        assert_int_equal(f->counters.events_unknown, 1);
+}
+
 static void test_pauses(void **state) {
         struct fixture *f = *state;
 
@@ -263,10 +301,9 @@ static void test_explain(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
         const struct CMUnitTest tests[] = {
-                TEST(test_alerts),    TEST(test_alerts_refused), TEST(test_pauses),  TEST(test_reverts),
-                TEST(test_alerts),    TEST(test_alerts_refused), TEST(test_pauses),  TEST(test_restores),
-                TEST(test_incidents), TEST(test_ambiguous),      TEST(test_explain), TEST(test_lifecycle),
-                TEST(test_shown),     TEST(test_other_origins),
+                TEST(test_alerts),  TEST(test_alerts_refused), TEST(test_pauses),    TEST(test_reverts),
+                TEST(test_events),  TEST(test_restores),       TEST(test_incidents), TEST(test_ambiguous),
+                TEST(test_explain), TEST(test_lifecycle),      TEST(test_shown),     TEST(test_other_origins),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

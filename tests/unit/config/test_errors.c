@@ -212,6 +212,50 @@ static void test_groups_that_do_not_fit_together(void **state) {
         assert_each_refused(cases, RV_ARRAY_SIZE(cases));
 }
 
+static void test_events_that_cannot_be(void **state) {
+#define EVENT(more) "events: ( { name = \"e\"; labels = \"a=/b\"; " more " } );"
+        static const struct refused cases[] = {
+                {"events: ( { name = \"e\"; ok = \"x\"; verdict = \"/v\"; firing = \"y\"; } );",
+                 "f:1: event e: labels: is missing"},
+                {"events: ( { name = \"e\"; labels = []; resolve_after = \"1m\"; } );",
+                 "f:1: event e: labels: is empty"},
+                {EVENT(""), "f:1: event e: has neither ok nor resolve_after: what fires would never be over"},
+                {EVENT("verdict = \"/v\"; ok = \"x\";"),
+                 "f:1: event e: verdict: needs firing, what it says where something is wrong"},
+                {EVENT("firing = \"x\"; resolve_after = \"1m\";"),
+                 "f:1: event e: firing: needs verdict, where it is looked for"},
+                {EVENT("inconclusive = \"x\"; resolve_after = \"1m\";"),
+                 "f:1: event e: inconclusive: needs verdict, where it is looked for"},
+                {EVENT("verdict = \"/v\"; firing = [ \"x\", \"y\" ]; ok = [ \"z\", \"y\" ];"),
+                 "f:1: event e: ok: 'y' stands in firing too"},
+                {EVENT("verdict = \"/v\"; firing = \"x\"; ok = \"y\"; inconclusive = \"y\";"),
+                 "f:1: event e: inconclusive: 'y' stands in ok too"},
+                {EVENT("resolve_after = \"0\";"), "f:1: event e: resolve_after: 0 is out of range: 1s to 30d"},
+                {EVENT("resolve_after = \"1m\"; start = \"time\";"),
+                 "f:1: event e: start: 'time' is no JSON pointer: it begins with /"},
+                {EVENT("resolve_after = \"1m\"; items = \"/a~b\";"),
+                 "f:1: event e: items: '/a~b' is no JSON pointer: after ~ comes 0 or 1"},
+                {"events: ( { name = \"e\"; resolve_after = \"1m\"; labels = \"app\"; } );",
+                 "f:1: event e: labels: 'app' is no label: name=value, or name=/pointer"},
+                {"events: ( { name = \"e\"; resolve_after = \"1m\"; labels = \"1a=b\"; } );",
+                 "f:1: event e: labels: '1a=b' is no label: name=value, or name=/pointer"},
+                {"events: ( { name = \"e\"; resolve_after = \"1m\"; labels = \"a=\"; } );",
+                 "f:1: event e: labels: 'a=' has no value"},
+                {"events: ( { name = \"e\"; resolve_after = \"1m\"; labels = \"a=/~\"; } );",
+                 "f:1: event e: labels: '/~' is no JSON pointer: after ~ comes 0 or 1"},
+                {"events: ( { name = \"e\"; resolve_after = \"1m\"; labels = [ \"a=b\", \"a=/c\" ]; } );",
+                 "f:1: event e: labels: 'a=/c': there is a label a before it"},
+                {"events: ( { name = \"e\"; resolve_after = \"1m\"; labels = \"event=x\"; } );",
+                 "f:1: event e: labels: 'event=x': that label is always the name of the event source"},
+                {EVENT("resolve_after = \"1m\"; word = \"x\";"), "f:1: event e: word: unknown key"},
+                {"events: ( { name = \"e\"; resolve_after = \"1m\"; labels = \"a=b\"; },\n"
+                 "{ name = \"e\"; resolve_after = \"1m\"; labels = \"a=b\"; } );",
+                 "f:2: event e: the name is taken: f:1 has it"},
+        };
+        (void)state;
+        assert_each_refused(cases, RV_ARRAY_SIZE(cases));
+}
+
 static void test_rules_that_cannot_be(void **state) {
         static const struct refused cases[] = {
                 {BASE "rules: ( { name = \"r\"; paths = \"x\"; } );", "f:1: rule r: has neither expr nor match"},
@@ -395,6 +439,7 @@ int main(void) {
                 cmocka_unit_test(test_syntax_errors_show_the_line),
                 cmocka_unit_test(test_keys_and_types),
                 cmocka_unit_test(test_groups_that_do_not_fit_together),
+                cmocka_unit_test(test_events_that_cannot_be),
                 cmocka_unit_test(test_rules_that_cannot_be),
                 cmocka_unit_test(test_all_in_one_pass),
                 cmocka_unit_test(test_many_errors_are_counted),

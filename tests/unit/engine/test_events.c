@@ -1,0 +1,185 @@
+/* Events: alerts that start when they are said, and that may be over by nothing more being said. */
+#include "world.h"
+
+#define ENFORCE ALERTS("page", "mode = \"enforce\";")
+#define RESOLVE_AFTER (10 * MINUTE)
+
+static void say(struct world *w, bool firing, int64_t at_usec) {
+        struct rv_alert alert = {.labels = world_labels("web", NULL),
+                                 .firing = firing,
+                                 .is_event = true,
+                                 .starts_usec = at_usec,
+                                 .ends_usec = firing ? 0 : at_usec,
+                                 .resolve_after_usec = firing ? RESOLVE_AFTER : 0};
+        struct rv_alerts alerts = {.alert = &alert, .n = 1};
+
+        world_do(w, &(struct rv_event){.kind = RV_EVENT_ALERTS, .alerts = &alerts});
+        rv_labels_unref(alert.labels);
+}
+
+static void an_event_reverts_and_its_silence_proves(void **state) {
+        struct world *w = world_new(ENFORCE);
+
+        (void)state;
+        world_bad_commit(w);
+        say(w, true, 0);
+        world_settle(w);
+        assert_state(w, VERIFYING);
+        int64_t onset_usec = world_open(w)->times.onset_usec;
+        world_pass(w, 9 * MINUTE);
+        say(w, true, 0); /* once more, and the time begins anew */
+        world_pass(w, 9 * MINUTE);
+        assert_int_equal(w->n_opened, 1);
+        world_pass(w, 2 * MINUTE);
+        assert_ended(w, UNRECOVERED, NOT_RECOVERED); /* in the fifteen minutes that it had */
+        assert_int_equal(w->n_pushes, 1);
+
+        w->now_usec += HOUR;
+        world_bad_commit(w);
+        say(w, true, 0);
+        world_settle(w);
+        assert_int_equal(w->n_opened, 2);
+        assert_true(onset_usec < world_open(w)->times.onset_usec);
+        world_pass(w, 10 * MINUTE + 29 * SEC);
+        assert_state(w, VERIFYING);
+        world_pass(w, SEC);
+        assert_state(w, RECOVERED);
+        assert_int_equal(world_count(w, RV_RECORD_SERIES), 0);
+        world_free(w);
+}
+
+static void its_end_may_be_told(void **state) {
+        struct world *w = world_new(ENFORCE);
+
+        (void)state;
+        world_bad_commit(w);
+        say(w, true, w->now_usec);
+        world_settle(w);
+        say(w, false, w->now_usec);
+        world_pass(w, 30 * SEC);
+        assert_state(w, RECOVERED);
+        world_pass(w, 20 * MINUTE);
+        assert_int_equal(w->n_opened, 1);
+        world_free(w);
+}
+
+/* Each has a time of its own; only an end in between makes another episode. */
+static void more_of_the_same_is_the_same(void **state) {
+        struct world *w = world_new(ALERTS("page", "mode = \"observe\";"));
+
+        (void)state;
+        world_bad_commit(w);
+        say(w, true, w->now_usec);
+        world_settle(w);
+        assert_ended(w, DECLINED, OBSERVE);
+        for (int i = 0; i < 5; i++) {
+                world_pass(w, 9 * MINUTE);
+                say(w, true, w->now_usec);
+                world_restart(w);
+        }
+        assert_int_equal(w->n_opened, 1);
+        say(w, false, w->now_usec);
+        world_pass(w, MINUTE);
+        say(w, true, w->now_usec);
+        assert_int_equal(w->n_opened, 2);
+        world_settle(w);
+        world_pass(w, RESOLVE_AFTER); /* nobody is told, for nothing is open; but it is over */
+        say(w, true, w->now_usec);
+        assert_int_equal(w->n_opened, 3);
+        world_free(w);
+}
+
+static void late_ones_change_nothing(void **state) {
+        struct world *w = world_new(ENFORCE);
+        int64_t first_usec, well_usec;
+
+        (void)state;
+        world_bad_commit(w);
+        first_usec = w->now_usec;
+        say(w, true, first_usec);
+        world_settle(w);
+        world_pass(w, MINUTE);
+        well_usec = w->now_usec;
+        world_pass(w, MINUTE);
+        say(w, true, w->now_usec);
+        say(w, false, well_usec); /* before it fired once more */
+        world_pass(w, MINUTE);
+        assert_state(w, VERIFYING);
+        say(w, false, w->now_usec);
+        say(w, true, first_usec);
+        world_pass(w, 30 * SEC);
+        assert_state(w, RECOVERED);
+
+        say(w, true, w->now_usec);
+        assert_int_equal(w->n_opened, 2);
+        int64_t said_usec = w->now_usec;
+        world_pass(w, RESOLVE_AFTER);
+        say(w, true, said_usec);
+        assert_int_equal(w->n_opened, 2);
+        world_free(w);
+}
+
+/* While it does not run it hears nothing, so that the silence is its own. */
+static void the_time_begins_anew_at_the_start(void **state) {
+        struct world *w = world_new(ALERTS("page", "mode = \"enforce\"; verify_timeout = \"1h\";"));
+
+        (void)state;
+        world_bad_commit(w);
+        say(w, true, 0);
+        world_settle(w);
+        assert_state(w, VERIFYING);
+        world_pass(w, 9 * MINUTE);
+        w->now_usec += 20 * MINUTE;
+        world_restart(w);
+        world_pass(w, 9 * MINUTE);
+        assert_state(w, VERIFYING);
+        world_pass(w, 2 * MINUTE);
+        assert_state(w, RECOVERED);
+        world_free(w);
+}
+
+static void a_clock_that_is_set_ends_nothing(void **state) {
+        struct world *w = world_new(ALERTS("page", "mode = \"enforce\"; verify_timeout = \"1h\";"));
+        int64_t offset_usec = w->now_usec - 24 * HOUR;
+
+        (void)state;
+        world_do(w, &(struct rv_event){.kind = RV_EVENT_CLOCK, .clock = {"boot", offset_usec}});
+        world_bad_commit(w);
+        say(w, true, 0);
+        world_settle(w);
+        w->now_usec += HOUR;
+        world_do(w, &(struct rv_event){.kind = RV_EVENT_CLOCK, .clock = {"boot", offset_usec + HOUR}});
+        world_pass(w, 9 * MINUTE);
+        assert_state(w, VERIFYING);
+        w->now_usec -= 2 * HOUR;
+        world_do(w, &(struct rv_event){.kind = RV_EVENT_CLOCK, .clock = {"boot", offset_usec - HOUR}});
+        world_pass(w, 2 * MINUTE);
+        assert_state(w, RECOVERED);
+        world_free(w);
+}
+
+static void before_the_push_it_clears(void **state) {
+        struct world *w = world_new(ALERTS("page", "mode = \"approve\";"));
+
+        (void)state;
+        world_bad_commit(w);
+        say(w, true, 0);
+        world_settle(w);
+        assert_state(w, HOLDING);
+        world_pass(w, RESOLVE_AFTER);
+        assert_state(w, CLEARED);
+        world_free(w);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(an_event_reverts_and_its_silence_proves),
+                cmocka_unit_test(its_end_may_be_told),
+                cmocka_unit_test(more_of_the_same_is_the_same),
+                cmocka_unit_test(late_ones_change_nothing),
+                cmocka_unit_test(the_time_begins_anew_at_the_start),
+                cmocka_unit_test(a_clock_that_is_set_ends_nothing),
+                cmocka_unit_test(before_the_push_it_clears),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
