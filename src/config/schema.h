@@ -49,7 +49,7 @@ struct rv_key {
 
 extern const struct rv_key rv_schema[];
 extern const size_t rv_schema_n;
-enum { RV_SCHEMA_MAX = 112 };
+enum { RV_SCHEMA_MAX = 160 };
 
 const struct rv_section_info *rv_section_info(enum rv_section section);
 const struct rv_key *rv_schema_find(enum rv_section section, const char *name); /* NULL: no such key */
