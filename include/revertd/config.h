@@ -15,6 +15,10 @@ enum rv_mode { RV_MODE_OBSERVE, RV_MODE_APPROVE, RV_MODE_ENFORCE, RV_MODE_MAX };
 const char *rv_mode_to_string(enum rv_mode mode);
 int rv_mode_from_string(const char *s, enum rv_mode *ret) RV_MUST_CHECK;
 
+/* What becomes of a culprit that an image updater made, which may write it again. */
+enum rv_image_updates { RV_IMAGE_UPDATES_DECLINE, RV_IMAGE_UPDATES_REVERT, RV_IMAGE_UPDATES_MAX };
+const char *rv_image_updates_to_string(enum rv_image_updates image_updates);
+
 /* What becomes of the paths outside of the scope that a culprit touched too. */
 enum rv_outside { RV_OUTSIDE_LEAVE, RV_OUTSIDE_WHOLE, RV_OUTSIDE_DECLINE, RV_OUTSIDE_MAX };
 const char *rv_outside_to_string(enum rv_outside outside);
@@ -116,6 +120,7 @@ struct rv_repository_config {
         char *signing_passphrase; /* credential: of that key; NULL: it has none */
         char **protect_paths;     /* a culprit that touches them is left to people; NULL-terminated; NULL: none */
         char **protect_authors;   /* so is one of theirs: patterns of names and addresses; NULL: none */
+        char **image_updaters;    /* whose commits an image updater's are: such patterns; NULL: its defaults */
         char **allow_paths;       /* what the worker may ever touch; NULL-terminated; NULL: all */
         int64_t poll_usec;        /* how often the branch is looked at */
         int64_t timeout_usec;     /* one attempt at the remote */
@@ -203,6 +208,7 @@ struct rv_rule_config {
         enum rv_unrecovered unrecovered;
         double confidence; /* a culprit less sure than this is left alone */
         enum rv_outside outside;
+        enum rv_image_updates image_updates;
         int max_files;    /* a culprit that touches more is left alone; 0: no bound */
         int shared_cause; /* so many other scopes in breach at once have another cause; 0: never */
         enum rv_mode mode;

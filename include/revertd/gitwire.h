@@ -56,7 +56,10 @@ struct rv_commit {
                                        * cap of the worker's; over it, and where not all can be
                                        * read, the cap. Inside, what cannot be read counts as more
                                        * than max_files may be) */
-        struct rv_value *values;    /* HISTORY: those of the request that stand in lines which it changed in the scope;
+        struct rv_oid
+                reapplies; /* HISTORY: the revert of ours whose work it undoes: a file in the scope is again, byte for
+                                  * byte, what it was before that; none: it is no such commit, or not known to be */
+        struct rv_value *values; /* HISTORY: those of the request that stand in lines which it changed in the scope;
                                   * none where the worker did not look: too many commits, or too much in this one */
         size_t n_values;
 };

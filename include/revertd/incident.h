@@ -50,6 +50,8 @@ bool rv_incident_state_is_end(enum rv_incident_state state);
         X(IS_OURS, "is_ours", "the culprit was made by revertd")                                                       \
         X(OPTED_OUT, "opted_out", "the culprit's message says \"Revertd: skip\"")                                      \
         X(PROTECTED, "protected", "the culprit's author or paths are protected")                                       \
+        X(REAPPLIED, "reapplied", "the culprit brings back what revertd reverted")                                     \
+        X(IMAGE_UPDATER, "image_updater", "the culprit was made by an image updater, which would write it again")      \
         X(ALREADY_REVERTED, "already_reverted",                                                                        \
           "the culprit was reverted already, or something else in the scope since the onset")                          \
         X(IN_PROGRESS, "in_progress", "another incident is reverting the same commit")                                 \
@@ -208,6 +210,9 @@ struct rv_guard_facts {
         bool by_hand, force;
         bool is_restore; /* the culprit goes with all that touched the scope since */
 };
+/* Whether the commit is one of an image updater's. */
+bool rv_is_image_update(const struct rv_repository_config *repository, const struct rv_commit *commit);
+
 /* The first guard that says no, in the order of the documentation; RV_REASON_NONE: all pass. */
 enum rv_reason rv_guards_check(const struct rv_guard_facts *facts);
 

@@ -56,6 +56,13 @@ const char *rv_unrecovered_to_string(enum rv_unrecovered unrecovered) {
         return unrecovered < RV_UNRECOVERED_MAX ? words[unrecovered] : NULL;
 }
 
+const char *rv_image_updates_to_string(enum rv_image_updates image_updates) {
+        static const char *const words[] = {
+                [RV_IMAGE_UPDATES_DECLINE] = "decline", [RV_IMAGE_UPDATES_REVERT] = "revert"};
+
+        return image_updates < RV_IMAGE_UPDATES_MAX ? words[image_updates] : NULL;
+}
+
 const char *rv_outside_to_string(enum rv_outside outside) {
         return outside < RV_OUTSIDE_MAX ? outsides[outside] : NULL;
 }

@@ -43,6 +43,7 @@ struct rv_type {
         X(fallback)                                                                                                    \
         X(unrecovered)                                                                                                 \
         X(outside)                                                                                                     \
+        X(image_updates)                                                                                               \
         X(authors)                                                                                                     \
         X(breaches)                                                                                                    \
         X(template)                                                                                                    \

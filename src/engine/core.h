@@ -223,9 +223,11 @@ int open_load(struct rv_engine *engine, const struct rv_record *record, struct r
 /* -- state.c: the one place where an incident changes its state, and who handles what in each -- */
 int incident_begin(struct turn *t, struct open *o, enum rv_incident_state first);
 int incident_move(struct turn *t, struct open *o, enum rv_incident_state to, enum rv_reason reason, const char *detail);
-int incident_decline(struct turn *t, struct open *o, enum rv_reason guard); /* with what the guard has to say */
 void incident_touch(struct turn *t, struct open *o); /* its record is written at the end of the turn */
 int incidents_flush(struct turn *t);
+
+/* -- decline.c -- */
+int incident_decline(struct turn *t, struct open *o, enum rv_reason guard); /* with what the guard has to say */
 
 /* What a state does. Each is called only for an incident that is in it. */
 struct state {

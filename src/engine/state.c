@@ -162,42 +162,6 @@ int incident_move(struct turn *t, struct open *o, enum rv_incident_state to, enu
         return r < 0 ? r : record(t, o, from);
 }
 
-static void put_budget(const struct turn *t, const struct open *o, const char *repository, int budget, FILE *f) {
-        int used = ledger_count(t->engine, repository, o->i->id, t->now_usec);
-        int64_t free_usec = ledger_free_usec(t->engine, repository, o->i->id, budget, t->now_usec);
-        char time[RV_TIME_TEXT_MAX];
-
-        if (used < budget)
-                return;
-        fprintf(f, "%s%s%s: %d of %d pushes in 24 hours are used", ftell(f) > 0 ? "; " : "",
-                repository ? "repository " : "all repositories together", repository ? repository : "", used, budget);
-        if (free_usec > 0)
-                fprintf(f, ", the next is free at %s", rv_time_format(free_usec, time));
-}
-
-/* Of two budgets, which one is used up, and until when. */
-static int budget_detail(const struct turn *t, const struct open *o, char **ret) {
-        size_t size;
-        FILE *f = open_memstream(ret, &size);
-
-        if (!f)
-                return -ENOMEM;
-        put_budget(t, o, o->i->repository, repository_config(t->engine, o->repository)->budget, f);
-        put_budget(t, o, NULL, t->engine->config->budget, f);
-        return fclose(f) == 0 && *ret ? 0 : -ENOMEM;
-}
-
-int incident_decline(struct turn *t, struct open *o, enum rv_reason guard) {
-        _cleanup_free_ char *detail = NULL;
-
-        if (guard == RV_REASON_BUDGET && budget_detail(t, o, &detail) < 0)
-                return -ENOMEM;
-        if (guard == RV_REASON_PAUSED && o->repository && o->repository->pause &&
-            asprintf(&detail, ".revertd/pause on the branch: %s", o->repository->pause) < 0)
-                return -ENOMEM;
-        return incident_move(t, o, RV_INCIDENT_DECLINED, guard, detail);
-}
-
 int incidents_flush(struct turn *t) {
         while (t->dirty) {
                 struct open *o = t->dirty;

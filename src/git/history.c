@@ -2,6 +2,7 @@
 
 #include "git/changed_values.h"
 #include "git/commit_info.h"
+#include "git/reapplied.h"
 #include "git/record.h"
 #include "revertd/cleanup.h"
 
@@ -131,7 +132,15 @@ static void begin(struct rv_history *history) {
         history->values = (struct rv_values_budget){.commits = RV_VALUES_COMMITS_MAX, .bytes = RV_VALUES_BYTES_MAX};
 }
 
-int rv_history_read(struct rv_history *history, const git_oid *head, const struct rv_git_request *request,
+static int mark_reapplied(struct rv_history *history, const struct rv_git_request *request, struct rv_git_reply *reply,
+                          struct rv_error *err) {
+        int r = rv_reapplied_mark(history->records, history->repo, history->odb, request->scope, request->n_scope,
+                                  reply);
+
+        return r < 0 ? rv_error_oom(err) : 0;
+}
+
+static int read_all(struct rv_history *history, const git_oid *head, const struct rv_git_request *request,
                     struct rv_git_reply *reply, struct rv_error *err) {
         size_t max = request->max_commits > 0 ? request->max_commits : RV_COMMITS_MAX;
         size_t touching = request->max_touching > 0 ? request->max_touching : RV_COMMITS_MAX;
@@ -170,15 +179,22 @@ int rv_history_read(struct rv_history *history, const git_oid *head, const struc
         }
 }
 
+int rv_history_read(struct rv_history *history, const git_oid *head, const struct rv_git_request *request,
+                    struct rv_git_reply *reply, struct rv_error *err) {
+        int r = read_all(history, head, request, reply, err);
+
+        return r < 0 ? r : mark_reapplied(history, request, reply, err);
+}
+
 int rv_history_read_since(struct rv_history *history, const git_oid *head, const git_oid *last,
                           const struct rv_git_request *request, struct rv_git_reply *reply, struct rv_error *err) {
         git_oid id = *head;
+        int r;
 
         begin(history);
         while (!git_oid_equal(&id, last)) {
                 struct rv_record *record;
                 git_oid parent;
-                int r;
 
                 r = step(history, &id, &record, err);
                 if (r < 0)
@@ -192,7 +208,8 @@ int rv_history_read_since(struct rv_history *history, const git_oid *head, const
                         return r;
                 id = parent;
         }
-        return 1;
+        r = mark_reapplied(history, request, reply, err);
+        return r < 0 ? r : 1;
 }
 
 static int append_fresh(struct rv_git_reply *reply, const git_oid *id, struct rv_error *err) {

@@ -33,6 +33,7 @@ json_t *rv_commit_to_json(const struct rv_commit *commit) {
         r |= wire_set_strings(json, "paths", commit->paths, commit->n_paths);
         r |= wire_set_int(json, "n_inside", (int64_t)commit->n_inside);
         r |= wire_set_int(json, "n_outside", (int64_t)commit->n_outside);
+        r |= wire_set_oid(json, "reapplies", &commit->reapplies);
         r |= wire_set_values(json, "values", commit->values, commit->n_values);
         return r < 0 ? NULL : RV_TAKE(json);
 }
@@ -57,6 +58,7 @@ static int read_commit(struct rv_commit *commit, const json_t *json, struct rv_e
             (r = wire_get_strings(json, "paths", RV_COMMIT_PATHS_MAX, &commit->paths, &commit->n_paths, err)) < 0 ||
             (r = wire_get_size(json, "n_inside", &commit->n_inside, err)) < 0 ||
             (r = wire_get_size(json, "n_outside", &commit->n_outside, err)) < 0 ||
+            (r = wire_get_oid(json, "reapplies", &commit->reapplies, err)) < 0 ||
             (r = wire_get_values(json, "values", &commit->values, &commit->n_values, err)) < 0)
                 return r;
         if (!commit->id.hex[0] || !commit->author_name || !commit->author_email || !commit->subject)

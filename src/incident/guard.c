@@ -4,6 +4,7 @@
 #include "revertd/pathspec.h"
 
 #include <fnmatch.h>
+#include <string.h>
 
 static bool is_paused(const struct rv_guard_facts *f) {
         return f->paused;
@@ -64,6 +65,28 @@ static bool is_protected(const struct rv_guard_facts *f) {
                                  matches_path(f->repository->protect_paths, &f->culprit->commit));
 }
 
+/* Undone once more, it would be written once more. */
+static bool is_reapplied(const struct rv_guard_facts *f) {
+        return f->culprit->commit.reapplies.hex[0];
+}
+
+/* Argo CD Image Updater has a default name, Flux has one in its guides only; both have default subjects. */
+bool rv_is_image_update(const struct rv_repository_config *repository, const struct rv_commit *commit) {
+        static char *const names[] = {(char *)"argocd-image-updater", (char *)"fluxcdbot", NULL};
+        static const char argocd[] = "build: automatic update of ", flux[] = "Update from image update automation";
+
+        if (repository->image_updaters)
+                return matches_author(repository->image_updaters, commit);
+        return matches_author(names, commit) ||
+               (commit->subject &&
+                (strncmp(commit->subject, argocd, strlen(argocd)) == 0 || strcmp(commit->subject, flux) == 0));
+}
+
+static bool is_image_update(const struct rv_guard_facts *f) {
+        return f->rule && f->repository && f->rule->image_updates == RV_IMAGE_UPDATES_DECLINE &&
+               rv_is_image_update(f->repository, &f->culprit->commit);
+}
+
 static bool is_outside_scope(const struct rv_guard_facts *f) {
         return f->rule && f->rule->outside == RV_OUTSIDE_DECLINE && f->culprit->commit.n_outside > 0;
 }
@@ -122,6 +145,8 @@ static const struct {
         {RV_REASON_IS_OURS, is_ours, true, false},
         {RV_REASON_OPTED_OUT, is_opted_out, true, false},
         {RV_REASON_PROTECTED, is_protected, true, false},
+        {RV_REASON_REAPPLIED, is_reapplied, true, false},
+        {RV_REASON_IMAGE_UPDATER, is_image_update, true, false},
         {RV_REASON_ALREADY_REVERTED, is_already_reverted, false, false},
         {RV_REASON_IN_PROGRESS, is_in_progress, false, false},
         {RV_REASON_OUTSIDE_SCOPE, is_outside_scope, true, false},

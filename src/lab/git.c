@@ -199,6 +199,39 @@ static bool tell_values(const struct lab_commit *c, const struct rv_git_request 
         return ret->values && !failed;
 }
 
+static bool has_path(const struct lab_commit *c, const char *path) {
+        for (int k = 0; k < length(c->paths); k++)
+                if (strcmp(item(c->paths, k), path) == 0)
+                        return true;
+        return false;
+}
+
+/* The same content at a path of the scope as what a revert of ours took away. */
+static bool is_content_of(const struct lab_branch *branch, const struct lab_change *revert, const struct lab_commit *c,
+                          const struct rv_commit *told) {
+        for (size_t k = 0; !revert->commit && k < revert->spec.n_commits; k++) {
+                ssize_t at = find(branch, revert->spec.commits[k].hex);
+                const struct lab_commit *undone = at >= 0 ? branch->change[at].commit : NULL;
+
+                if (!undone || !undone->content || strcmp(undone->content, c->content) != 0)
+                        continue;
+                for (size_t p = 0; p < told->n_paths; p++)
+                        if (has_path(undone, told->paths[p]))
+                                return true;
+        }
+        return false;
+}
+
+static void tell_reapplied(const struct lab_branch *branch, size_t i, struct rv_commit *ret) {
+        const struct lab_commit *c = branch->change[i].commit;
+
+        while (c && c->content && i-- > 0)
+                if (is_content_of(branch, &branch->change[i], c, ret)) {
+                        ret->reapplies = branch->change[i].id;
+                        return;
+                }
+}
+
 static bool answer_fresh(const struct lab_branch *branch, const struct rv_git_request *request,
                          struct rv_git_reply *reply) {
         ssize_t known = find(branch, request->known.hex);
@@ -253,6 +286,7 @@ static bool answer_history(const struct lab_branch *branch, const struct rv_git_
                 if (!tell(branch, &branch->change[i], &touched, commit) ||
                     !tell_values(branch->change[i].commit, request, commit))
                         return false;
+                tell_reapplied(branch, i, commit);
         }
         return true;
 }

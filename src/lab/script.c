@@ -129,7 +129,8 @@ static int read_commit(struct lab_script *s, const config_setting_t *group, void
         struct lab_commit *c = element;
         const char *name = NULL;
         int r = lab_check_known(
-                s, group, "id repository at committed subject author email paths lines adds removes reverts skip merge",
+                s, group,
+                "id repository at committed subject author email content paths lines adds removes reverts skip merge",
                 err);
 
         *c = (struct lab_commit){
@@ -153,6 +154,8 @@ static int read_commit(struct lab_script *s, const config_setting_t *group, void
                 r = lab_get_text(s, group, "author", &c->author, err);
         if (r == 0)
                 r = lab_get_text(s, group, "email", &c->email, err);
+        if (r == 0)
+                r = lab_get_text(s, group, "content", &c->content, err);
         if (r == 0)
                 r = lab_get_strings(s, group, "paths", &c->paths, err);
         if (r == 0)

@@ -309,6 +309,13 @@ static void check_is_stored(struct sim *sim, const char *id, const struct rv_git
         rv_record_done(&record);
 }
 
+static bool undoes_ours(const struct branch *branch, const struct change *change) {
+        for (size_t i = 0; i < change->n_undoes; i++)
+                if (branch->change[change->undoes[i]].incident[0])
+                        return true;
+        return false;
+}
+
 static void check_culprits(struct sim *sim, const struct observed *incident, const struct rv_git_request *request) {
         const struct branch *branch = &sim->branch[incident->repository];
         for (size_t i = 0; i < request->spec.n_commits; i++) {
@@ -320,6 +327,8 @@ static void check_culprits(struct sim *sim, const struct observed *incident, con
                         sim_fail(sim, "2: incident %s reverts a revert of ours", incident->id);
                 else if (!incident->by_hand && (culprit->skip || (culprit->says_so && culprit->n_undoes > 0)))
                         sim_fail(sim, "incident %s reverts what it must leave alone", incident->id);
+                else if (!incident->by_hand && undoes_ours(branch, culprit))
+                        sim_fail(sim, "incident %s reverts what was reverted and came back", incident->id);
         }
 }
 

@@ -59,6 +59,9 @@ static void tell_commit(const struct branch *branch, const struct change *change
         for (int app = 0; app < APPS; app++)
                 if (inside & (1u << app))
                         ret->paths[ret->n_paths++] = must_print("apps/%s/values.yaml", label_value(app));
+        for (size_t i = 0; i < change->n_undoes && !change->incident[0]; i++)
+                if (branch->change[change->undoes[i]].incident[0])
+                        ret->reapplies = branch->change[change->undoes[i]].id;
         if (!change->says_so)
                 return;
         ret->reverts = must_alloc(change->n_undoes, sizeof(*ret->reverts));

@@ -96,7 +96,8 @@ static void test_no_key_is_forgotten(void **state) {
         for (size_t i = 0; i < rv_schema_n; i++) {
                 const struct rv_key *key = &rv_schema[i];
                 /* The engine and the notices go by these. */
-                static const char *const ours[] = {"name", "web_commit_url", "protect_paths", "protect_authors"};
+                static const char *const ours[] = {"name", "web_commit_url", "protect_paths", "protect_authors",
+                                                   "image_updaters"};
                 bool known = false;
 
                 for (size_t k = 0; k < RV_ARRAY_SIZE(ours); k++)

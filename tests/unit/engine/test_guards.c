@@ -150,6 +150,32 @@ static void opted_out(void **state) {
         declines(w);
 }
 
+/* Whoever is asked is told what to do first. */
+static void image_updater(void **state) {
+        struct world *w = world_new(ENFORCE);
+
+        (void)state;
+        world_bad_commit(w)->author = "argocd-image-updater";
+        breach(w, "web");
+        assert_ended(w, DECLINED, IMAGE_UPDATER);
+        assert_non_null(strstr(w->detail, "argocd-image-updater"));
+        assert_non_null(strstr(w->detail, "pin the version"));
+        declines(w);
+}
+
+static void reapplied(void **state) {
+        struct world *w = world_new(POLLED("errors", "mode = \"enforce\"; image_updates = \"revert\";"));
+        struct commit *c = world_bad_commit(w);
+
+        (void)state;
+        c->author = "argocd-image-updater";
+        c->reapplies = world_oid(1);
+        breach(w, "web");
+        assert_ended(w, DECLINED, REAPPLIED);
+        assert_non_null(strstr(w->detail, "pin the version"));
+        declines(w);
+}
+
 /* A person was faster, after the onset. */
 static void already_reverted(void **state) {
         struct world *w = world_new(POLLED("errors", "mode = \"enforce\"; for = \"1m\";"));
@@ -390,6 +416,8 @@ int main(void) {
                 cmocka_unit_test(is_revert),
                 cmocka_unit_test(is_ours),
                 cmocka_unit_test(opted_out),
+                cmocka_unit_test(image_updater),
+                cmocka_unit_test(reapplied),
                 cmocka_unit_test(already_reverted),
                 cmocka_unit_test(in_progress),
                 cmocka_unit_test(other_scope_is_not_in_progress),

@@ -30,8 +30,9 @@ struct commit {
         int64_t commit_usec;
         bool skip;
         char *incident;
-        struct rv_oid reverts;
-        char *scope; /* the pattern whose paths it touched; NULL: all */
+        struct rv_oid reverts, reapplies;
+        const char *author; /* NULL: Ana */
+        char *scope;        /* the pattern whose paths it touched; NULL: all */
 };
 
 struct world {
@@ -244,13 +245,14 @@ static inline void world_describe(const struct commit *c, struct rv_commit *ret)
         *ret = (struct rv_commit){
                 .id = c->id,
                 .n_parents = 1,
-                .author_name = strdup("Ana"),
+                .author_name = strdup(c->author ? c->author : "Ana"),
                 .author_email = strdup("ana@example.com"),
                 .subject = strdup("Change something"),
                 .author_usec = c->commit_usec,
                 .commit_usec = c->commit_usec,
                 .skip = c->skip,
                 .incident = c->incident ? strdup(c->incident) : NULL,
+                .reapplies = c->reapplies,
                 .n_inside = 1,
         };
         if (*c->reverts.hex) {

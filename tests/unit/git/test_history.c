@@ -153,6 +153,56 @@ static void test_values_in_changed_lines(void **state) {
         rv_git_reply_free(reply);
 }
 
+/* "1" where the commit brings back what revertd reverted, newest first; scope apps/cart. */
+static const char *reapplied(struct world *world) {
+        static char text[32];
+        struct rv_git_reply *reply = read_scope(world, "apps/cart/**", 0, 0);
+
+        assert_true(reply->n_commits < sizeof(text));
+        for (size_t i = 0; i < reply->n_commits; i++)
+                text[i] = reply->commits[i].reapplies.hex[0] ? '1' : '0';
+        text[reply->n_commits] = '\0';
+        rv_git_reply_free(reply);
+        return text;
+}
+
+static void test_what_was_reverted_comes_back(void **state) {
+        static const char ours[] = "-m Revert -m 'Revertd-Incident: 0011223344556677'";
+        struct world *world = *state;
+        struct rv_git_reply *reply;
+        struct rv_oid revert;
+
+        repo_change(&world->repo, 100, "apps/cart/a", "v1");
+        repo_change(&world->repo, 200, "apps/cart/a", "v2");
+        repo_run(&world->repo, "cd work; echo v1 > apps/cart/a");
+        repo_commit(&world->repo, 300, ours);
+        repo_hex(&world->repo, "HEAD", &revert);
+        repo_change(&world->repo, 400, "apps/cart/a", "v3");
+        assert_string_equal(reapplied(world), "0000");
+        /* The subject is the same, the content another one; then it is the content that is the same. */
+        repo_run(&world->repo, "cd work; echo v4 > apps/cart/a");
+        repo_commit(&world->repo, 500, "-m 'Set apps/cart/a to v2'");
+        assert_string_equal(reapplied(world), "00000");
+        repo_run(&world->repo, "cd work; echo v2 > apps/cart/a");
+        repo_commit(&world->repo, 600, "-m 'web: another try'");
+        assert_string_equal(reapplied(world), "100000");
+        reply = read_scope(world, "apps/cart/**", 0, 0);
+        assert_string_equal(reply->commits[0].reapplies.hex, revert.hex);
+        rv_git_reply_free(reply);
+        /* A commit to another file leaves it as it is; elsewhere the same content is nothing that was reverted. */
+        repo_change(&world->repo, 700, "apps/cart/b", "v2");
+        assert_string_equal(reapplied(world), "0100000");
+        /* Somebody else's revert is not ours. */
+        repo_change(&world->repo, 800, "apps/cart/b", "v1");
+        repo_change(&world->repo, 900, "apps/cart/b", "v2");
+        assert_string_equal(reapplied(world), "000100000");
+        /* A file that was added, reverted and added once more. */
+        repo_run(&world->repo, "cd work; rm apps/cart/b");
+        repo_commit(&world->repo, 1000, ours);
+        repo_change(&world->repo, 1100, "apps/cart/b", "v2");
+        assert_string_equal(reapplied(world), "10000100000");
+}
+
 static void test_values_within_bounds(void **state) {
         struct world *world = *state;
         struct rv_git_reply *reply;
@@ -612,6 +662,7 @@ int main(void) {
                 TEST(test_only_the_scope_newest_first),
                 TEST(test_values_in_changed_lines),
                 TEST(test_values_within_bounds),
+                TEST(test_what_was_reverted_comes_back),
                 TEST(test_every_kind_of_change_is_seen),
                 TEST(test_inside_and_outside_are_counted),
                 TEST(test_merges_are_looked_at_against_the_first_parent),

@@ -105,6 +105,7 @@ static void test_reply_goes_round(void **state) {
                 .n_paths = 1,
                 .n_inside = 70,
                 .n_outside = 512,
+                .reapplies = {A40},
                 .values = (struct rv_value[]){{(char *)"version", (char *)"v1.2.3", (char *)"a", true}},
                 .n_values = 1,
         };
@@ -159,6 +160,7 @@ static void test_reply_goes_round(void **state) {
         assert_string_equal(copy->commits[0].paths[0], paths[0]);
         assert_int_equal(copy->commits[0].n_inside, 70);
         assert_int_equal(copy->commits[0].n_outside, 512);
+        assert_string_equal(copy->commits[0].reapplies.hex, A40);
         assert_int_equal(copy->commits[0].n_values, 1);
         assert_string_equal(copy->commits[0].values[0].path, "a");
         assert_true(copy->commits[0].values[0].removed);

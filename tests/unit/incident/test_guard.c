@@ -49,10 +49,12 @@ static void all_pass(void **state) {
 /* Everything objects at first; take away one objection after the other: what is left is the order. */
 static void order(void **state) {
         static const enum rv_reason expected[] = {
-                RV_REASON_PAUSED,      RV_REASON_NO_CANDIDATE, RV_REASON_AFTER_ONSET, RV_REASON_AMBIGUOUS,
-                RV_REASON_IS_REVERT,   RV_REASON_OPTED_OUT,    RV_REASON_PROTECTED,   RV_REASON_ALREADY_REVERTED,
-                RV_REASON_IN_PROGRESS, RV_REASON_TOO_OLD,      RV_REASON_TOO_LARGE,   RV_REASON_SHARED_CAUSE,
-                RV_REASON_COOLDOWN,    RV_REASON_BUDGET,       RV_REASON_BUDGET,      RV_REASON_NONE,
+                RV_REASON_PAUSED,           RV_REASON_NO_CANDIDATE, RV_REASON_AFTER_ONSET,
+                RV_REASON_AMBIGUOUS,        RV_REASON_IS_REVERT,    RV_REASON_OPTED_OUT,
+                RV_REASON_PROTECTED,        RV_REASON_REAPPLIED,    RV_REASON_IMAGE_UPDATER,
+                RV_REASON_ALREADY_REVERTED, RV_REASON_IN_PROGRESS,  RV_REASON_TOO_OLD,
+                RV_REASON_TOO_LARGE,        RV_REASON_SHARED_CAUSE, RV_REASON_COOLDOWN,
+                RV_REASON_BUDGET,           RV_REASON_BUDGET,       RV_REASON_NONE,
         };
         static char *const authors[] = {(char *)"*@example.com", NULL};
         struct rv_rule_config rule = {.confidence = 0.6, .max_files = 1, .shared_cause = 3};
@@ -71,6 +73,8 @@ static void order(void **state) {
         culprit.commit.n_reverts = 1;
         culprit.commit.reverts = &other;
         culprit.commit.skip = culprit.reverted = true;
+        culprit.commit.reapplies = other;
+        culprit.commit.subject = (char *)"Update from image update automation";
         culprit.live.seen_usec = NOW - 7 * HOUR;
         f.paused = f.in_progress = true;
         f.scope_act_usec = NOW - 1;
@@ -90,6 +94,10 @@ static void order(void **state) {
         culprit.commit.skip = false;
         assert_int_equal(rv_guards_check(&f), expected[step++]);
         culprit.commit.author_email = (char *)"ana@example.org";
+        assert_int_equal(rv_guards_check(&f), expected[step++]);
+        culprit.commit.reapplies.hex[0] = '\0';
+        assert_int_equal(rv_guards_check(&f), expected[step++]);
+        culprit.commit.subject = (char *)"web: go on";
         assert_int_equal(rv_guards_check(&f), expected[step++]);
         culprit.reverted = false;
         assert_int_equal(rv_guards_check(&f), expected[step++]);
@@ -123,10 +131,11 @@ static void ours_is_told_from_theirs(void **state) {
 }
 
 static void force_is_for_people(void **state) {
-        static const enum rv_reason forceable[] = {RV_REASON_AMBIGUOUS, RV_REASON_IS_REVERT, RV_REASON_IS_OURS,
-                                                   RV_REASON_OPTED_OUT, RV_REASON_PROTECTED, RV_REASON_OUTSIDE_SCOPE,
-                                                   RV_REASON_TOO_OLD,   RV_REASON_TOO_LARGE, RV_REASON_SHARED_CAUSE,
-                                                   RV_REASON_COOLDOWN,  RV_REASON_BUDGET};
+        static const enum rv_reason forceable[] = {
+                RV_REASON_AMBIGUOUS, RV_REASON_IS_REVERT, RV_REASON_IS_OURS,       RV_REASON_OPTED_OUT,
+                RV_REASON_PROTECTED, RV_REASON_REAPPLIED, RV_REASON_IMAGE_UPDATER, RV_REASON_OUTSIDE_SCOPE,
+                RV_REASON_TOO_OLD,   RV_REASON_TOO_LARGE, RV_REASON_SHARED_CAUSE,  RV_REASON_COOLDOWN,
+                RV_REASON_BUDGET};
         struct rv_suspect culprit = innocent();
         struct rv_guard_facts f = passing(&culprit);
         unsigned n = 0;
@@ -148,6 +157,46 @@ static void force_is_for_people(void **state) {
         assert_int_equal(rv_guards_check(&f), RV_REASON_ALREADY_REVERTED);
         f.paused = true;
         assert_int_equal(rv_guards_check(&f), RV_REASON_PAUSED);
+}
+
+static void image_updaters(void **state) {
+        static const struct {
+                const char *name, *email, *subject;
+                bool is_one;
+        } commits[] = {
+                {"argocd-image-updater", "noreply@argoproj.io", "build: automatic update of web", true},
+                {"Bot", "bot@example.com", "build: automatic update of web", true},
+                {"fluxcdbot", "bot@example.com", "web: v2", true},
+                {"Bot", "bot@example.com", "Update from image update automation", true},
+                {"Argo CD", "noreply@argoproj.io", "web: v2", false},
+                {"Ana", "ana@example.com", "ci: automatic update of web", false},
+                {"Ana", "ana@example.com", "Update from image update automation (again)", false},
+        };
+        static char *const ours[] = {(char *)"*@deploys.example.com", NULL};
+        struct rv_rule_config rule = {.image_updates = RV_IMAGE_UPDATES_DECLINE};
+        struct rv_repository_config repository = {0};
+        struct rv_suspect culprit = innocent();
+        struct rv_guard_facts f = passing(&culprit);
+
+        (void)state;
+        f.rule = &rule;
+        f.repository = &repository;
+        for (size_t i = 0; i < sizeof(commits) / sizeof(commits[0]); i++) {
+                culprit.commit.author_name = (char *)commits[i].name;
+                culprit.commit.author_email = (char *)commits[i].email;
+                culprit.commit.subject = (char *)commits[i].subject;
+                assert_int_equal(rv_guards_check(&f), commits[i].is_one ? RV_REASON_IMAGE_UPDATER : RV_REASON_NONE);
+        }
+        /* Whoever names theirs has no others. */
+        repository.image_updaters = (char **)ours;
+        culprit.commit.subject = (char *)"build: automatic update of web";
+        assert_int_equal(rv_guards_check(&f), RV_REASON_NONE);
+        culprit.commit.author_email = (char *)"tags@deploys.example.com";
+        assert_int_equal(rv_guards_check(&f), RV_REASON_IMAGE_UPDATER);
+        rule.image_updates = RV_IMAGE_UPDATES_REVERT;
+        assert_int_equal(rv_guards_check(&f), RV_REASON_NONE);
+        culprit.commit.reapplies = other;
+        assert_int_equal(rv_guards_check(&f), RV_REASON_REAPPLIED);
 }
 
 /* What cannot be seen may be protected; what lies elsewhere makes a change whole or half. */
@@ -245,6 +294,7 @@ int main(void) {
                 cmocka_unit_test(all_pass),
                 cmocka_unit_test(order),
                 cmocka_unit_test(ours_is_told_from_theirs),
+                cmocka_unit_test(image_updaters),
                 cmocka_unit_test(force_is_for_people),
                 cmocka_unit_test(paths_protect_and_bound),
                 cmocka_unit_test(each_guard_tells_its_mind),
