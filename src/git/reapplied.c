@@ -66,14 +66,12 @@ static int brings_back(struct marking *m, const struct rv_commit *commit, const 
 
         for (size_t i = 0; r == 0 && i < removed->n; i++) {
                 const struct rv_tree_file *file = &removed->files[i];
-                struct rv_tree_entry before = {0}, after;
+                struct rv_tree_entry after;
 
                 if (!is_touched(commit, file->path))
                         continue;
-                r = change.from ? rv_tree_find(m->odb, change.from, file->path, &before, &m->err) : 0;
-                if (r == 0)
-                        r = rv_tree_find(m->odb, &change.to, file->path, &after, &m->err);
-                if (r == 0 && rv_tree_entry_equal(&after, &file->entry) && !rv_tree_entry_equal(&before, &file->entry))
+                r = rv_tree_find(m->odb, &change.to, file->path, &after, &m->err);
+                if (r == 0 && rv_tree_entry_equal(&after, &file->entry))
                         return 1;
         }
         return r;
