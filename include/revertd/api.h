@@ -59,12 +59,18 @@ struct rv_api_outcome {
         size_t n_alerts_matched;           /* ALERTS */
 };
 
+/* The keys of the webhooks that are signed. */
+struct rv_signatures;
+int rv_signatures_new(struct rv_signatures **ret, const struct rv_config *config, struct rv_error *err) RV_MUST_CHECK;
+struct rv_signatures *rv_signatures_free(struct rv_signatures *signatures);
+
 struct rv_api_context {
         /* Replaced by a reload. */
         const struct rv_config *config;
         const struct rv_prometheus *prometheus;
         const struct rv_schedule *schedule;
         const struct rv_outbox *outbox;
+        const struct rv_signatures *signatures;
         const struct rv_api_repository *repositories; /* as many as config has */
 
         const struct rv_engine *engine; /* NULL: the store is failing */

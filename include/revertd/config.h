@@ -157,6 +157,15 @@ struct rv_event_config {
         int64_t resolve_after_usec; /* what fires is over that long after it was last heard of; 0: only `ok` ends it */
 };
 
+/* A webhook whose bodies are signed (HMAC-SHA256), which stands for the credential. */
+struct rv_signature_config {
+        struct rv_location at;
+        char *name;        /* "alertmanager", "grafana", "event/NAME" */
+        char *credential;  /* the key */
+        char *header;      /* where the signature stands, in hexadecimal, with or without "sha256=" */
+        char *time_header; /* a Unix time that is signed before the body, with a colon between; NULL: the body alone */
+};
+
 enum rv_receiver_type { RV_RECEIVER_SLACK, RV_RECEIVER_TYPE_MAX };
 const char *rv_receiver_type_to_string(enum rv_receiver_type type);
 
@@ -251,6 +260,8 @@ struct rv_config {
         size_t n_alertmanagers;
         struct rv_event_config *events;
         size_t n_events;
+        struct rv_signature_config *signatures;
+        size_t n_signatures;
         struct rv_receiver_config *receivers;
         size_t n_receivers;
         struct rv_rule_config *rules;

@@ -14,7 +14,7 @@ struct rv_http_call {
         const char *body; /* NUL-terminated */
         size_t body_bytes;
         bool is_local;    /* by the Unix socket */
-        char actor[128];  /* "uid 1000 (ana)" by the socket; "token", "user ops" or "loopback" else */
+        char actor[128];  /* "uid 1000 (ana)" by the socket; "token", "user ops", "signature" or "loopback" else */
         void *connection; /* for rv_http_call_header() and rv_http_call_query() */
 };
 const char *rv_http_call_header(const struct rv_http_call *call, const char *name); /* NULL: none */
@@ -29,6 +29,14 @@ struct rv_http_answer {
         int retry_after_sec; /* 0: none; with 503 */
 };
 
+/* HMAC-SHA256 of the body, in hexadecimal, with or without "sha256=" before it. Lent. */
+struct rv_http_signature {
+        const char *secret;
+        const char *header;
+        const char *time_header; /* of a Unix time that is signed with the body, as "<time>:<body>"; NULL: none */
+};
+enum { RV_HTTP_SIGNATURE_SKEW_SEC = 300 }; /* how far that time may be from ours */
+
 enum rv_http_auth { RV_HTTP_AUTH_NONE, RV_HTTP_AUTH_REQUIRED };
 
 struct rv_http_route {
@@ -37,6 +45,9 @@ struct rv_http_route {
         enum rv_http_auth auth;
         size_t body_bytes_max; /* 0: 512 KiB */
         void (*handler)(const struct rv_http_call *call, struct rv_http_answer *answer, void *userdata);
+        /* What bodies at this path are signed by; it stands for the credential, but is not asked for on the Unix socket.
+         * NULL, or NULL returned: they are not signed. Asked at the head, and again when the body is whole. */
+        const struct rv_http_signature *(*signature)(const char *path, void *userdata);
 };
 
 struct rv_http_server_metrics { /* what the server itself saw; kept for ever */

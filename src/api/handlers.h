@@ -10,12 +10,18 @@ enum {
         RV_API_LIST_MAX = 64,             /* revisions or paths */
 };
 
-#define RV_API_EVENTS_PATH "/webhooks/event/"
+#define RV_API_WEBHOOKS_PATH "/webhooks/"
+#define RV_API_EVENTS_PATH RV_API_WEBHOOKS_PATH "event/"
 
 typedef void rv_api_handler(const struct rv_http_call *call, struct rv_http_answer *answer, void *userdata);
 rv_api_handler rv_api_landing, rv_api_metrics, rv_api_healthy, rv_api_ready, rv_api_reload, rv_api_alerts,
         rv_api_events, rv_api_status, rv_api_rules, rv_api_incidents, rv_api_incident, rv_api_pauses, rv_api_reverts,
         rv_api_restores, rv_api_explain, rv_api_explained;
+
+/* -- signatures.c -- */
+
+/* Of the webhook at the path; NULL: it is not signed. */
+const struct rv_http_signature *rv_api_signature(const char *path, void *userdata);
 
 /* -- reply.c -- */
 

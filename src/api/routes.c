@@ -2,15 +2,15 @@
 
 /* clang-format off */
 const struct rv_http_route rv_api_routes[] = {
-        /* path                      methods            authentication         body, bytes            handler */
+        /* path                      methods            authentication         body, bytes            handler, signature */
         { "/",                       "GET",             RV_HTTP_AUTH_REQUIRED, 0,                     rv_api_landing },
         { "/metrics",                "GET",             RV_HTTP_AUTH_REQUIRED, 0,                     rv_api_metrics },
         { "/-/healthy",              "GET",             RV_HTTP_AUTH_NONE,     0,                     rv_api_healthy },
         { "/-/ready",                "GET",             RV_HTTP_AUTH_NONE,     0,                     rv_api_ready },
         { "/-/reload",               "POST,PUT",        RV_HTTP_AUTH_REQUIRED, RV_API_BODY_BYTES_MAX, rv_api_reload },
-        { "/webhooks/alertmanager",  "POST",            RV_HTTP_AUTH_REQUIRED, 0,                     rv_api_alerts },
-        { "/webhooks/grafana",       "POST,PUT",        RV_HTTP_AUTH_REQUIRED, 0,                     rv_api_alerts },
-        { RV_API_EVENTS_PATH,        "POST,PUT",        RV_HTTP_AUTH_REQUIRED, 0,                     rv_api_events },
+        { "/webhooks/alertmanager",  "POST",            RV_HTTP_AUTH_REQUIRED, 0,                     rv_api_alerts, rv_api_signature },
+        { "/webhooks/grafana",       "POST,PUT",        RV_HTTP_AUTH_REQUIRED, 0,                     rv_api_alerts, rv_api_signature },
+        { RV_API_EVENTS_PATH,        "POST,PUT",        RV_HTTP_AUTH_REQUIRED, 0,                     rv_api_events, rv_api_signature },
         { "/api/v1/status",          "GET",             RV_HTTP_AUTH_REQUIRED, 0,                     rv_api_status },
         { "/api/v1/rules",           "GET",             RV_HTTP_AUTH_REQUIRED, 0,                     rv_api_rules },
         { "/api/v1/incidents",       "GET",             RV_HTTP_AUTH_REQUIRED, 0,                     rv_api_incidents },

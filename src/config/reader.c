@@ -320,6 +320,8 @@ int rv_reader_main(struct rv_reader *reader, config_setting_t *root) {
         if (r == 0)
                 r = read_list(reader, RV_SECTION_EVENT, root);
         if (r == 0)
+                r = read_list(reader, RV_SECTION_SIGNATURE, root);
+        if (r == 0)
                 r = read_list(reader, RV_SECTION_RECEIVER, root);
         if (r == 0)
                 r = read_defaults(reader, root);

@@ -29,6 +29,7 @@
 #define PROMETHEUS(key, type, field, ...) ROW(PROMETHEUS, rv_prometheus_config, key, type, field, __VA_ARGS__)
 #define ALERTMANAGER(key, type, field, ...) ROW(ALERTMANAGER, rv_alertmanager_config, key, type, field, __VA_ARGS__)
 #define EVENT(key, type, field, ...) ROW(EVENT, rv_event_config, key, type, field, __VA_ARGS__)
+#define SIGNATURE(key, type, field, ...) ROW(SIGNATURE, rv_signature_config, key, type, field, __VA_ARGS__)
 #define RECEIVER(key, type, field, ...) ROW(RECEIVER, rv_receiver_config, key, type, field, __VA_ARGS__)
 #define RULE(key, type, field, ...) ROW(RULE, rv_rule_config, key, type, field, __VA_ARGS__)
 
@@ -140,6 +141,13 @@ const struct rv_key rv_schema[] = {
         EVENT("resolve_after", duration, resolve_after_usec, "what fires is over that long after it was last heard of",
               .min = SEC, .max = 30 * DAY, .absent = "never"),
 
+        SIGNATURE("webhook", webhook, name, "whose bodies are signed: alertmanager, grafana, event/NAME",
+                  .flags = REQUIRED),
+        SIGNATURE("credential", credential, credential, "the key", .flags = REQUIRED),
+        SIGNATURE("header", header_name, header, "where the signature stands", .fallback = "X-Hub-Signature-256"),
+        SIGNATURE("time_header", header_name, time_header, "where the time stands that is signed with the body",
+                  .absent = "the body alone is signed"),
+
         RECEIVER("name", name, name, "what rules call it", .flags = REQUIRED),
         RECEIVER("type", receiver_type, type, "what it is", .flags = REQUIRED),
         RECEIVER("credential", credential, credential, "with channel a bot token, else the URL of an incoming webhook",
@@ -233,6 +241,7 @@ const struct rv_section_info *rv_section_info(enum rv_section section) {
                 [RV_SECTION_ALERTMANAGER] = {"alertmanagers", "alertmanager",
                                              LIST(rv_alertmanager_config, alertmanagers)},
                 [RV_SECTION_EVENT] = {"events", "event", LIST(rv_event_config, events)},
+                [RV_SECTION_SIGNATURE] = {"signatures", "signature", LIST(rv_signature_config, signatures)},
                 [RV_SECTION_RECEIVER] = {"receivers", "receiver", LIST(rv_receiver_config, receivers)},
                 [RV_SECTION_RULE] = {"rules", "rule", LIST(rv_rule_config, rules)},
         };

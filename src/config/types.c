@@ -83,6 +83,7 @@ TAKE_STRING(remote, rv_value_check_remote, store_string)
 TAKE_STRING(project, rv_value_check_project, store_string)
 TAKE_STRING(branch, rv_value_check_branch, store_string)
 TAKE_STRING(expression, rv_value_check_expression, store_string)
+TAKE_STRING(header_name, rv_value_check_header_name, store_string)
 TAKE_STRING(pointer, rv_pointer_check, store_string)
 TAKE_STRING(addresses, rv_value_check_address, append_string)
 TAKE_STRING(headers, rv_value_check_header, append_string)
@@ -327,6 +328,17 @@ TAKE(repository) {
         return 0;
 }
 
+TAKE(webhook) {
+        static const char prefix[] = "event/";
+        const char *event = strncmp(text, prefix, strlen(prefix)) == 0 ? text + strlen(prefix) : NULL;
+
+        if (event && FIND(reader->config, events, event) < 0)
+                return rv_error_set(err, -EINVAL, "there is no event source named '%s'", event);
+        if (!event && strcmp(text, "alertmanager") != 0 && strcmp(text, "grafana") != 0)
+                return rv_error_set(err, -EINVAL, "'%s' is none of: alertmanager, grafana, event/NAME", text);
+        return store_string(key, base, text, err);
+}
+
 TAKE(receivers) {
         int index = FIND(reader->config, receivers, text);
         if (index < 0)
@@ -365,6 +377,8 @@ STRING(branch, "branch")
 STRING(project, "project")
 STRING(file, "file")
 STRING(expression, "PromQL")
+STRING(webhook, "webhook")
+STRING(header_name, "header")
 STRING(pointer, "JSON pointer")
 STRINGS(addresses, "list of addresses")
 STRINGS(headers, "list of headers")

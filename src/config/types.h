@@ -51,6 +51,8 @@ struct rv_type {
         X(prometheus)                                                                                                  \
         X(repository)                                                                                                  \
         X(alertmanager)                                                                                                \
+        X(webhook)                                                                                                     \
+        X(header_name)                                                                                                 \
         X(pointer)                                                                                                     \
         X(verdicts)                                                                                                    \
         X(event_labels)                                                                                                \

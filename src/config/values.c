@@ -282,6 +282,17 @@ bool rv_address_is_loopback(const char *address) {
         return strcmp(host, "localhost") == 0;
 }
 
+static size_t header_name_bytes(const char *s) {
+        return strspn(s, "!#$%&'*+-.^_`|~ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789");
+}
+
+int rv_value_check_header_name(const char *s, struct rv_error *err) {
+        int r = rv_value_check_text(s, err);
+        if (r == 0 && s[header_name_bytes(s)] != '\0')
+                return rv_error_set(err, -EINVAL, "'%s' is no name of a header", s);
+        return r;
+}
+
 int rv_value_check_header(const char *s, struct rv_error *err) {
         static const char *const reserved[] = {"Host",       "Content-Length", "Content-Type",   "Transfer-Encoding",
                                                "Connection", "Expect",         "Accept-Encoding"};
@@ -290,9 +301,7 @@ int rv_value_check_header(const char *s, struct rv_error *err) {
         int r = rv_value_check_text(s, err);
         if (r < 0)
                 return r;
-        if (s[n] != ':' || n == 0 ||
-            strspn(s, "!#$%&'*+-.^_`|~ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                      "0123456789") < n)
+        if (s[n] != ':' || n == 0 || header_name_bytes(s) < n)
                 return rv_error_set(err, -EINVAL, "is not a header: \"Name: value\"");
         for (size_t i = 0; i < RV_ARRAY_SIZE(reserved); i++)
                 if (strlen(reserved[i]) == n && strncasecmp(s, reserved[i], n) == 0)

@@ -31,4 +31,5 @@ int rv_value_check_branch(const char *s, struct rv_error *err) RV_MUST_CHECK; /*
 int rv_value_check_address(const char *s, struct rv_error *err) RV_MUST_CHECK;
 bool rv_address_is_loopback(const char *address);
 
+int rv_value_check_header_name(const char *s, struct rv_error *err) RV_MUST_CHECK;
 int rv_value_check_header(const char *s, struct rv_error *err) RV_MUST_CHECK; /* Name: value, not one of HTTP's own */

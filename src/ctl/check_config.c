@@ -35,6 +35,7 @@ static bool names_any(const struct rv_config *config) {
                 any = any || (config->repositories[i].credential && !config->repositories[i].socket);
         for (size_t i = 0; i < config->n_prometheus; i++)
                 any = any || config->prometheus[i].endpoint.credential || config->prometheus[i].endpoint.key_credential;
+        any = any || config->n_signatures > 0;
         for (size_t i = 0; i < config->n_receivers; i++)
                 any = any || config->receivers[i].credential;
         return any;
@@ -62,6 +63,8 @@ static json_t *find_warnings(const struct rv_config *config) {
                 look_for(warnings, config, "prometheus", config->prometheus[i].name, endpoint->credential);
                 look_for(warnings, config, "prometheus", config->prometheus[i].name, endpoint->key_credential);
         }
+        for (size_t i = 0; i < config->n_signatures; i++)
+                look_for(warnings, config, "signature", config->signatures[i].name, config->signatures[i].credential);
         for (size_t i = 0; i < config->n_receivers; i++)
                 look_for(warnings, config, "receiver", config->receivers[i].name, config->receivers[i].credential);
         return warnings;

@@ -30,6 +30,7 @@ void rv_daemon_publish(struct rv_daemon *daemon) {
         daemon->api.prometheus = parts->prometheus;
         daemon->api.schedule = parts->schedule;
         daemon->api.outbox = parts->outbox;
+        daemon->api.signatures = parts->signatures;
         daemon->api.repositories = parts->shown;
         daemon->api.store = daemon->store;
         daemon->api.engine = daemon->engine;

@@ -44,6 +44,7 @@ struct rv_parts {
         struct rv_alertmanagers *alertmanagers;
         struct rv_schedule *schedule;
         struct rv_outbox *outbox;
+        struct rv_signatures *signatures;
         struct rv_repository **repositories; /* config->n_repositories */
         struct rv_api_repository *shown;     /* the same, for the API */
         bool *rule_failing;                  /* as last told; config->n_rules */

@@ -57,6 +57,9 @@ static int fill(struct rv_parts *parts, struct rv_daemon *daemon, const struct r
         r = rv_outbox_new(&parts->outbox, config, daemon->event, daemon->client, daemon->store, err);
         if (r < 0)
                 return r;
+        r = rv_signatures_new(&parts->signatures, config, err);
+        if (r < 0)
+                return r;
         return rv_schedule_new(&parts->schedule, config, daemon->event, parts->prometheus, on_evaluated, daemon, err);
 }
 
@@ -93,6 +96,7 @@ struct rv_parts *rv_parts_free(struct rv_parts *parts) {
                 return NULL;
         rv_schedule_free(parts->schedule);
         rv_outbox_free(parts->outbox);
+        rv_signatures_free(parts->signatures);
         rv_alertmanagers_free(parts->alertmanagers);
         rv_prometheus_free(parts->prometheus);
         for (size_t i = 0; parts->repositories && i < parts->config->n_repositories; i++)

@@ -1,5 +1,5 @@
 /* The parts of the HTTP server: its beginning and end (server_start.c), listening sockets (server_listen.c), connections
- * with their limits and deadlines (server.c), one request (server_request.c), and who is asking (server_auth.c). */
+ * with their limits and deadlines (server.c), one request (server_request.c), and who is asking (server_auth.c, server_signature.c). */
 #pragma once
 
 #include "revertd/http_server.h"
@@ -63,6 +63,9 @@ enum auth_result { AUTH_OK, AUTH_NEEDS_CREDENTIAL, AUTH_NEEDS_CERTIFICATE };
 struct connection;
 enum auth_result auth_check(const struct auth *auth, struct MHD_Connection *mhd, bool is_local, char actor[static 128]);
 const char *auth_challenge(const struct auth *auth); /* for WWW-Authenticate */
+/* Whether the body is signed as it must be. */
+bool signature_check(const struct rv_http_signature *signature, struct MHD_Connection *mhd, const char *body, size_t n,
+                     int64_t now_usec);
 /* "uid 1000 (ana)" */
 void auth_name_peer(int fd, char actor[static 128]);
 
@@ -73,6 +76,7 @@ enum phase { PHASE_HEAD, PHASE_BUSY, PHASE_IDLE, PHASE_ENDING, PHASE_MAX };
 struct request {
         bool has_started; /* its headers were seen */
         bool is_malformed;
+        bool is_signed; /* by its route; the signature is checked when the body is whole */
         const struct rv_http_route *route;
         char actor[128];
         char *body;

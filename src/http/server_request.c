@@ -2,6 +2,7 @@
 
 #include "http/server_internal.h"
 #include "revertd/cleanup.h"
+#include "revertd/clock.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -25,14 +26,15 @@ const char *rv_http_call_query(const struct rv_http_call *call, const char *name
 
 /* -- answers -- */
 
-static const char *reason(int status) {
-        switch (status) {
+static const char *reason(const struct request *request) {
+        switch (request->refusal) {
         case 400:
                 return "bad request";
         case 401:
                 return "a credential is required";
         case 403:
-                return "a client certificate is required";
+                return request->is_signed ? "the signature is missing, or is not that of the body"
+                                          : "a client certificate is required";
         case 404:
                 return "not found";
         case 405:
@@ -97,7 +99,7 @@ static enum MHD_Result queue_refusal(struct connection *connection, struct MHD_C
         struct rv_http_answer answer = {.status = status, .retry_after_sec = status == 503 ? 1 : 0};
         char allow[64];
 
-        int n = asprintf(&answer.body, "{\"error\":\"%s\"}\n", reason(status));
+        int n = asprintf(&answer.body, "{\"error\":\"%s\"}\n", reason(&connection->request));
         if (n < 0)
                 return MHD_NO;
         answer.body_bytes = (size_t)n;
@@ -210,12 +212,23 @@ static void drop_body(struct connection *connection) {
         request->body_bytes = request->body_size = 0;
 }
 
-static int refuse_unauthorized(struct connection *connection, struct MHD_Connection *mhd) {
+static const struct rv_http_signature *find_signature(const struct connection *connection, const char *url) {
+        const struct rv_http_route *route = connection->request.route;
+
+        return route->signature ? route->signature(url, connection->server->userdata) : NULL;
+}
+
+static int refuse_unauthorized(struct connection *connection, struct MHD_Connection *mhd, const char *url) {
         struct rv_http_server *server = connection->server;
         struct request *request = &connection->request;
 
         if (connection->is_local)
                 auth_name_peer(connection->fd, request->actor);
+        request->is_signed = !connection->is_local && find_signature(connection, url);
+        if (request->is_signed) {
+                snprintf(request->actor, sizeof(request->actor), "signature");
+                return 0;
+        }
         if (request->route->auth == RV_HTTP_AUTH_NONE) {
                 if (!connection->is_local)
                         snprintf(request->actor, sizeof(request->actor), "anonymous");
@@ -243,7 +256,7 @@ static int check_head(struct connection *connection, struct MHD_Connection *mhd,
         request->route = find_route(server, url);
         if (!request->route)
                 return 404;
-        status = refuse_unauthorized(connection, mhd);
+        status = refuse_unauthorized(connection, mhd, url);
         if (status)
                 return status;
         if (!route_takes(request->route, method))
@@ -308,6 +321,19 @@ static enum MHD_Result on_body(struct connection *connection, const char *bytes,
         return MHD_YES;
 }
 
+/* A reload may have taken the signature away since the head: then nothing says any more who is asking. */
+static void check_signature(struct connection *connection, struct MHD_Connection *mhd, const char *url) {
+        struct request *request = &connection->request;
+        const struct rv_http_signature *signature = find_signature(connection, url);
+
+        if (signature && signature_check(signature, mhd, request->body ? request->body : "", request->body_bytes,
+                                         rv_clock_realtime_usec()))
+                return;
+        connection->server->metrics.unauthorized++;
+        request->refusal = 403;
+        drop_body(connection);
+}
+
 static enum MHD_Result on_whole(struct connection *connection, struct MHD_Connection *mhd, const char *url,
                                 const char *method) {
         struct rv_http_server *server = connection->server;
@@ -319,6 +345,8 @@ static enum MHD_Result on_whole(struct connection *connection, struct MHD_Connec
                                     .is_local = connection->is_local,
                                     .connection = mhd};
 
+        if (!request->refusal && request->is_signed)
+                check_signature(connection, mhd, url);
         if (request->refusal)
                 return queue_refusal(connection, mhd, false);
         if (request->body) {

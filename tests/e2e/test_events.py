@@ -1,6 +1,11 @@
 """Events of other kinds, from the POST to the revert: what the guide shows, with the real programs."""
+import hashlib
+import hmac
 import json
 import re
+import time
+import urllib.error
+import urllib.request
 
 import parts
 from conftest import PAGE, now_text
@@ -12,11 +17,11 @@ def guide(source):
     """What the guide configures for the source, and the bodies that it posts, by what they say."""
     events, bodies = None, {}
     for kind, block in re.findall(r"^```(.+?)\n(.*?)^```$", GUIDE, re.S | re.M):
-        if kind == "conf":
+        if kind == "conf" and "rules: (" in block:
             current = re.search(r'name\s*= "(\w+)"', block).group(1)
             if current == source:
                 events = block[:block.index("rules: (")]
-        elif current == source:
+        elif kind != "conf" and current == source:
             bodies[kind.split()[1]] = json.loads(block)
     return events, bodies
 
@@ -87,4 +92,55 @@ def test_a_source_comes_and_goes_with_a_reload(broken):
     broken.revertd.config.write_text(text, encoding="utf-8")
     assert broken.revertd.post("/-/reload", {})[0] == 200
     assert broken.revertd.post(path, dict(bodies["ok"], date=now_text()))[0] == 200
+    broken.until("recovered")
+
+
+def sign(key, body, at=None):
+    return hmac.new(key.encode(), (f"{at}:" if at is not None else "").encode() + body, hashlib.sha256).hexdigest()
+
+
+def send(broken, path, body, **headers):
+    request = urllib.request.Request(broken.revertd.url + path, data=body, headers={
+        "Content-Type": "application/json", **{name.replace("_", "-"): value for name, value in headers.items()}})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status
+    except urllib.error.HTTPError as e:
+        with e:
+            return e.code
+
+
+def test_signed_webhooks(broken):
+    """As GitHub and Gitea sign, and as Grafana does with the time."""
+    broken.revertd.credential("chaos-key", "one")
+    broken.revertd.credential("grafana-key", "two")
+    bodies = start(broken, "chaos", lambda events: events + """signatures: (
+      { webhook = "event/chaos"; credential = "chaos-key"; },
+      { webhook = "grafana"; credential = "grafana-key"; header = "X-Grafana-Alerting-Signature";
+        time_header = "X-Grafana-Alerting-Timestamp"; } );""")
+    path, body = "/webhooks/event/chaos", json.dumps(bodies["firing"]).encode()
+    for signature in ("", "sha256=", "sha256=" + sign("two", body), "sha256=" + sign("one", body + b" ")):
+        assert send(broken, path, body, X_Hub_Signature_256=signature,
+                    Authorization=f"Bearer {parts.Revertd.TOKEN}") == 403
+    assert send(broken, "/webhooks/alertmanager", body, X_Hub_Signature_256="sha256=" + sign("one", body)) == 401
+    assert broken.revertd.incidents() == []
+    assert send(broken, path, body, X_Hub_Signature_256="sha256=" + sign("one", body)) == 200
+    assert broken.until("verifying")["labels"]["event"] == "chaos"
+
+    path, body, now = "/webhooks/grafana", b'{"version":"1","orgId":1,"alerts":[]}', int(time.time())
+    for at, signature in ((now, sign("two", body)), (now - 400, sign("two", body, now - 400)), (now, sign("one", body, now)),
+                          (now + 1, sign("two", body, now)), (now + 400, sign("two", body, now + 400))):
+        assert send(broken, path, body, X_Grafana_Alerting_Signature=signature,
+                    X_Grafana_Alerting_Timestamp=str(at)) == 403
+    assert send(broken, path, body, X_Grafana_Alerting_Signature=sign("two", body, now)) == 403
+    assert send(broken, path, body, X_Grafana_Alerting_Signature=sign("two", body, now),
+                X_Grafana_Alerting_Timestamp=str(now)) == 200
+
+    # A key that is not there leaves what was in force.
+    text = broken.revertd.config.read_text(encoding="utf-8")
+    broken.revertd.config.write_text(text.replace('"chaos-key"', '"no-key"'), encoding="utf-8")
+    status, answer = broken.revertd.post("/-/reload", {})
+    assert status == 500 and "signature of event/chaos" in json.dumps(answer)
+    body = json.dumps(bodies["ok"]).encode()
+    assert send(broken, "/webhooks/event/chaos", body, X_Hub_Signature_256=sign("one", body)) == 200
     broken.until("recovered")

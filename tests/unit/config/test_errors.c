@@ -247,6 +247,16 @@ static void test_events_that_cannot_be(void **state) {
                  "f:1: event e: labels: 'a=/c': there is a label a before it"},
                 {"events: ( { name = \"e\"; resolve_after = \"1m\"; labels = \"event=x\"; } );",
                  "f:1: event e: labels: 'event=x': that label is always the name of the event source"},
+                {"signatures: ( { webhook = \"event/x\"; credential = \"k\"; } );",
+                 "f:1: signature: webhook: there is no event source named 'x'"},
+                {"signatures: ( { webhook = \"slack\"; credential = \"k\"; } );",
+                 "f:1: signature: webhook: 'slack' is none of: alertmanager, grafana, event/NAME"},
+                {"signatures: ( { webhook = \"grafana\"; } );", "f:1: signature: credential: is missing"},
+                {"signatures: ( { webhook = \"grafana\"; credential = \"k\"; header = \"X-A: b\"; } );",
+                 "f:1: signature: header: 'X-A: b' is no name of a header"},
+                {"signatures: ( { webhook = \"grafana\"; credential = \"k\"; },\n"
+                 "{ webhook = \"grafana\"; credential = \"l\"; } );",
+                 "f:2: signature grafana: the name is taken: f:1 has it"},
                 {EVENT("resolve_after = \"1m\"; word = \"x\";"), "f:1: event e: word: unknown key"},
                 {"events: ( { name = \"e\"; resolve_after = \"1m\"; labels = \"a=b\"; },\n"
                  "{ name = \"e\"; resolve_after = \"1m\"; labels = \"a=b\"; } );",

@@ -255,7 +255,7 @@ static void the_guide_does_what_it_says(void **state) {
                         n_body++;
                 }
         }
-        assert_int_equal(n_config, 3);
+        assert_int_equal(n_config, 4);
         assert_int_equal(n_body, 7);
 }
 
