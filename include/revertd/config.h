@@ -11,7 +11,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum rv_mode { RV_MODE_OBSERVE, RV_MODE_APPROVE, RV_MODE_ENFORCE, RV_MODE_MAX };
+/* By what may be done without a person. */
+enum rv_mode { RV_MODE_OBSERVE, RV_MODE_APPROVE, RV_MODE_PROPOSE, RV_MODE_ENFORCE, RV_MODE_MAX };
 const char *rv_mode_to_string(enum rv_mode mode);
 int rv_mode_from_string(const char *s, enum rv_mode *ret) RV_MUST_CHECK;
 
@@ -28,7 +29,8 @@ enum rv_suspects { RV_SUSPECTS_NEWEST, RV_SUSPECTS_ALL, RV_SUSPECTS_RESTORE, RV_
 const char *rv_suspects_to_string(enum rv_suspects suspects);
 
 /* What is done where later changes stand in the revert's way. */
-enum rv_fallback { RV_FALLBACK_DECLINE, RV_FALLBACK_RESTORE, RV_FALLBACK_MAX };
+/* PROPOSE: the restore is not pushed, but proposed. */
+enum rv_fallback { RV_FALLBACK_DECLINE, RV_FALLBACK_RESTORE, RV_FALLBACK_PROPOSE, RV_FALLBACK_MAX };
 const char *rv_fallback_to_string(enum rv_fallback fallback);
 
 /* What is done where the metric did not recover from a revert. */
@@ -221,6 +223,7 @@ struct rv_rule_config {
         int max_files;    /* a culprit that touches more is left alone; 0: no bound */
         int shared_cause; /* so many other scopes in breach at once have another cause; 0: never */
         enum rv_mode mode;
+        int64_t proposal_timeout_usec; /* a pull request that is not merged by then is no longer followed */
         int64_t hold_usec;             /* wait this long before the push; cleared in between: nothing is done */
         int64_t approval_timeout_usec; /* approve: the question ends */
         int64_t cooldown_usec;         /* for the scope, after a push */

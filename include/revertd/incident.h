@@ -13,6 +13,7 @@
         X(ATTRIBUTING, "attributing", 0, "the change that did it is searched for, and the revert computed")            \
         X(HOLDING, "holding", 0, "the plan is complete and waits: for a person, or for its hold time")                 \
         X(REVERTING, "reverting", 0, "the intent is stored; the revert is being pushed")                               \
+        X(PROPOSED, "proposed", 0, "a pull request with the revert is open, and waits to be merged")                   \
         X(CONVERGING, "converging", 0, "pushed; the remote ref is read again")                                         \
         X(VERIFYING, "verifying", 0, "the metric must now recover")                                                    \
         X(RECOVERED, "recovered", 1, "reverted, and proven to be well again")                                          \
@@ -64,6 +65,8 @@ bool rv_incident_state_is_end(enum rv_incident_state state);
         X(OBSERVE, "observe", "the rule only observes: this is what would have been done")                             \
         X(APPROVAL_EXPIRED, "approval_expired", "nobody approved in time")                                             \
         X(REJECTED_BY_PERSON, "rejected", "a person said no")                                                          \
+        X(PROPOSAL_CLOSED, "proposal_closed", "the pull request was closed, and not merged")                           \
+        X(PROPOSAL_EXPIRED, "proposal_expired", "nobody merged the pull request in time")                              \
         X(CONFLICT, "conflict", "later changes touch the same lines")                                                  \
         X(EMPTY, "empty", "the branch already is as the revert would make it")                                         \
         X(POLICY, "policy", "the Git worker's own policy forbids it")                                                  \
@@ -99,7 +102,8 @@ struct rv_incident_times {
         int64_t onset_usec;    /* first breach, or the alert's startsAt */
         int64_t detected_usec; /* the incident was opened */
         int64_t decided_usec;  /* the plan was complete and the guards had passed */
-        int64_t pushed_usec;
+        int64_t proposed_usec; /* the pull request was open */
+        int64_t pushed_usec;   /* it was on the branch: pushed by the worker, or a pull request merged */
         int64_t applied_usec;   /* the remote ref was re-read */
         int64_t recovered_usec; /* the first ok of the run that proved it */
         int64_t ended_usec;
@@ -118,7 +122,7 @@ struct rv_incident {
         char *repository; /* name */
         char **scope;     /* expanded path patterns; by hand: may be empty, then everything */
         size_t n_scope;
-        enum rv_mode mode; /* as when it was opened; by hand: enforce */
+        enum rv_mode mode; /* as when it was opened, or as fallback = "propose" makes it; by hand: enforce */
         bool by_hand;
         char *actor;       /* who asked or approved; NULL: nobody yet */
         char *note;        /* their reason; NULL: none */
@@ -131,6 +135,7 @@ struct rv_incident {
         struct rv_suspect *suspects; /* newest first, at most RV_SUSPECTS_MAX */
         size_t n_suspects;
         struct rv_plan *plan;    /* NULL: none yet */
+        struct rv_proposal proposal; /* number 0: none */
         struct rv_oid head;      /* the branch, as last read for it */
         struct rv_oid last_good; /* the newest head at which the scope was proven ok; none: not known */
 
@@ -155,7 +160,8 @@ struct rv_incident {
         unsigned moves;         /* times the branch moved under the push; stored */
         int64_t retry_usec;     /* when the request is made (again); 0: not waiting */
         int64_t deadline_usec;  /* of the state; 0: none */
-        int64_t ok_usec;        /* verifying: first ok of the present run; 0: not ok */
+        int64_t ok_usec;        /* verifying: first ok of the present run; 0: not ok. Proposed: when the breach was
+                                 * first over; 0: it never was */
         unsigned n_transitions; /* numbers the audit records */
 };
 
@@ -163,14 +169,18 @@ struct rv_incident *rv_incident_free(struct rv_incident *incident);
 
 /* {"id", "state", "reason", "detail", "rule", "labels": {}, "summary", "repository", "scope": [], "mode", "by_hand",
  *  "actor", "note", "force", "value", "last_value", "samples",
- *  "times": {"onset_usec", "detected_usec", "decided_usec", "pushed_usec", "applied_usec", "recovered_usec", "ended_usec"},
- *  "suspects": [rv_suspect_to_json()…], "plan": rv_plan_to_json(), "head", "last_good", "revisions": [],
+ *  "times": {"onset_usec", "detected_usec", "decided_usec", "proposed_usec", "pushed_usec", "applied_usec", "recovered_usec", "ended_usec"},
+ *  "suspects": [rv_suspect_to_json()…], "plan": rv_plan_to_json(), "proposal": rv_proposal_to_json(), "head", "last_good", "revisions": [],
  *  "after", "ruled_out", "to", "restore", "conflict", "released", "attempts",
  *  "guards": {"<reason>": objects…, in the order in which they are asked}, "moves", "retry_usec", "deadline_usec", "ok_usec", "n_transitions"}
  * What is missing is null, an object id that is missing "", a time not reached 0. Values are numbers, or null for NaN,
  * or "+Inf" and "-Inf". The version is the record's and stands there. */
 json_t *rv_incident_to_json(const struct rv_incident *incident);
 int rv_incident_from_json(struct rv_incident **ret, const json_t *json, struct rv_error *err) RV_MUST_CHECK;
+
+/* The commit on the branch that holds the revert, once there is one: the plan's, or the one that a pull request was
+ * merged as. NULL: no plan. */
+const struct rv_oid *rv_incident_revert(const struct rv_incident *incident);
 
 /* One change of state, as audited. */
 struct rv_transition {
@@ -229,6 +239,7 @@ struct rv_act {
         char *scope; /* rv_act_scope(): the key of the cooldown */
         int64_t at_usec;
         struct rv_oid culprit;
+        struct rv_oid merged; /* the commit on the branch that a pull request was merged as; none: it was not */
 };
 void rv_act_done(struct rv_act *act);
 json_t *rv_act_to_json(const struct rv_act *act);

@@ -213,7 +213,7 @@ static int tell_all(const struct rv_config *config, struct rv_rule_config *rule)
 /* Changes elsewhere cannot go back to a state of the scope. */
 static void check_restore(struct rv_reader *reader, const struct rv_rule_config *rule) {
         const char *key = rule->suspects == RV_SUSPECTS_RESTORE   ? "suspects"
-                          : rule->fallback == RV_FALLBACK_RESTORE ? "fallback"
+                          : rule->fallback != RV_FALLBACK_DECLINE ? "fallback"
                                                                   : NULL;
 
         if (key && rule->outside == RV_OUTSIDE_WHOLE)
@@ -221,10 +221,22 @@ static void check_restore(struct rv_reader *reader, const struct rv_rule_config 
                                   "a restore puts back the rule's paths alone, which outside = \"whole\" forbids");
 }
 
+/* A pull request is made somewhere. */
+static void check_proposal(struct rv_reader *reader, const struct rv_rule_config *rule) {
+        const char *key = rule->mode == RV_MODE_PROPOSE           ? "mode"
+                          : rule->fallback == RV_FALLBACK_PROPOSE ? "fallback"
+                                                                  : NULL;
+
+        if (key && rule->repository >= 0 && reader->config->repositories[rule->repository].forge == RV_FORGE_NONE)
+                rv_reader_problem(reader, key, "repository %s has no forge, where a pull request could be made",
+                                  reader->config->repositories[rule->repository].name);
+}
+
 static int check_rule(struct rv_reader *reader, struct rv_rule_config *rule) {
         check_signal(reader, rule);
         choose_only_one(reader, "repository", reader->config->n_repositories, &rule->repository);
         check_restore(reader, rule);
+        check_proposal(reader, rule);
         check_longer(reader, "window", rule->window_usec, "max_age", rule->max_age_usec);
         check_longer(reader, "recover", rule->recover_usec, "verify_timeout", rule->verify_timeout_usec);
         return is_absent(reader, "receivers") ? tell_all(reader->config, rule) : 0;

@@ -211,6 +211,8 @@ const struct rv_key rv_schema[] = {
              .flags = IN_DEFAULTS),
         RULE("approval_timeout", duration, approval_timeout_usec, "how long the question stands",
              .min = SEC, .max = 7 * DAY, .fallback = "1h", .flags = IN_DEFAULTS),
+        RULE("proposal_timeout", duration, proposal_timeout_usec, "how long a pull request is followed",
+             .min = MINUTE, .max = 90 * DAY, .fallback = "7d", .flags = IN_DEFAULTS),
         RULE("cooldown", duration, cooldown_usec, "no second push for the scope within this time",
              .min = 0, .max = 30 * DAY, .fallback = "30m", .flags = IN_DEFAULTS),
         RULE("recover", duration, recover_usec, "ok for this long proves recovery",

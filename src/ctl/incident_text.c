@@ -67,6 +67,11 @@ static void print_next_steps(FILE *f, const json_t *incident, int64_t now_usec) 
                 paint_id(f, id, SHORT_ID);
                 fputc('\n', f);
         }
+        if (strcmp(state, "proposed") == 0) {
+                fputs("  Waits to be merged or closed: ", f);
+                paint_text(f, rv_json_string(json_object_get(incident, "proposal"), "url", "its pull request"));
+                fputc('\n', f);
+        }
         if (deadline_usec > now_usec)
                 fprintf(f,
                         is_asked ? "  Without an answer nothing is done, and it ends in %s\n"
@@ -165,8 +170,8 @@ static void print_timeline(FILE *f, const json_t *times, int64_t now_usec, bool 
         static const struct {
                 const char *key, *name;
         } steps[] = {
-                {"onset_usec", "onset"},   {"detected_usec", "detected"}, {"decided_usec", "decided"},
-                {"pushed_usec", "pushed"}, {"applied_usec", "on branch"}, {"recovered_usec", "recovered"},
+                {"onset_usec", "onset"}, {"detected_usec", "detected"}, {"decided_usec", "decided"},
+                {"proposed_usec", "proposed"}, {"pushed_usec", "pushed"}, {"applied_usec", "on branch"}, {"recovered_usec", "recovered"},
                 {"ended_usec", "ended"},
         };
         char buf[PAINT_TIME_MAX];
@@ -241,6 +246,7 @@ static void print_plan(FILE *f, const json_t *incident, bool with_diff) {
         const json_t *plan = json_object_get(incident, "plan");
         bool is_pushed = rv_json_int(json_object_get(incident, "times"), "pushed_usec", 0) > 0;
         const char *diff = string(plan, "diff"), *restore = string(incident, "restore");
+        const json_t *proposal = json_object_get(incident, "proposal");
         bool is_restore = restore && *restore;
 
         if (string(incident, "conflict")) {
@@ -251,6 +257,8 @@ static void print_plan(FILE *f, const json_t *incident, bool with_diff) {
                 return;
         heading(f, !is_pushed ? "Plan" : is_restore ? "Restore" : "Revert");
         field(f, "Commit", string(plan, "commit"));
+        field(f, "Request", string(proposal, "url"));
+        field(f, "Merged as", string(proposal, "merged"));
         if (is_restore)
                 field(f, "Back to", restore);
         plan_print(f, plan, "  ");
@@ -326,6 +334,9 @@ static const char *would_do(const char *mode, bool is_restore) {
         switch (known) {
         case RV_MODE_ENFORCE:
                 return is_restore ? "would put the scope back and push" : "would revert and push";
+        case RV_MODE_PROPOSE:
+                return is_restore ? "would open a pull request that puts the scope back"
+                                  : "would open a pull request with the revert";
         case RV_MODE_APPROVE:
                 return "would ask a person, and push once approved";
         case RV_MODE_OBSERVE:

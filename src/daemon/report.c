@@ -47,7 +47,7 @@ static void tell(const struct rv_transition *t, const struct rv_incident *incide
         bool is_bad = t->to == RV_INCIDENT_UNRECOVERED || t->to == RV_INCIDENT_FAILED;
         bool is_first = t->number == 1;
         const char *reason = t->reason == RV_REASON_NONE ? NULL : rv_reason_to_string(t->reason);
-        const struct rv_plan *plan = incident ? incident->plan : NULL;
+        const struct rv_oid *revert = incident ? rv_incident_revert(incident) : NULL;
         const char *culprit = incident && incident->n_suspects > 0 ? incident->suspects[0].commit.id.hex : NULL;
         _cleanup_free_ char *labels = incident && incident->labels ? rv_labels_format(incident->labels) : NULL;
         _cleanup_free_ char *message = NULL;
@@ -58,7 +58,8 @@ static void tell(const struct rv_transition *t, const struct rv_incident *incide
                incident ? incident->rule : NULL, "labels", labels, "repository", incident ? incident->repository : NULL,
                "from", is_first ? NULL : rv_incident_state_to_string(t->from), "state",
                rv_incident_state_to_string(t->to), "reason", reason, "actor", t->actor, "detail", t->detail, "culprit",
-               culprit, "revert", plan && plan->commit.hex[0] ? plan->commit.hex : NULL, NULL);
+               culprit, "revert", revert && *revert->hex ? revert->hex : NULL, "proposal",
+               incident ? incident->proposal.url : NULL, NULL);
 }
 
 /* A phase counts when both of its ends were reached, in order. */
@@ -77,7 +78,8 @@ static void count(struct rv_counters *counters, const struct rv_transition *t, c
         const struct rv_incident_times *times = &incident->times;
         observe(&counters->phase[RV_PHASE_DETECT], times->onset_usec, times->detected_usec);
         observe(&counters->phase[RV_PHASE_DECIDE], times->detected_usec, times->decided_usec);
-        observe(&counters->phase[RV_PHASE_PUSH], times->decided_usec, times->pushed_usec);
+        observe(&counters->phase[RV_PHASE_PUSH], times->decided_usec,
+                times->proposed_usec > 0 ? times->proposed_usec : times->pushed_usec);
         observe(&counters->phase[RV_PHASE_APPLY], times->pushed_usec, times->applied_usec);
         observe(&counters->phase[RV_PHASE_RECOVER], times->applied_usec, times->recovered_usec);
 }

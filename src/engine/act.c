@@ -1,4 +1,5 @@
-/* Reverting: the intent is stored with the transition, then the push is asked for until its fate is known. */
+/* Reverting: the intent is stored with the transition, then the push, or the pull request, is asked for until its fate
+ * is known. */
 #include "core.h"
 
 #include <errno.h>
@@ -14,7 +15,8 @@ static int ask_check(struct turn *t, struct open *o) {
 }
 
 static int ask_push(struct turn *t, struct open *o) {
-        struct rv_git_request *request = request_new(RV_GIT_PUSH);
+        bool is_proposed = o->i->mode == RV_MODE_PROPOSE;
+        struct rv_git_request *request = request_new(is_proposed ? RV_GIT_PROPOSE : RV_GIT_PUSH);
 
         if (!request)
                 return -ENOMEM;
@@ -50,7 +52,7 @@ int act(struct turn *t, struct open *o) {
         return r < 0 ? r : ask_push(t, o);
 }
 
-static int on_pushed(struct turn *t, struct open *o, const struct rv_git_reply *reply) {
+int act_arrived(struct turn *t, struct open *o, const struct rv_git_reply *reply) {
         o->i->times.pushed_usec = t->now_usec;
         o->i->head = reply->head;
         return converge_enter(t, o);
@@ -60,7 +62,7 @@ static bool is_our_revert(const struct rv_engine *engine, const struct rv_oid *i
         struct open *o, *next;
 
         HASH_ITER (hh, engine->open, o, next)
-                if (o->i->plan && strcmp(o->i->plan->commit.hex, id->hex) == 0)
+                if (o->i->plan && strcmp(rv_incident_revert(o->i)->hex, id->hex) == 0)
                         return true;
         return false;
 }
@@ -79,7 +81,7 @@ static int git(struct turn *t, struct open *o, const struct rv_git_reply *reply)
 
         if (reply && reply->outcome == RV_GIT_OK && o->asked == RV_GIT_CHECK) {
                 if (reply->contained)
-                        return on_pushed(t, o, reply);
+                        return act_arrived(t, o, reply);
                 return incident_move(t, o, RV_INCIDENT_DECLINED, RV_REASON_PAUSED, NULL);
         }
         r = handle_failure(t, o, reply, &handled);
@@ -87,8 +89,9 @@ static int git(struct turn *t, struct open *o, const struct rv_git_reply *reply)
                 return r;
         switch (reply->outcome) {
         case RV_GIT_OK:
+                return o->asked == RV_GIT_PROPOSE ? propose_enter(t, o, reply) : act_arrived(t, o, reply);
         case RV_GIT_ALREADY:
-                return on_pushed(t, o, reply);
+                return act_arrived(t, o, reply);
         case RV_GIT_MOVED:
                 return on_moved(t, o, reply);
         case RV_GIT_REFUSED:

@@ -167,6 +167,26 @@ static int decline_incomplete(struct turn *t, struct open *o) {
                              "so many commits are in the window that the oldest could not be looked at");
 }
 
+/* A forge may leave the trailers out where it merges a request of ours: what it made of it is ours all the same. */
+static int claim_merged(const struct turn *t, struct open *o, const struct rv_git_reply *reply) {
+        struct rv_incident *i = o->i;
+
+        for (size_t k = 0; k < reply->n_commits; k++) {
+                const char *incident = ledger_merged_for(t->engine, &reply->commits[k].id);
+
+                o->is_answered |= incident && strcmp(incident, i->after) != 0 &&
+                                  history_live(&reply->commits[k], o->repository).seen_usec > i->times.onset_usec;
+        }
+        for (size_t k = 0; k < i->n_suspects; k++) {
+                struct rv_commit *commit = &i->suspects[k].commit;
+                const char *incident = commit->incident ? NULL : ledger_merged_for(t->engine, &commit->id);
+
+                if (incident && !(commit->incident = strdup(incident)))
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
 struct found {
         bool only_after_onset;
         bool is_incomplete; /* there may be more culprits */
@@ -198,7 +218,7 @@ static int find_suspects(struct turn *t, struct open *o, const struct rv_git_rep
         ret->n_culprits = rule && rule->suspects != RV_SUSPECTS_NEWEST ? a.n_candidates : a.n_together;
         ret->is_incomplete = a.is_incomplete && ret->n_culprits == a.n_candidates &&
                              (a.n_candidates != 1 || a.suspects[0].live.observed);
-        return 0;
+        return claim_merged(t, o, reply);
 }
 
 int attribute_note(struct turn *t, struct open *o, const struct rv_git_reply *reply) {

@@ -8,7 +8,7 @@ static int ask(struct turn *t, struct open *o) {
 
         if (!request)
                 return -ENOMEM;
-        request->commit = o->i->plan->commit;
+        request->commit = *rv_incident_revert(o->i);
         return ask_git(t, o, request);
 }
 

@@ -247,8 +247,8 @@ const struct state *state_of(const struct open *o);
 int64_t state_patience(const struct rv_engine *engine, const struct open *o);
 /* What the incident of the series, if it has one, makes of the newest verdict. */
 int state_tell(struct turn *t, struct series *series, int64_t at_usec);
-extern const struct state state_confirming, state_attributing, state_holding, state_reverting, state_converging,
-        state_verifying;
+extern const struct state state_confirming, state_attributing, state_holding, state_reverting, state_proposed,
+        state_converging, state_verifying;
 
 /* -- ask.c: effects -- */
 int ask_git(struct turn *t, struct open *o, struct rv_git_request *request); /* takes request, also on failure */
@@ -284,6 +284,8 @@ int hold_or_act(struct turn *t, struct open *o);
 int hold_end(struct turn *t, struct open *o); /* its wait is over */
 bool hold_is_over(const struct rv_incident *i);
 int act(struct turn *t, struct open *o);
+int act_arrived(struct turn *t, struct open *o, const struct rv_git_reply *reply); /* it is on the branch */
+int propose_enter(struct turn *t, struct open *o, const struct rv_git_reply *reply);
 int converge_enter(struct turn *t, struct open *o);
 int verify_enter(struct turn *t, struct open *o);
 void verify_restart(struct turn *t, struct open *o);
@@ -346,6 +348,8 @@ int clock_load(struct rv_engine *engine, const struct rv_record *record, struct 
 
 /* -- ledger.c: pushes intended -- */
 int ledger_put(struct turn *t, struct open *o);
+/* The incident whose pull request was merged as this commit; NULL: none's. */
+const char *ledger_merged_for(const struct rv_engine *engine, const struct rv_oid *commit);
 int ledger_drop(struct turn *t, const char *incident);
 int ledger_prune(struct turn *t);
 int ledger_load(struct rv_engine *engine, const struct rv_record *record, struct rv_error *err);

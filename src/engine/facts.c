@@ -18,11 +18,11 @@ size_t n_culprits(const struct rv_engine *engine, const struct open *o) {
 }
 
 /* An incident stands in the way of another if it pushes, or is about to with at least the same right: a rule that
- * waits for a person must not keep one that acts from acting. */
+ * waits for a person, to approve or to merge, must not keep one that acts from acting. */
 static bool is_ahead(const struct open *other, const struct open *o) {
         if (other->is_over || other == o || !other->i->plan)
                 return false;
-        return other->i->state >= RV_INCIDENT_REVERTING ||
+        return (other->i->state >= RV_INCIDENT_REVERTING && other->i->state != RV_INCIDENT_PROPOSED) ||
                (other->i->mode != RV_MODE_OBSERVE && other->i->mode >= o->i->mode);
 }
 

@@ -32,14 +32,23 @@ int hold_end(struct turn *t, struct open *o) {
         return r < 0 ? r : ask_look_up(t, o);
 }
 
+/* A restore that a conflict led to, where that is for people to merge. */
+static bool proposes_instead(const struct turn *t, const struct open *o) {
+        const struct rv_rule_config *rule = rule_config(t->engine, o->rule);
+
+        return o->i->conflict && o->i->mode != RV_MODE_OBSERVE && rule && rule->fallback == RV_FALLBACK_PROPOSE;
+}
+
 /* What waited once for this culprit does not wait again when the branch moved under the push. */
 int hold_or_act(struct turn *t, struct open *o) {
         struct rv_incident *i = o->i;
         int r;
 
+        if (proposes_instead(t, o))
+                i->mode = RV_MODE_PROPOSE;
         if (i->mode == RV_MODE_OBSERVE)
                 return incident_move(t, o, RV_INCIDENT_DECLINED, RV_REASON_OBSERVE, NULL);
-        if (i->by_hand || hold_is_over(i) || (i->mode == RV_MODE_ENFORCE && patience(t->engine, o) == 0))
+        if (i->by_hand || hold_is_over(i) || (i->mode != RV_MODE_APPROVE && patience(t->engine, o) == 0))
                 return hold_end(t, o);
         r = incident_move(t, o, RV_INCIDENT_HOLDING, RV_REASON_NONE, NULL);
         i->deadline_usec = t->now_usec + patience(t->engine, o);

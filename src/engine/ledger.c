@@ -1,5 +1,5 @@
 /* The ledger of pushes intended: what cooldown and budget are counted from. An incident counts once, however often it
- * had to push. */
+ * had to push; one that proposes, from its pull request, and again from when that was merged. */
 #include "core.h"
 
 #include <errno.h>
@@ -35,6 +35,7 @@ int ledger_put(struct turn *t, struct open *o) {
         struct rv_act act = {
                 .at_usec = t->now_usec,
                 .culprit = o->i->suspects[0].commit.id,
+                .merged = o->i->proposal.merged,
                 .repository = strdup(o->i->repository),
                 .scope = rv_act_scope(o->i->scope, o->i->n_scope),
         };
@@ -51,6 +52,13 @@ int ledger_put(struct turn *t, struct open *o) {
         if (at >= 0)
                 take_out(t->engine, (size_t)at);
         return append(t->engine, &act);
+}
+
+const char *ledger_merged_for(const struct rv_engine *engine, const struct rv_oid *commit) {
+        for (size_t i = 0; i < engine->n_acts; i++)
+                if (*commit->hex && strcmp(engine->act[i].merged.hex, commit->hex) == 0)
+                        return engine->act[i].incident;
+        return NULL;
 }
 
 int ledger_drop(struct turn *t, const char *incident) {

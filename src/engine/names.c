@@ -130,6 +130,8 @@ static int end_orphan(struct turn *t, struct open *o) {
         switch (o->i->state) {
         case RV_INCIDENT_REVERTING:
                 return o->repository ? 0 : incident_move(t, o, RV_INCIDENT_FAILED, RV_REASON_RULE_GONE, NULL);
+        case RV_INCIDENT_PROPOSED:
+                return o->repository ? 0 : incident_move(t, o, RV_INCIDENT_DECLINED, RV_REASON_RULE_GONE, NULL);
         case RV_INCIDENT_CONVERGING:
                 if (o->repository)
                         return 0;

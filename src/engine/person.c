@@ -55,6 +55,9 @@ int approve(struct turn *t, const struct rv_event *event) {
 
         if (r < 0)
                 return r;
+        if (o->i->state == RV_INCIDENT_PROPOSED)
+                return rv_error_set(t->err, -EBUSY, "the incident is proposed: merge its pull request%s%s",
+                                    o->i->proposal.url ? ", " : "", o->i->proposal.url ? o->i->proposal.url : "");
         if (o->i->state != RV_INCIDENT_HOLDING)
                 return rv_error_set(t->err, -EBUSY, "the incident is %s and waits for nobody",
                                     rv_incident_state_to_string(o->i->state));
@@ -70,6 +73,9 @@ int reject(struct turn *t, const struct rv_event *event) {
 
         if (r < 0)
                 return r;
+        if (o->i->state == RV_INCIDENT_PROPOSED)
+                return rv_error_set(t->err, -EBUSY, "the incident is proposed: close its pull request%s%s",
+                                    o->i->proposal.url ? ", " : "", o->i->proposal.url ? o->i->proposal.url : "");
         if (o->i->state >= RV_INCIDENT_REVERTING)
                 return rv_error_set(t->err, -EBUSY, "the incident is %s: it is too late to reject it",
                                     rv_incident_state_to_string(o->i->state));

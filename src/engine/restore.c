@@ -52,7 +52,7 @@ int restore_past(struct turn *t, struct open *o, size_t n_culprits) {
 bool restore_is_fallback(const struct turn *t, const struct open *o) {
         const struct rv_rule_config *rule = rule_config(t->engine, o->rule);
 
-        return rule && rule->fallback == RV_FALLBACK_RESTORE && o->i->n_revisions == 0 && o->i->n_scope > 0 &&
+        return rule && rule->fallback != RV_FALLBACK_DECLINE && o->i->n_revisions == 0 && o->i->n_scope > 0 &&
                o->i->plan && !is_restore(o->i);
 }
 

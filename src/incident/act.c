@@ -13,8 +13,8 @@ void rv_act_done(struct rv_act *act) {
 }
 
 json_t *rv_act_to_json(const struct rv_act *act) {
-        return json_pack("{s:s, s:s, s:s, s:I, s:s}", "incident", act->incident, "repository", act->repository, "scope",
-                         act->scope, "at_usec", (json_int_t)act->at_usec, "culprit", act->culprit.hex);
+        return json_pack("{s:s, s:s, s:s, s:I, s:s, s:s}", "incident", act->incident, "repository", act->repository, "scope",
+                         act->scope, "at_usec", (json_int_t)act->at_usec, "culprit", act->culprit.hex, "merged", act->merged.hex);
 }
 
 static int read_all(struct rv_act *act, const json_t *json, struct rv_error *err) {
@@ -26,6 +26,8 @@ static int read_all(struct rv_act *act, const json_t *json, struct rv_error *err
                 r = json_get_text(json, "scope", &act->scope, err);
         if (r == 0)
                 r = json_get_oid(json, "culprit", &act->culprit, err);
+        if (r == 0)
+                r = json_get_oid(json, "merged", &act->merged, err);
         if (r < 0)
                 return r;
         act->at_usec = rv_json_int(json, "at_usec", 0);

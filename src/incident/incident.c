@@ -29,6 +29,7 @@ struct rv_incident *rv_incident_free(struct rv_incident *incident) {
                 rv_suspect_done(&incident->suspects[i]);
         free(incident->suspects);
         rv_plan_free(incident->plan);
+        rv_proposal_done(&incident->proposal);
         free_strings(incident->revisions, incident->n_revisions);
         free(incident->to);
         free(incident->conflict);
@@ -37,9 +38,9 @@ struct rv_incident *rv_incident_free(struct rv_incident *incident) {
 }
 
 static json_t *times_to_json(const struct rv_incident_times *t) {
-        return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "onset_usec", (json_int_t)t->onset_usec,
+        return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "onset_usec", (json_int_t)t->onset_usec,
                          "detected_usec", (json_int_t)t->detected_usec, "decided_usec", (json_int_t)t->decided_usec,
-                         "pushed_usec", (json_int_t)t->pushed_usec, "applied_usec", (json_int_t)t->applied_usec,
+                         "proposed_usec", (json_int_t)t->proposed_usec, "pushed_usec", (json_int_t)t->pushed_usec, "applied_usec", (json_int_t)t->applied_usec,
                          "recovered_usec", (json_int_t)t->recovered_usec, "ended_usec", (json_int_t)t->ended_usec);
 }
 
@@ -48,6 +49,7 @@ static void times_from_json(struct rv_incident_times *t, const json_t *json) {
                 .onset_usec = rv_json_int(json, "onset_usec", 0),
                 .detected_usec = rv_json_int(json, "detected_usec", 0),
                 .decided_usec = rv_json_int(json, "decided_usec", 0),
+                .proposed_usec = rv_json_int(json, "proposed_usec", 0),
                 .pushed_usec = rv_json_int(json, "pushed_usec", 0),
                 .applied_usec = rv_json_int(json, "applied_usec", 0),
                 .recovered_usec = rv_json_int(json, "recovered_usec", 0),
@@ -100,7 +102,7 @@ json_t *rv_incident_to_json(const struct rv_incident *i) {
         /* A missing part (out of memory) makes json_pack() fail as a whole. */
         return json_pack(
                 "{s:s, s:s, s:s, s:s?, s:s?, s:o, s:s?, s:s, s:o, s:s, s:b, s:s?, s:s?, s:b, s:o, s:o, s:o, s:o,"
-                " s:o, s:o, s:s, s:s, s:s, s:s, s:o, s:s?, s:s, s:s?, s:s, s:o, s:i, s:i, s:I, s:I, s:I, s:i}",
+                " s:o, s:o, s:o, s:s, s:s, s:s, s:s, s:o, s:s?, s:s, s:s?, s:s, s:o, s:i, s:i, s:I, s:I, s:I, s:i}",
                 "id", i->id, "state", rv_incident_state_to_string(i->state), "reason", rv_reason_to_string(i->reason),
                 "detail", i->detail, "rule", i->rule, "labels",
                 i->labels ? rv_labels_to_json(i->labels) : json_object(), "summary", i->summary, "repository",
@@ -108,7 +110,7 @@ json_t *rv_incident_to_json(const struct rv_incident *i) {
                 "by_hand", i->by_hand, "actor", i->actor, "note", i->note, "force", i->force, "value",
                 rv_value_to_json(i->value), "last_value", rv_value_to_json(i->last_value), "samples",
                 i->samples ? json_incref(i->samples) : json_array(), "times", times_to_json(&i->times), "suspects",
-                suspects_to_json(i), "plan", i->plan ? rv_plan_to_json(i->plan) : json_null(), "head", i->head.hex,
+                suspects_to_json(i), "plan", i->plan ? rv_plan_to_json(i->plan) : json_null(), "proposal", i->proposal.number > 0 ? rv_proposal_to_json(&i->proposal) : json_null(), "head", i->head.hex,
                 "last_good", i->last_good.hex, "after", i->after, "ruled_out", i->ruled_out.hex, "revisions",
                 json_from_strings(i->revisions, i->n_revisions), "to", i->to, "restore", i->restore.hex, "conflict",
                 i->conflict, "released", i->released.hex, "guards", guards_to_json(i), "attempts", (int)i->attempts,
@@ -206,7 +208,7 @@ static int read_progress(struct rv_incident *i, const json_t *json, struct rv_er
 }
 
 static int read_all(struct rv_incident *i, const json_t *json, struct rv_error *err) {
-        const json_t *plan = json_object_get(json, "plan");
+        const json_t *plan = json_object_get(json, "plan"), *proposal = json_object_get(json, "proposal");
         int r = json_get_id(json, "id", i->id, err);
 
         if (r == 0)
@@ -221,7 +223,15 @@ static int read_all(struct rv_incident *i, const json_t *json, struct rv_error *
                 r = read_after(i, json, err);
         if (r == 0 && json_is_object(plan))
                 r = rv_plan_from_json(&i->plan, plan, err);
+        if (r == 0 && json_is_object(proposal))
+                r = rv_proposal_from_json(&i->proposal, proposal, err);
         return r;
+}
+
+const struct rv_oid *rv_incident_revert(const struct rv_incident *incident) {
+        if (*incident->proposal.merged.hex)
+                return &incident->proposal.merged;
+        return incident->plan ? &incident->plan->commit : NULL;
 }
 
 int rv_incident_from_json(struct rv_incident **ret, const json_t *json, struct rv_error *err) {

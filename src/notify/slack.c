@@ -63,6 +63,8 @@ static const char *title(const struct rv_incident *incident) {
                 return awaits_approval(incident) ? "Approval needed" : "Revert planned";
         case RV_INCIDENT_REVERTING:
                 return "Reverting";
+        case RV_INCIDENT_PROPOSED:
+                return "Pull request open";
         case RV_INCIDENT_CONVERGING:
                 return "Revert pushed";
         case RV_INCIDENT_VERIFYING:
@@ -137,6 +139,13 @@ static void append_reason(struct mrkdwn *m, const struct rv_incident *incident) 
         mrkdwn_markup(m, " (`%s`)", rv_reason_to_string(incident->reason));
 }
 
+static void append_proposal(struct mrkdwn *m, const struct rv_incident *incident) {
+        char name[32];
+
+        snprintf(name, sizeof(name), "#%" PRIu64, incident->proposal.number);
+        mrkdwn_link(m, incident->proposal.url, name, sizeof(name));
+}
+
 static void append_how_to_answer(struct mrkdwn *m, const struct rv_incident *incident) {
         if (awaits_approval(incident)) {
                 mrkdwn_markup(m, "To revert: `revertctl approve %s`\nTo leave it: `revertctl reject %s`", incident->id,
@@ -145,11 +154,14 @@ static void append_how_to_answer(struct mrkdwn *m, const struct rv_incident *inc
                         mrkdwn_markup(m, "\nThe question ends at ");
                         mrkdwn_time(m, incident->deadline_usec);
                 }
+        } else if (incident->state == RV_INCIDENT_PROPOSED) {
+                mrkdwn_markup(m, "To revert, merge it; to leave it, close it: ");
+                append_proposal(m, incident);
         } else if (incident->state == RV_INCIDENT_HOLDING) {
                 mrkdwn_markup(m,
-                              "It is pushed when its hold time is over, unless the breach clears. To stop it: "
+                              "It is %s when its hold time is over, unless the breach clears. To stop it: "
                               "`revertctl reject %s`",
-                              incident->id);
+                              incident->mode == RV_MODE_PROPOSE ? "proposed" : "pushed", incident->id);
         } else if (incident->state == RV_INCIDENT_DECLINED && incident->restore.hex[0]) {
                 mrkdwn_markup(m, "How to do it by hand: `revertctl show %s`", incident->id);
         } else if (incident->state == RV_INCIDENT_DECLINED && incident->plan && incident->n_suspects > 0) {
@@ -292,7 +304,7 @@ static void render_revert(struct mrkdwn *m, const struct notice *notice) {
                 return;
         bool is_pushed = notice->incident->times.pushed_usec > 0;
         mrkdwn_markup(m, "*%s* ", is_pushed ? "Revert" : "The revert would be");
-        append_commit(m, notice, &plan->commit, is_pushed);
+        append_commit(m, notice, rv_incident_revert(notice->incident), is_pushed);
         mrkdwn_markup(m, ": %zu %s changed, +%zu -%zu\n", plan->n_files, plan->n_files == 1 ? "file" : "files",
                       plan->n_insertions, plan->n_deletions);
         append_list(m, plan->paths, plan->n_paths);
@@ -351,7 +363,8 @@ static void render_times(struct mrkdwn *m, const struct notice *notice) {
         mrkdwn_markup(m, "\nDetected ");
         mrkdwn_time(m, times->detected_usec);
         append_phase(m, "decided", times->decided_usec, times->detected_usec);
-        append_phase(m, "pushed", times->pushed_usec, times->detected_usec);
+        append_phase(m, "proposed", times->proposed_usec, times->detected_usec);
+        append_phase(m, times->proposed_usec > 0 ? "merged" : "pushed", times->pushed_usec, times->detected_usec);
         append_phase(m, "on the branch", times->applied_usec, times->detected_usec);
         append_phase(m, "recovered", times->recovered_usec, times->detected_usec);
 }
@@ -364,7 +377,7 @@ static void render_reply(struct mrkdwn *m, const struct notice *notice) {
         mrkdwn_markup(m, "*%s*", title(incident));
         if (incident->plan && incident->times.pushed_usec > 0 && !rv_incident_state_is_end(incident->state)) {
                 mrkdwn_markup(m, " ");
-                append_commit(m, notice, &incident->plan->commit, true);
+                append_commit(m, notice, rv_incident_revert(incident), true);
         }
         if (incident->reason != RV_REASON_NONE) {
                 mrkdwn_markup(m, ": ");

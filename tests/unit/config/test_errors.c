@@ -127,7 +127,7 @@ static void test_keys_and_types(void **state) {
                 {"defaults = 1;", "f:1: defaults: a group { } is wanted, not a number"},
                 {"defaults: { expr = \"up\"; };", "f:1: defaults: expr: belongs in a rule, not in defaults"},
                 {"defaults: { mode = \"push\"; };",
-                 "f:1: defaults: mode: 'push' is none of: observe, approve, enforce"},
+                 "f:1: defaults: mode: 'push' is none of: observe, approve, propose, enforce"},
                 {"prometheus: ( { name = \"p\"; } );", "f:1: prometheus p: url: is missing"},
                 {"receivers: ( { name = \"s\"; type = \"slack\"; } );", "f:1: receiver s: credential: is missing"},
                 {"receivers: ( { name = \"s\"; type = \"irc\"; credential = \"x\"; } );",
@@ -320,7 +320,11 @@ static void test_rules_that_cannot_be(void **state) {
                  "f:1: rule r: outside: 'half' is none of: leave, whole, decline"},
                 {BASE
                  "rules: ( { name = \"r\"; expr = \"up\"; breach = \"> 5\"; paths = \"x\"; fallback = \"revert\"; } );",
-                 "f:1: rule r: fallback: 'revert' is none of: decline, restore"},
+                 "f:1: rule r: fallback: 'revert' is none of: decline, restore, propose"},
+                {BASE "rules: ( { name = \"r\"; expr = \"up\"; breach = \"> 5\"; paths = \"x\";\n mode = \"propose\"; } );",
+                 "f:2: rule r: mode: repository a has no forge, where a pull request could be made"},
+                {BASE "rules: ( { name = \"r\"; expr = \"up\"; breach = \"> 5\"; paths = \"x\"; fallback = \"propose\"; } );",
+                 "f:1: rule r: fallback: repository a has no forge, where a pull request could be made"},
                 {BASE "rules: ( { name = \"r\"; expr = \"up\"; breach = \"> 5\"; paths = \"x\"; outside = \"whole\"; "
                       "suspects = \"restore\"; } );",
                  "f:1: rule r: suspects: a restore puts back the rule's paths alone, which outside = \"whole\" "

@@ -51,6 +51,11 @@ struct world {
         bool reply_lost_after_push;
         bool ref_lost; /* CHECK: not contained */
         bool move_under_push;
+        struct rv_oid proposed; /* the plan's commit of the pull request, whose number is 7; none: there is none */
+        struct rv_revert_spec proposed_spec;
+        enum rv_proposal_state proposal_state;
+        struct rv_oid merged; /* the commit that it was merged as */
+        size_t n_proposals_asked;
         bool history_cut;       /* there is more than HISTORY tells */
         const char *pause_file; /* what .revertd/pause says; NULL: there is none */
         size_t n_pushes, n_push_requests;
@@ -71,7 +76,8 @@ struct world {
 };
 
 static const char world_head[] =
-        "repositories: ( { name = \"fleet\"; url = \"/srv/fleet.git\"; budget = 2; },\n"
+        "repositories: ( { name = \"fleet\"; url = \"/srv/fleet.git\"; budget = 2; forge = \"github\";\n"
+        "                  forge_project = \"platform/fleet\"; forge_credential = \"token\"; },\n"
         "                { name = \"other\"; url = \"/srv/other.git\"; } );\n"
         "prometheus: ( { name = \"prod\"; url = \"http://127.0.0.1:9090\"; } );\n"
         "alertmanagers: ( { name = \"am\"; url = \"http://127.0.0.1:9093\"; } );\n"
@@ -207,6 +213,7 @@ static inline void world_free(struct world *w) {
         rv_engine_free(w->engine);
         rv_store_close(w->store);
         rv_config_unref(w->config);
+        rv_revert_spec_done(&w->proposed_spec);
         free(w->detail);
         free(w->actor);
         free(w);
@@ -339,6 +346,41 @@ static inline void world_reply_push(struct world *w, const struct rv_git_request
         reply->head = world_head_oid(w);
 }
 
+/* The same one, however often it is asked for. */
+static inline void world_reply_propose(struct world *w, const struct rv_git_request *request,
+                                       struct rv_git_reply *reply) {
+        reply->commit = world_plan_oid(&request->spec);
+        assert_string_equal(reply->commit.hex, request->commit.hex);
+        reply->head = world_head_oid(w);
+        if (*w->proposed.hex)
+                assert_string_equal(w->proposed.hex, request->commit.hex);
+        else
+                assert_int_equal(rv_revert_spec_copy(&w->proposed_spec, &request->spec), 0);
+        w->proposed = request->commit;
+        reply->proposal = (struct rv_proposal){.number = 7, .url = strdup("https://forge.example.com/7")};
+}
+
+static inline void world_reply_proposal(struct world *w, const struct rv_git_request *request,
+                                        struct rv_git_reply *reply) {
+        assert_int_equal(request->number, 7);
+        assert_string_equal(request->commit.hex, w->proposed.hex);
+        w->n_proposals_asked++;
+        reply->head = world_head_oid(w);
+        reply->proposal = (struct rv_proposal){.number = 7,
+                                               .url = strdup("https://forge.example.com/7"),
+                                               .state = w->proposal_state,
+                                               .merged = w->merged};
+}
+
+/* As a forge does it that says nothing of what it merges. */
+static inline void world_merge(struct world *w) {
+        struct commit *c = world_commit(w);
+
+        c->scope = w->proposed_spec.n_scope > 0 ? strdup(w->proposed_spec.scope[0]) : NULL;
+        w->merged = c->id;
+        w->proposal_state = RV_PROPOSAL_MERGED;
+}
+
 static inline void world_reply_show(const struct world *w, const struct rv_git_request *request,
                                     struct rv_git_reply *reply) {
         for (size_t i = 0; i < w->n_commits; i++)
@@ -380,6 +422,12 @@ static inline struct rv_git_reply *world_reply(struct world *w, const struct rv_
                 break;
         case RV_GIT_PUSH:
                 world_reply_push(w, request, reply);
+                break;
+        case RV_GIT_PROPOSE:
+                world_reply_propose(w, request, reply);
+                break;
+        case RV_GIT_PROPOSAL:
+                world_reply_proposal(w, request, reply);
                 break;
         case RV_GIT_CHECK:
                 reply->contained = !w->ref_lost && world_find(w, &request->commit) >= 0;

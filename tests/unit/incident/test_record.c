@@ -19,9 +19,10 @@ static const char full[] =
         "\"go\","
         " \"force\": true, \"value\": 0.5, \"last_value\": \"+Inf\","
         " \"samples\": [[1, 0.5, \"breach\"]],"
-        " \"times\": {\"onset_usec\": 1, \"detected_usec\": 2, \"decided_usec\": 3, \"pushed_usec\": 4,"
+        " \"times\": {\"onset_usec\": 1, \"detected_usec\": 2, \"decided_usec\": 3, \"proposed_usec\": 8, \"pushed_usec\": 4,"
         "             \"applied_usec\": 5, \"recovered_usec\": 6, \"ended_usec\": 7},"
-        " \"suspects\": [], \"plan\": null, \"head\": \"aa\", \"last_good\": \"dd\", \"after\": \"fedcba9876543210\","
+        " \"suspects\": [], \"plan\": null, \"proposal\": {\"number\": 7,"
+        " \"url\": \"https://forge.example.com/7\", \"state\": \"merged\", \"merged\": \"0123456789012345678901234567890123456789\"}, \"head\": \"aa\", \"last_good\": \"dd\", \"after\": \"fedcba9876543210\","
         " \"ruled_out\": \"ff\", \"revisions\": [\"bb\"], "
         " \"to\": \"HEAD~2\", \"restore\": \"ee\", \"conflict\": \"1 path was changed since\", "
         "\"released\": \"cc\","
@@ -103,7 +104,8 @@ static void act_goes_both_ways(void **state) {
                              .repository = (char *)"fleet",
                              .scope = (char *)"a\nb",
                              .at_usec = 5,
-                             .culprit = {"aa"}},
+                             .culprit = {"aa"},
+                             .merged = {"bb"}},
                       back;
         json_t *json = rv_act_to_json(&act);
 
@@ -111,6 +113,7 @@ static void act_goes_both_ways(void **state) {
         assert_int_equal(rv_act_from_json(&back, json, NULL), 0);
         assert_string_equal(back.scope, act.scope);
         assert_int_equal(back.at_usec, 5);
+        assert_string_equal(back.merged.hex, "bb");
         rv_act_done(&back);
         json_object_del(json, "scope");
         assert_int_equal(rv_act_from_json(&back, json, NULL), -EINVAL);
