@@ -99,11 +99,11 @@ enum {
 
 /* The times that the record shows; 0: not reached. */
 struct rv_incident_times {
-        int64_t onset_usec;    /* first breach, or the alert's startsAt */
-        int64_t detected_usec; /* the incident was opened */
-        int64_t decided_usec;  /* the plan was complete and the guards had passed */
-        int64_t proposed_usec; /* the pull request was open */
-        int64_t pushed_usec;   /* it was on the branch: pushed by the worker, or a pull request merged */
+        int64_t onset_usec;     /* first breach, or the alert's startsAt */
+        int64_t detected_usec;  /* the incident was opened */
+        int64_t decided_usec;   /* the plan was complete and the guards had passed */
+        int64_t proposed_usec;  /* the pull request was open */
+        int64_t pushed_usec;    /* it was on the branch: pushed by the worker, or a pull request merged */
         int64_t applied_usec;   /* the remote ref was re-read */
         int64_t recovered_usec; /* the first ok of the run that proved it */
         int64_t ended_usec;
@@ -134,10 +134,10 @@ struct rv_incident {
 
         struct rv_suspect *suspects; /* newest first, at most RV_SUSPECTS_MAX */
         size_t n_suspects;
-        struct rv_plan *plan;    /* NULL: none yet */
+        struct rv_plan *plan;        /* NULL: none yet */
         struct rv_proposal proposal; /* number 0: none */
-        struct rv_oid head;      /* the branch, as last read for it */
-        struct rv_oid last_good; /* the newest head at which the scope was proven ok; none: not known */
+        struct rv_oid head;          /* the branch, as last read for it */
+        struct rv_oid last_good;     /* the newest head at which the scope was proven ok; none: not known */
 
         /* The revert of an earlier incident of the same breach was in vain: that incident, and the oldest commit that it
          * undid. "" and none: this is the first. */

@@ -10,11 +10,10 @@
 
 #include "config/reader.h"
 
-static const char *const modes[RV_MODE_MAX] = {
-        [RV_MODE_OBSERVE] = "observe",
-        [RV_MODE_APPROVE] = "approve",
-        [RV_MODE_PROPOSE] = "propose",
-        [RV_MODE_ENFORCE] = "enforce"};
+static const char *const modes[RV_MODE_MAX] = {[RV_MODE_OBSERVE] = "observe",
+                                               [RV_MODE_APPROVE] = "approve",
+                                               [RV_MODE_PROPOSE] = "propose",
+                                               [RV_MODE_ENFORCE] = "enforce"};
 
 static const char *const outsides[RV_OUTSIDE_MAX] = {
         [RV_OUTSIDE_LEAVE] = "leave", [RV_OUTSIDE_WHOLE] = "whole", [RV_OUTSIDE_DECLINE] = "decline"};
@@ -47,7 +46,9 @@ const char *rv_suspects_to_string(enum rv_suspects suspects) {
 }
 
 const char *rv_fallback_to_string(enum rv_fallback fallback) {
-        static const char *const words[] = {[RV_FALLBACK_DECLINE] = "decline", [RV_FALLBACK_RESTORE] = "restore", [RV_FALLBACK_PROPOSE] = "propose"};
+        static const char *const words[] = {[RV_FALLBACK_DECLINE] = "decline",
+                                            [RV_FALLBACK_RESTORE] = "restore",
+                                            [RV_FALLBACK_PROPOSE] = "propose"};
 
         return fallback < RV_FALLBACK_MAX ? words[fallback] : NULL;
 }

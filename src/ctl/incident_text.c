@@ -170,9 +170,9 @@ static void print_timeline(FILE *f, const json_t *times, int64_t now_usec, bool 
         static const struct {
                 const char *key, *name;
         } steps[] = {
-                {"onset_usec", "onset"}, {"detected_usec", "detected"}, {"decided_usec", "decided"},
-                {"proposed_usec", "proposed"}, {"pushed_usec", "pushed"}, {"applied_usec", "on branch"}, {"recovered_usec", "recovered"},
-                {"ended_usec", "ended"},
+                {"onset_usec", "onset"},         {"detected_usec", "detected"}, {"decided_usec", "decided"},
+                {"proposed_usec", "proposed"},   {"pushed_usec", "pushed"},     {"applied_usec", "on branch"},
+                {"recovered_usec", "recovered"}, {"ended_usec", "ended"},
         };
         char buf[PAINT_TIME_MAX];
         int64_t first_usec = 0, previous_usec = 0;

@@ -16,7 +16,8 @@
 static const struct state *const states[RV_INCIDENT_STATE_MAX] = {
         [RV_INCIDENT_CONFIRMING] = &state_confirming, [RV_INCIDENT_ATTRIBUTING] = &state_attributing,
         [RV_INCIDENT_HOLDING] = &state_holding,       [RV_INCIDENT_REVERTING] = &state_reverting,
-        [RV_INCIDENT_PROPOSED] = &state_proposed,     [RV_INCIDENT_CONVERGING] = &state_converging, [RV_INCIDENT_VERIFYING] = &state_verifying,
+        [RV_INCIDENT_PROPOSED] = &state_proposed,     [RV_INCIDENT_CONVERGING] = &state_converging,
+        [RV_INCIDENT_VERIFYING] = &state_verifying,
 };
 
 const struct state *state_of(const struct open *o) {

@@ -13,8 +13,9 @@ void rv_act_done(struct rv_act *act) {
 }
 
 json_t *rv_act_to_json(const struct rv_act *act) {
-        return json_pack("{s:s, s:s, s:s, s:I, s:s, s:s}", "incident", act->incident, "repository", act->repository, "scope",
-                         act->scope, "at_usec", (json_int_t)act->at_usec, "culprit", act->culprit.hex, "merged", act->merged.hex);
+        return json_pack("{s:s, s:s, s:s, s:I, s:s, s:s}", "incident", act->incident, "repository", act->repository,
+                         "scope", act->scope, "at_usec", (json_int_t)act->at_usec, "culprit", act->culprit.hex,
+                         "merged", act->merged.hex);
 }
 
 static int read_all(struct rv_act *act, const json_t *json, struct rv_error *err) {

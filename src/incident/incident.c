@@ -40,8 +40,9 @@ struct rv_incident *rv_incident_free(struct rv_incident *incident) {
 static json_t *times_to_json(const struct rv_incident_times *t) {
         return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "onset_usec", (json_int_t)t->onset_usec,
                          "detected_usec", (json_int_t)t->detected_usec, "decided_usec", (json_int_t)t->decided_usec,
-                         "proposed_usec", (json_int_t)t->proposed_usec, "pushed_usec", (json_int_t)t->pushed_usec, "applied_usec", (json_int_t)t->applied_usec,
-                         "recovered_usec", (json_int_t)t->recovered_usec, "ended_usec", (json_int_t)t->ended_usec);
+                         "proposed_usec", (json_int_t)t->proposed_usec, "pushed_usec", (json_int_t)t->pushed_usec,
+                         "applied_usec", (json_int_t)t->applied_usec, "recovered_usec", (json_int_t)t->recovered_usec,
+                         "ended_usec", (json_int_t)t->ended_usec);
 }
 
 static void times_from_json(struct rv_incident_times *t, const json_t *json) {
@@ -110,7 +111,8 @@ json_t *rv_incident_to_json(const struct rv_incident *i) {
                 "by_hand", i->by_hand, "actor", i->actor, "note", i->note, "force", i->force, "value",
                 rv_value_to_json(i->value), "last_value", rv_value_to_json(i->last_value), "samples",
                 i->samples ? json_incref(i->samples) : json_array(), "times", times_to_json(&i->times), "suspects",
-                suspects_to_json(i), "plan", i->plan ? rv_plan_to_json(i->plan) : json_null(), "proposal", i->proposal.number > 0 ? rv_proposal_to_json(&i->proposal) : json_null(), "head", i->head.hex,
+                suspects_to_json(i), "plan", i->plan ? rv_plan_to_json(i->plan) : json_null(), "proposal",
+                i->proposal.number > 0 ? rv_proposal_to_json(&i->proposal) : json_null(), "head", i->head.hex,
                 "last_good", i->last_good.hex, "after", i->after, "ruled_out", i->ruled_out.hex, "revisions",
                 json_from_strings(i->revisions, i->n_revisions), "to", i->to, "restore", i->restore.hex, "conflict",
                 i->conflict, "released", i->released.hex, "guards", guards_to_json(i), "attempts", (int)i->attempts,

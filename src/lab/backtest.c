@@ -97,13 +97,16 @@ static int run_all(struct run *run, const struct lab_expectation *last,
         return lab_world_run(&script, NULL, check, userdata, err);
 }
 
-/* Those that take part have the one mode; the others, which alerts may reach too, act on nothing. */
+/* Those that take part have the one mode; the others, which alerts may reach too, act on nothing. Nobody merges requests
+ * in the past: what would be proposed after a conflict is taken for pushed, as with mode "propose". */
 static enum rv_mode *set_modes(const struct rv_backtest *b, enum rv_mode mode) {
         enum rv_mode *modes = calloc(b->config->n_rules + 1, sizeof(*modes));
 
         for (size_t i = 0; modes && i < b->config->n_rules; i++) {
                 modes[i] = b->config->rules[i].mode;
                 b->config->rules[i].mode = b->rules[i] ? mode : RV_MODE_OBSERVE;
+                if (b->config->rules[i].fallback == RV_FALLBACK_PROPOSE)
+                        b->config->rules[i].fallback = RV_FALLBACK_RESTORE;
         }
         return modes;
 }

@@ -84,6 +84,7 @@ void lab_branch_done(struct lab_branch *branch) {
         for (size_t i = 0; i < branch->n; i++)
                 rv_revert_spec_done(&branch->change[i].spec);
         free(branch->change);
+        lab_proposals_done(branch);
         *branch = (struct lab_branch){0};
 }
 
@@ -394,10 +395,20 @@ static void read_incident(const char *message, char ret[static RV_INCIDENT_ID_MA
         snprintf(ret, RV_INCIDENT_ID_MAX, "%.16s", at ? at + sizeof(trailer) - 1 : "0000000000000000");
 }
 
+int lab_branch_push(struct lab_branch *branch, const struct rv_revert_spec *spec, const struct rv_oid *id,
+                    int64_t now_usec) {
+        struct lab_change made = {.id = *id, .made_usec = spec->time_usec};
+
+        read_incident(spec->message, made.incident);
+        if (rv_revert_spec_copy(&made.spec, spec) < 0)
+                return -ENOMEM;
+        if (branch->n_pushes++ == 0)
+                branch->pushed_usec = now_usec;
+        return lab_branch_append(branch, &made);
+}
+
 static bool answer_push(struct lab_branch *branch, const struct rv_git_request *request, struct rv_git_reply *reply,
                         int64_t now_usec) {
-        struct lab_change made = {.id = request->commit, .made_usec = request->spec.time_usec};
-
         if (find(branch, request->commit.hex) >= 0) {
                 reply->outcome = RV_GIT_ALREADY;
                 return true;
@@ -408,21 +419,14 @@ static bool answer_push(struct lab_branch *branch, const struct rv_git_request *
         }
         if (!answer_plan(branch, &request->spec, reply))
                 return false;
-        if (reply->outcome != RV_GIT_OK)
-                return true;
-        read_incident(request->spec.message, made.incident);
-        if (rv_revert_spec_copy(&made.spec, &request->spec) < 0)
-                return false;
-        if (branch->n_pushes++ == 0)
-                branch->pushed_usec = now_usec;
-        return lab_branch_append(branch, &made) == 0;
+        return reply->outcome != RV_GIT_OK || lab_branch_push(branch, &request->spec, &request->commit, now_usec) == 0;
 }
 
 static bool answer(struct lab_branch *branch, const struct rv_git_request *request, struct rv_git_reply *reply,
                    int64_t now_usec) {
-        bool is_push_only = branch->outcome == RV_GIT_REFUSED;
+        bool is_push = request->op == RV_GIT_PUSH || request->op == RV_GIT_PROPOSE;
 
-        if (branch->outcome != RV_GIT_OK && (!is_push_only || request->op == RV_GIT_PUSH)) {
+        if (branch->outcome != RV_GIT_OK && (branch->outcome != RV_GIT_REFUSED || is_push)) {
                 reply->outcome = branch->outcome;
                 reply->message = strdup("as the test says");
                 return reply->message != NULL;
@@ -436,6 +440,10 @@ static bool answer(struct lab_branch *branch, const struct rv_git_request *reque
                 return answer_plan(branch, &request->spec, reply);
         case RV_GIT_PUSH:
                 return answer_push(branch, request, reply, now_usec);
+        case RV_GIT_PROPOSE:
+                return lab_proposal_open(branch, request, reply);
+        case RV_GIT_PROPOSAL:
+                return lab_proposal_tell(branch, request->number, reply);
         case RV_GIT_CHECK:
                 reply->contained = find(branch, request->commit.hex) >= 0;
                 return true;

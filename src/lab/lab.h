@@ -62,6 +62,8 @@ enum lab_event_kind {
         LAB_RESUME,
         LAB_APPROVE,
         LAB_REJECT,
+        LAB_MERGE,
+        LAB_CLOSE,
         LAB_REVERT,
         LAB_RESTORE,
         LAB_RESTART,
@@ -139,9 +141,17 @@ struct lab_change {
         int64_t made_usec;
         bool in_force;
 };
+struct lab_proposal {
+        struct rv_oid commit; /* that the plan made */
+        struct rv_revert_spec spec;
+        enum rv_proposal_state state;
+        struct rv_oid merged;
+};
 struct lab_branch {
         struct lab_change *change; /* oldest first */
         size_t n;
+        struct lab_proposal *proposal; /* the pull requests, number 1 first */
+        size_t n_proposals;
         struct rv_oid known; /* as the daemon's poll last saw it */
         size_t n_pushes;
         int64_t pushed_usec;         /* the first push; 0: none */
@@ -150,10 +160,22 @@ struct lab_branch {
 int lab_branch_append(struct lab_branch *branch, const struct lab_change *change);
 struct rv_git_reply *lab_branch_answer(struct lab_branch *branch, const struct rv_git_request *request,
                                        int64_t now_usec);
+/* Our revert, at the head. */
+int lab_branch_push(struct lab_branch *branch, const struct rv_revert_spec *spec, const struct rv_oid *id,
+                    int64_t now_usec);
 void lab_branch_lose_pushes(struct lab_branch *branch);
 void lab_branch_done(struct lab_branch *branch);
 
-/* -- world.c -- */
+/* -- proposal.c: the pull requests of a branch -- */
+
+/* false: out of memory. */
+bool lab_proposal_open(struct lab_branch *branch, const struct rv_git_request *request, struct rv_git_reply *reply);
+bool lab_proposal_tell(struct lab_branch *branch, uint64_t number, struct rv_git_reply *reply);
+struct lab_proposal *lab_proposal_find(struct lab_branch *branch, uint64_t number); /* NULL: there is none */
+int lab_proposal_merge(struct lab_branch *branch, struct lab_proposal *proposal, int64_t now_usec);
+void lab_proposals_done(struct lab_branch *branch);
+
+/* -- world.c, happen.c -- */
 
 struct lab_seen { /* an incident as stored */
         char id[RV_INCIDENT_ID_MAX];
@@ -180,6 +202,10 @@ int lab_world_run(const struct lab_script *script, json_t *story,
                   void *userdata, struct rv_error *err) RV_MUST_CHECK;
 /* One event, and all that comes of it. */
 int lab_world_handle(struct lab_world *world, const struct rv_event *event) RV_MUST_CHECK;
+int lab_world_start(struct lab_world *world);                                /* from its store */
+int lab_world_happen(struct lab_world *world, const struct lab_event *e);    /* what the script says */
+int lab_tell(struct lab_world *world, const char *fmt, ...) RV_PRINTF(2, 3); /* a line of the story */
+bool lab_is_part(const struct rv_labels *part, const struct rv_labels *whole);
 /* "1h5m" since the start of the test; "-5m" before it. */
 char *lab_when(const struct lab_world *world, int64_t at_usec, char buf[static RV_DURATION_TEXT_MAX + 1]);
 

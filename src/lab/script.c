@@ -197,6 +197,8 @@ static const struct {
         [LAB_RESUME] = {"resume", "at do scope"},
         [LAB_APPROVE] = {"approve", "at do rule labels"},
         [LAB_REJECT] = {"reject", "at do rule labels"},
+        [LAB_MERGE] = {"merge", "at do rule labels"},
+        [LAB_CLOSE] = {"close", "at do rule labels"},
         [LAB_REVERT] = {"revert", "at do rule labels commit force dry_run"},
         [LAB_RESTORE] = {"restore", "at do rule labels commit force dry_run"},
         [LAB_RESTART] = {"restart", "at do"},
@@ -217,7 +219,8 @@ static int find_event(const struct lab_script *s, const config_setting_t *group,
                 }
         return r < 0 ? r
                      : lab_fail(s, group, err,
-                                "do is one of: pause, resume, approve, reject, revert, restore, restart, git, "
+                                "do is one of: pause, resume, approve, reject, merge, close, revert, restore, restart, "
+                                "git, "
                                 "lose-revert");
 }
 

@@ -22,8 +22,7 @@ char *lab_when(const struct lab_world *w, int64_t at_usec, char buf[static RV_DU
         return buf;
 }
 
-static int tell(struct lab_world *w, const char *fmt, ...) RV_PRINTF(2, 3);
-static int tell(struct lab_world *w, const char *fmt, ...) {
+int lab_tell(struct lab_world *w, const char *fmt, ...) {
         char when[RV_DURATION_TEXT_MAX + 1];
         _cleanup_free_ char *text = NULL;
         va_list ap;
@@ -81,9 +80,9 @@ static int tell_transition(struct lab_world *w, const struct rv_transition *t) {
         if (!seen || rv_labels_from_json(&labels, json_object_get(seen->record, "labels"), NULL, NULL) < 0 ||
             !(text = rv_labels_format(labels)))
                 return rv_error_oom(w->err);
-        return tell(w, "%s%s: %s%s%s%s%s%s", rv_json_string(seen->record, "rule", "by hand"), text,
-                    rv_incident_state_to_string(t->to), t->reason ? " (" : "",
-                    t->reason ? rv_reason_to_string(t->reason) : "", t->reason ? ")" : "", *why ? ": " : "", why);
+        return lab_tell(w, "%s%s: %s%s%s%s%s%s", rv_json_string(seen->record, "rule", "by hand"), text,
+                        rv_incident_state_to_string(t->to), t->reason ? " (" : "",
+                        t->reason ? rv_reason_to_string(t->reason) : "", t->reason ? ")" : "", *why ? ": " : "", why);
 }
 
 static int take_step(struct lab_world *w, struct rv_step *step) {
@@ -116,15 +115,6 @@ int lab_world_handle(struct lab_world *w, const struct rv_event *event) {
         return r;
 }
 
-/* What a person or a sender is refused is part of the story. */
-static int try(struct lab_world *w, const struct rv_event *event, const char *what) {
-        int r = lab_world_handle(w, event);
-
-        if (r == -EINVAL || r == -ENOENT || r == -EBUSY || r == -ENOBUFS)
-                return tell(w, "%s is refused: %s", what, w->err->text);
-        return r;
-}
-
 /* -- Prometheus -- */
 
 static struct lab_point point_of(const struct lab_world *w, const struct lab_series *series) {
@@ -138,7 +128,7 @@ static struct lab_point point_of(const struct lab_world *w, const struct lab_ser
 }
 
 /* Labels of `part` are all in `whole`. */
-static bool is_part(const struct rv_labels *part, const struct rv_labels *whole) {
+bool lab_is_part(const struct rv_labels *part, const struct rv_labels *whole) {
         for (size_t i = 0; i < part->n; i++) {
                 const char *value = rv_labels_get(whole, part->label[i].name);
                 if (!value || strcmp(value, part->label[i].value) != 0)
@@ -160,7 +150,7 @@ static int query(struct lab_world *w, size_t rule, enum lab_query kind, const st
                 return rv_error_oom(w->err);
         for (size_t i = 0; i < s->n_series; i++) {
                 const struct lab_series *series = &s->series[i];
-                if (series->rule != rule || series->query != kind || (labels && !is_part(series->labels, labels)))
+                if (series->rule != rule || series->query != kind || (labels && !lab_is_part(series->labels, labels)))
                         continue;
                 struct lab_point point = point_of(w, series);
                 *ret_ok &= point.kind != LAB_FAILS;
@@ -261,7 +251,7 @@ static int answer_git(struct lab_world *w, const struct rv_effect *effect) {
 
         for (size_t k = 0;
              r == 0 && !w->script->sources && branch->n_pushes > n_pushes && k < effect->request->spec.n_commits; k++)
-                r = tell(w, "pushed: a revert of %s", name_of(w, &effect->request->spec.commits[k]));
+                r = lab_tell(w, "pushed: a revert of %s", name_of(w, &effect->request->spec.commits[k]));
         if (r == 0)
                 r = lab_world_handle(
                         w, &(struct rv_event){.kind = RV_EVENT_GIT, .git = {.token = effect->token, .reply = reply}});
@@ -297,7 +287,7 @@ static int poll_branch(struct lab_world *w, size_t repository) {
         return r;
 }
 
-/* -- What happens by the script -- */
+/* -- Start, and what arrives -- */
 
 static int load(const struct rv_record *record, void *userdata) {
         struct lab_world *w = userdata;
@@ -305,7 +295,7 @@ static int load(const struct rv_record *record, void *userdata) {
         return rv_engine_load(w->engine, record, w->err);
 }
 
-static int start(struct lab_world *w) {
+int lab_world_start(struct lab_world *w) {
         int r;
 
         w->engine = rv_engine_free(w->engine);
@@ -313,92 +303,6 @@ static int start(struct lab_world *w) {
         for (unsigned kind = 0; r == 0 && kind < RV_RECORD_KIND_MAX; kind++)
                 r = rv_store_list(w->store, kind, "", false, 0, load, w, w->err);
         return r < 0 ? r : lab_world_handle(w, &(struct rv_event){.kind = RV_EVENT_START});
-}
-
-static int alert(struct lab_world *w, const struct lab_event *e) {
-        struct rv_alert one = {.labels = e->labels,
-                               .firing = !e->resolved,
-                               .starts_usec = e->starts_usec,
-                               .ends_usec = e->resolved ? w->now_usec : 0};
-        struct rv_alerts alerts = {.alert = &one, .n = 1};
-
-        return try(w, &(struct rv_event){.kind = RV_EVENT_ALERTS, .alerts = &alerts}, "the alert");
-}
-
-/* The newest incident that is open and meant. */
-static const char *find_open(const struct lab_world *w, const struct lab_event *e) {
-        for (size_t k = w->n_seen; k-- > 0;) {
-                const struct rv_incident *i = rv_engine_incident(w->engine, w->seen[k].id);
-                if (i && is_part(e->labels, i->labels) &&
-                    (e->rule < 0 || (i->rule && strcmp(i->rule, w->script->config->rules[e->rule].name) == 0)))
-                        return i->id;
-        }
-        return "none";
-}
-
-static int ask_person(struct lab_world *w, const struct lab_event *e) {
-        return try(w,
-                   &(struct rv_event){.kind = e->kind == LAB_APPROVE ? RV_EVENT_APPROVE : RV_EVENT_REJECT,
-                                      .person = {.incident = find_open(w, e), .actor = "ana"}},
-                   e->kind == LAB_APPROVE ? "approval" : "rejection");
-}
-
-static int revert_by_hand(struct lab_world *w, const struct lab_event *e) {
-        bool is_restore = e->kind == LAB_RESTORE;
-        const struct lab_commit *c = NULL;
-        const char *revision;
-
-        for (size_t i = 0; e->commit && i < w->script->n_commits; i++)
-                if (strcmp(w->script->commit[i].name, e->commit) == 0)
-                        c = &w->script->commit[i];
-        if (e->commit && !c)
-                return tell(w, "revert by hand: no commit is called %s", e->commit);
-        revision = c ? c->id.hex : NULL;
-        return try(w,
-                   &(struct rv_event){.kind = RV_EVENT_REVERT,
-                                      .revert = {.repository = c ? c->repository : 0,
-                                                 .rule = e->rule,
-                                                 .labels = e->labels,
-                                                 .revisions = &revision,
-                                                 .n_revisions = c && !is_restore ? 1 : 0,
-                                                 .to = is_restore ? revision : NULL,
-                                                 .actor = "ana",
-                                                 .force = e->force,
-                                                 .dry_run = e->dry_run}},
-                   is_restore ? "the restore by hand" : "the revert by hand");
-}
-
-static int happen(struct lab_world *w, const struct lab_event *e) {
-        switch (e->kind) {
-        case LAB_ALERT:
-                return alert(w, e);
-        case LAB_PAUSE:
-        case LAB_RESUME:
-                return try(w,
-                           &(struct rv_event){
-                                   .kind = e->kind == LAB_PAUSE ? RV_EVENT_PAUSE : RV_EVENT_RESUME,
-                                   .pause = {.scope = e->scope, .actor = "ana", .duration_usec = e->duration_usec}},
-                           "the pause");
-        case LAB_APPROVE:
-        case LAB_REJECT:
-                return ask_person(w, e);
-        case LAB_REVERT:
-        case LAB_RESTORE:
-                return revert_by_hand(w, e);
-        case LAB_RESTART:
-                return start(w);
-        case LAB_GIT:
-                for (size_t i = 0; i < w->script->config->n_repositories; i++)
-                        w->branch[i].outcome = e->outcome;
-                return 0;
-        case LAB_LOSE_REVERT:
-                for (size_t i = 0; i < w->script->config->n_repositories; i++)
-                        lab_branch_lose_pushes(&w->branch[i]);
-                return 0;
-        case LAB_EVENT_MAX:
-                break;
-        }
-        return 0;
 }
 
 static int arrive(struct lab_world *w, const struct lab_commit *c) {
@@ -450,7 +354,7 @@ static int run_instant(struct lab_world *w, struct next *next,
                         r = poll_branch(w, i);
                 }
         for (; r == 0 && next->event < s->n_events && s->event[next->event].at_usec <= w->now_usec; next->event++)
-                r = happen(w, &s->event[next->event]);
+                r = lab_world_happen(w, &s->event[next->event]);
         for (size_t i = 0; r == 0 && i < s->config->n_rules; i++)
                 if (w->due_usec[i] <= w->now_usec) {
                         w->due_usec[i] = w->now_usec + s->config->rules[i].interval_usec;
@@ -484,7 +388,7 @@ static int prepare(struct lab_world *w, struct next *next) {
                 r = arrive(w, &w->script->commit[next->commit]);
         if (r == 0)
                 r = rv_store_open_memory(&w->store, w->err);
-        return r < 0 ? r : start(w);
+        return r < 0 ? r : lab_world_start(w);
 }
 
 static void done(struct lab_world *w) {

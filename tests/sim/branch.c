@@ -21,6 +21,7 @@ void branch_init(struct sim *sim, struct branch *branch) {
 void branch_done(struct branch *branch) {
         free(branch->change);
         branch->change = NULL;
+        forge_done(branch);
 }
 
 ssize_t branch_find(const struct branch *branch, const struct rv_oid *id) {

@@ -179,6 +179,15 @@ static void check_told(struct sim *sim, const struct observed *incident, const s
         sim_fail(sim, "8: nobody is told of %s", key);
 }
 
+/* It stays as it was, but that a conflict may lead to a request for a restore. */
+static void check_mode(struct sim *sim, struct observed *incident, const json_t *value) {
+        enum rv_mode mode;
+        SIM_MUST(rv_mode_from_string(rv_json_string(value, "mode", ""), &mode));
+        if (mode != incident->mode && (mode != RV_MODE_PROPOSE || !*rv_json_string(value, "restore", "")))
+                sim_fail(sim, "incident %s has changed its mode to %s", incident->id, rv_mode_to_string(mode));
+        incident->mode = mode;
+}
+
 static void check_moved(struct sim *sim, struct observed *incident, const struct rv_batch *batch,
                         const json_t *transition, const json_t *value) {
         enum rv_incident_state from, to;
@@ -202,6 +211,7 @@ static void check_moved(struct sim *sim, struct observed *incident, const struct
         bool is_looking_up = to == RV_INCIDENT_HOLDING && *rv_json_string(value, "released", "");
         if (rv_notice_wanted(to) && !is_dry_run && !is_looking_up && reason != RV_REASON_TOO_MANY)
                 check_told(sim, incident, batch, number);
+        check_mode(sim, incident, value);
         if (to == RV_INCIDENT_REVERTING)
                 check_intent(sim, incident, batch);
         if (to == RV_INCIDENT_RECOVERED)
@@ -391,11 +401,13 @@ static void check_goes_no_deeper(struct sim *sim, const struct observed *inciden
         }
 }
 
-void check_pushed(struct sim *sim, int repository, const struct rv_git_request *request, const struct change *made) {
+/* NULL: it failed. */
+static struct observed *check_revert(struct sim *sim, int repository, const struct rv_git_request *request,
+                                     const struct change *made) {
         struct observed *incident = observed_find(sim, made->incident);
         if (!incident || incident->repository != repository) {
                 sim_fail(sim, "7: a push of no incident of this repository");
-                return;
+                return NULL;
         }
         TRACE(sim, "incident %.4s: pushed %.8s", incident->id, made->id.hex);
         sim->count.pushes++;
@@ -407,6 +419,21 @@ void check_pushed(struct sim *sim, int repository, const struct rv_git_request *
                 sim_fail(sim, "7: incident %s changes more than its scope", incident->id);
         if (made->apps & ~scope_apps(request->spec.scope, request->spec.n_scope))
                 sim_fail(sim, "7: incident %s changes more than its plan", incident->id);
+        return incident;
+}
+
+/* When, and whatever else is going on, is for who merges it. */
+void check_merged(struct sim *sim, int repository, const struct rv_git_request *request, const struct change *made) {
+        if (check_revert(sim, repository, request, made))
+                sim->count.merges++;
+}
+
+void check_pushed(struct sim *sim, int repository, const struct rv_git_request *request, const struct change *made) {
+        struct observed *incident = check_revert(sim, repository, request, made);
+        if (!incident)
+                return;
+        if (incident->mode == RV_MODE_PROPOSE)
+                sim_fail(sim, "incident %s pushes, and should only propose", incident->id);
         check_goes_no_deeper(sim, incident, &sim->branch[repository], made);
         check_budget(sim, incident);
         if (sim->me->n_pushed < PUSHES_MAX) {

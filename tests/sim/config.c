@@ -74,20 +74,21 @@ static void write_rule(struct sim *sim, FILE *f, int rule) {
                                 name);
         }
         const char *suspects = PICK(sim, "newest", "newest", "all", "restore"),
-                   *fallback = PICK(sim, "decline", "restore");
-        bool restores = strcmp(suspects, "restore") == 0 || strcmp(fallback, "restore") == 0;
+                   *fallback = PICK(sim, "decline", "restore", "propose");
+        bool restores = strcmp(suspects, "restore") == 0 || strcmp(fallback, "decline") != 0;
         fprintf(f, "suspects = \"%s\"; fallback = \"%s\"; confidence = \"%s\"; outside = \"%s\"; ", suspects, fallback,
                 PICK(sim, "0", "0", "0.6", "0.7"),
                 restores ? PICK(sim, "leave", "decline") : PICK(sim, "leave", "leave", "whole", "decline"));
         fprintf(f, "shared_cause = %s; max_files = %s; ", PICK(sim, "0", "1", "5"), PICK(sim, "1", "2", "1000"));
         fprintf(f,
                 "repository = \"r%d\"; paths = [ \"apps/{{ $labels.app }}/**\" ]; window = \"%s\"; max_age = \"%s\"; "
-                "mode = \"%s\"; hold = \"%s\"; approval_timeout = \"%s\"; cooldown = \"%s\"; recover = \"%s\"; "
+                "mode = \"%s\"; hold = \"%s\"; approval_timeout = \"%s\"; proposal_timeout = \"%s\"; cooldown = "
+                "\"%s\"; recover = \"%s\"; "
                 "verify_timeout = \"%s\"; unrecovered = \"%s\"; receivers = [ \"people\" ]; }",
                 rule % REPOSITORIES, PICK(sim, "10m", "30m", "2h"), PICK(sim, "2h", "6h"),
-                PICK(sim, "enforce", "enforce", "enforce", "approve", "observe"), PICK(sim, "0", "0", "2m"),
-                PICK(sim, "10m", "1h"), PICK(sim, "0", "10m", "1h"), PICK(sim, "0", "1m", "5m"),
-                PICK(sim, "5m", "15m", "1h"), PICK(sim, "stop", "further_back"));
+                PICK(sim, "enforce", "enforce", "enforce", "propose", "approve", "observe"), PICK(sim, "0", "0", "2m"),
+                PICK(sim, "10m", "1h"), PICK(sim, "10m", "1h", "3h"), PICK(sim, "0", "10m", "1h"),
+                PICK(sim, "0", "1m", "5m"), PICK(sim, "5m", "15m", "1h"), PICK(sim, "stop", "further_back"));
 }
 
 struct rv_config *config_vary(struct sim *sim, int variant) {
@@ -100,7 +101,9 @@ struct rv_config *config_vary(struct sim *sim, int variant) {
                 "receivers: ({ name = \"people\"; type = \"slack\"; credential = \"hook\"; });\nrepositories: (",
                 (int)random_between(sim, 1, 8));
         for (int i = 0; i < REPOSITORIES; i++)
-                fprintf(f, "%s{ name = \"r%d\"; url = \"/r%d\"; budget = %d; poll = \"%s\"; timeout = \"30s\"; }",
+                fprintf(f,
+                        "%s{ name = \"r%d\"; url = \"/r%d\"; budget = %d; poll = \"%s\"; timeout = \"30s\"; "
+                        "forge = \"github\"; forge_project = \"o/r\"; forge_credential = \"t\"; }",
                         i > 0 ? ", " : "", i, i, (int)random_between(sim, 1, 5), PICK(sim, "15s", "1m"));
         fprintf(f, ");\nrules: (");
         int gone = variant > 0 && random_chance(sim, 50) ? (int)random_between(sim, 0, RULES_MAX - 1) : -1;

@@ -24,6 +24,7 @@ enum {
         COMMITS_MAX = 512,
         UNDOES_MAX = RV_REVERT_COMMITS_MAX,
         INCIDENTS_MAX = 2000,
+        PROPOSALS_MAX = 256,
         PUSHES_MAX = 512,
         TASKS_MAX = 4096,
         STREAMS_MAX = 64,
@@ -46,11 +47,21 @@ struct change {
         bool says_so; /* its message names what it reverts */
 };
 
+/* A pull request, and what people made of it. */
+struct proposal {
+        struct rv_oid commit; /* the plan's */
+        struct rv_revert_spec spec;
+        enum rv_proposal_state state;
+        struct rv_oid merged;
+};
+
 struct branch {
         struct change *change;
         size_t n, deployed;        /* commits; of them deployed */
         int64_t broken_usec[APPS]; /* as deployed: from then on; RV_USEC_INFINITY: not broken */
         unsigned made;             /* for ids */
+        struct proposal proposal[PROPOSALS_MAX];
+        size_t n_proposals;
 };
 
 /* -- What was observed of an incident, from what was committed to the store -- */
@@ -202,7 +213,7 @@ struct sim {
         struct replica *me; /* the one that the present task concerns */
         struct {
                 uint64_t met[RV_INCIDENT_STATE_MAX][RV_EVENT_KIND_MAX]; /* events, by the states that they found */
-                uint64_t events, commits, crashes, pushes, restores, ended[RV_INCIDENT_STATE_MAX],
+                uint64_t events, commits, crashes, pushes, restores, proposals, merges, ended[RV_INCIDENT_STATE_MAX],
                         reasons[RV_REASON_MAX];
         } count;
 };
@@ -279,6 +290,11 @@ struct rv_git_reply *worker_answer(struct sim *sim, int repository, const struct
 void worker_ask(struct sim *sim, struct rv_effect *effect); /* takes its request */
 void worker_poll(struct sim *sim, struct task *task);       /* a task: the daemon looks at the branch */
 
+/* -- forge.c -- */
+void forge_propose(struct sim *sim, int repository, const struct rv_git_request *request, struct rv_git_reply *reply);
+void forge_tell(struct sim *sim, int repository, const struct rv_git_request *request, struct rv_git_reply *reply);
+void forge_done(struct branch *branch);
+
 /* -- world.c: tasks, each of which puts itself on the agenda again -- */
 void world_start(struct sim *sim);
 void world_calm(struct sim *sim);
@@ -309,6 +325,7 @@ bool cover_print(const struct sim *sum);
 void check_committed(struct sim *sim, const struct rv_batch *batch);
 void check_push_asked(struct sim *sim, const struct rv_effect *effect);
 void check_pushed(struct sim *sim, int repository, const struct rv_git_request *request, const struct change *made);
+void check_merged(struct sim *sim, int repository, const struct rv_git_request *request, const struct change *made);
 void check_refused(struct sim *sim, const struct change *made);
 void check_acknowledged(struct sim *sim, int rule, int set, int64_t starts_usec);
 void check_end(struct sim *sim);

@@ -185,8 +185,10 @@ struct rv_git_reply *worker_answer(struct sim *sim, int repository, const struct
                 answer_show(branch, request, reply);
                 break;
         case RV_GIT_PROPOSE:
+                forge_propose(sim, repository, request, reply);
+                break;
         case RV_GIT_PROPOSAL:
-                reply->outcome = RV_GIT_FAILED; /* no repository of this world has a forge */
+                forge_tell(sim, repository, request, reply);
                 break;
         case RV_GIT_OP_MAX:
                 break;

@@ -321,10 +321,12 @@ static void test_rules_that_cannot_be(void **state) {
                 {BASE
                  "rules: ( { name = \"r\"; expr = \"up\"; breach = \"> 5\"; paths = \"x\"; fallback = \"revert\"; } );",
                  "f:1: rule r: fallback: 'revert' is none of: decline, restore, propose"},
-                {BASE "rules: ( { name = \"r\"; expr = \"up\"; breach = \"> 5\"; paths = \"x\";\n mode = \"propose\"; } );",
-                 "f:2: rule r: mode: repository a has no forge, where a pull request could be made"},
-                {BASE "rules: ( { name = \"r\"; expr = \"up\"; breach = \"> 5\"; paths = \"x\"; fallback = \"propose\"; } );",
-                 "f:1: rule r: fallback: repository a has no forge, where a pull request could be made"},
+                {BASE
+                 "rules: ( { name = \"r\"; expr = \"up\"; breach = \"> 5\"; paths = \"x\";\n mode = \"propose\"; } );",
+                 "f:2: rule r: mode: repository fleet has no forge, where a pull request could be made"},
+                {BASE "rules: ( { name = \"r\"; expr = \"up\"; breach = \"> 5\"; paths = \"x\"; fallback = "
+                      "\"propose\"; } );",
+                 "f:1: rule r: fallback: repository fleet has no forge, where a pull request could be made"},
                 {BASE "rules: ( { name = \"r\"; expr = \"up\"; breach = \"> 5\"; paths = \"x\"; outside = \"whole\"; "
                       "suspects = \"restore\"; } );",
                  "f:1: rule r: suspects: a restore puts back the rule's paths alone, which outside = \"whole\" "
