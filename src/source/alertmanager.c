@@ -71,14 +71,36 @@ static int get_status(const json_t *object, bool *ret_firing, struct rv_error *e
         return 0;
 }
 
+/* Where Grafana has no data or its query failed, and the rule calls that alerting or normal, it sends the values that it
+ * knew of, each as -1. A threshold has a value of its own, 0 or 1, so that a metric which is -1 is not taken for that. */
+static bool has_no_value(const json_t *values) {
+        const char *name;
+        json_t *value;
+        bool any = false;
+
+        json_object_foreach ((json_t *)values, name, value) {
+                if (json_is_null(value))
+                        continue;
+                if (!json_is_number(value) || json_number_value(value) < -1 || json_number_value(value) > -1)
+                        return false;
+                any = true;
+        }
+        return any;
+}
+
 /* Grafana also sends alerts when a query of its own has no data or fails, and resolves them when a series is missing, its
- * rule is paused or changed. Its `values` then hold -1; nothing is read from them. */
-static bool is_undecided(const struct rv_alert *alert) {
+ * rule is paused or changed. The reason stands in an annotation, which it is known by where Grafana sends through an
+ * Alertmanager too; so is such an alert of its own by the label with the rule's name. */
+static bool is_undecided(const json_t *json, const struct rv_alert *alert, bool is_grafana) {
         const char *name = rv_labels_get(alert->labels, "alertname");
         const char *reason = rv_labels_get(alert->annotations, "grafana_state_reason");
+        bool is_of_datasource = name && (strcmp(name, "DatasourceNoData") == 0 || strcmp(name, "DatasourceError") == 0);
 
-        return (reason && reason[0]) ||
-               (name && (strcmp(name, "DatasourceNoData") == 0 || strcmp(name, "DatasourceError") == 0));
+        if (reason && reason[0])
+                return true;
+        if (is_of_datasource && (is_grafana || rv_labels_get(alert->labels, "rulename")))
+                return true;
+        return is_grafana && has_no_value(json_object_get(json, "values"));
 }
 
 /* Fills what it can; the caller releases it, also where it fails. */
@@ -106,7 +128,7 @@ static int parse_alert(const json_t *json, bool is_grafana, struct rv_alert *ale
                 return rv_error_set(err, -EINVAL, "startsAt: not a time");
         if (alert->firing)
                 alert->ends_usec = 0; /* some senders put the time at which it would time out */
-        alert->is_undecided = is_grafana && is_undecided(alert);
+        alert->is_undecided = is_undecided(json, alert, is_grafana);
         return 0;
 }
 

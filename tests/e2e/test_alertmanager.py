@@ -101,7 +101,7 @@ def test_observe_says_what_it_would_do_and_does_nothing(broken):
     assert broken.repository.head() == head
 
 
-def grafana(status, starts, reason=None, **labels):
+def grafana(status, starts, reason=None, value=44.2, **labels):
     """A delivery of Grafana's webhook contact point."""
     annotations = {"grafana_state_reason": reason} if reason else {}
     return {"version": "1", "orgId": 1, "receiver": "revertd", "status": status, "state": "alerting", "title": "t",
@@ -109,7 +109,7 @@ def grafana(status, starts, reason=None, **labels):
             "commonAnnotations": {}, "externalURL": "http://localhost:3000/", "alerts": [
                 {"status": status, "labels": labels, "annotations": annotations, "startsAt": starts,
                  "endsAt": now_text() if status == "resolved" else "0001-01-01T00:00:00Z", "generatorURL": "",
-                 "fingerprint": "0", "silenceURL": "", "values": {"B": -1, "C": None}, "orgId": 1}]}
+                 "fingerprint": "0", "silenceURL": "", "values": {"B": value, "C": None}, "orgId": 1}]}
 
 
 def test_grafana_fires_and_resolves(broken):
@@ -117,13 +117,15 @@ def test_grafana_fires_and_resolves(broken):
     labels, starts = {"alertname": "Errors", "app": "checkout"}, now_text()
     # It has no data, or its query fails: that is no breach.
     for nothing in (grafana("firing", starts, "NoData", **labels),
-                    grafana("firing", starts, alertname="DatasourceError", app="checkout")):
+                    grafana("firing", starts, alertname="DatasourceError", app="checkout"),
+                    grafana("firing", starts, value=-1, **labels)):
         assert broken.revertd.post("/webhooks/grafana", nothing) == (200, {"matched": 0})
     assert broken.revertd.incidents() == []
     assert broken.revertd.post("/webhooks/grafana", grafana("firing", starts, **labels), method="PUT")[0] == 200
     broken.until("verifying")
     assert len(broken.repository.reverts()) == 1
-    # A series that has gone missing proves nothing; its end does.
+    # A series that has gone missing proves nothing, and neither does one without a value; its end does.
+    assert broken.revertd.post("/webhooks/grafana", grafana("resolved", starts, value=-1, **labels))[0] == 200
     assert broken.revertd.post("/webhooks/grafana", grafana("resolved", starts, "MissingSeries", **labels))[0] == 200
     assert broken.incident()["state"] == "verifying"
     assert broken.revertd.post("/webhooks/grafana", grafana("resolved", starts, **labels))[0] == 200

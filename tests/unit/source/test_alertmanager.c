@@ -80,18 +80,37 @@ static void as_sent_by_0_25(void **state) {
         "\"commonLabels\":{},\"commonAnnotations\":{},\"externalURL\":\"http://localhost:3000/\",\"version\":\"1\","   \
         "\"groupKey\":\"{}:{}\",\"truncatedAlerts\":0,\"title\":\"[FIRING:1]\",\"state\":\"alerting\",\"message\":"    \
         "\"\"}"
-#define GRAFANA_ALERT(status, name, annotations)                                                                       \
+#define GRAFANA_ALERT(status, name, annotations) GRAFANA_VALUES(status, name, annotations, "\"B\":-1,\"C\":1")
+#define GRAFANA_VALUES(status, name, annotations, values)                                                              \
         "{\"status\":\"" status "\",\"labels\":{\"alertname\":\"" name                                                 \
         "\",\"grafana_folder\":\"prod\"},\"annotations\":{" annotations "},\"startsAt\":\"2026-03-01T10:00:00Z\","     \
         "\"endsAt\":\"0001-01-01T00:00:00Z\",\"generatorURL\":\"\",\"fingerprint\":\"0\",\"silenceURL\":\"\","         \
-        "\"dashboardURL\":\"\",\"panelURL\":\"\",\"values\":{\"B\":-1,\"C\":1},\"valueString\":\"\",\"orgId\":1}"
+        "\"dashboardURL\":\"\",\"panelURL\":\"\",\"values\":{" values "},\"valueString\":\"\",\"orgId\":1}"
 
 static void as_sent_by_grafana(void **state) {
         static const char *undecided[] = {
                 GRAFANA(GRAFANA_ALERT("firing", "DatasourceNoData", "")),
                 GRAFANA(GRAFANA_ALERT("firing", "DatasourceError", "")),
                 GRAFANA(GRAFANA_ALERT("firing", "Errors", "\"grafana_state_reason\":\"NoData\"")),
+                GRAFANA(GRAFANA_ALERT("firing", "Errors", "\"grafana_state_reason\":\"Error, KeepLast\"")),
                 GRAFANA(GRAFANA_ALERT("resolved", "Errors", "\"grafana_state_reason\":\"MissingSeries\"")),
+                GRAFANA(GRAFANA_VALUES("firing", "Errors", "", "\"B\":-1,\"C\":-1")),
+                GRAFANA(GRAFANA_VALUES("firing", "Errors", "", "\"B\":-1.0,\"C\":null")),
+                GRAFANA(GRAFANA_VALUES("resolved", "Errors", "", "\"B\":-1")),
+                /* By way of an Alertmanager. */
+                "{\"version\":\"4\",\"alerts\":[" GRAFANA_ALERT("firing", "Errors",
+                                                                "\"grafana_state_reason\":\"NoData\"") "]}",
+                "{\"version\":\"4\",\"alerts\":[" GRAFANA_ALERT("firing", "DatasourceError\",\"rulename\":\"Errors",
+                                                                "") "]}",
+        };
+        static const char *decided[] = {
+                GRAFANA(GRAFANA_VALUES("firing", "Errors", "", "\"B\":44.2,\"C\":1")),
+                GRAFANA(GRAFANA_VALUES("firing", "Errors", "", "\"B\":-1,\"C\":0")),
+                GRAFANA(GRAFANA_VALUES("resolved", "Errors", "", "\"B\":null,\"C\":null")),
+                GRAFANA(GRAFANA_VALUES("resolved", "Errors", "", "")),
+                GRAFANA(GRAFANA_VALUES("firing", "Errors", "", "\"B\":\"-1\"")),
+                /* In Alertmanager's own these are labels and members as any other. */
+                "{\"version\":\"4\",\"alerts\":[" GRAFANA_VALUES("firing", "DatasourceError", "", "\"B\":-1") "]}",
         };
 
         (void)state;
@@ -104,10 +123,10 @@ static void as_sent_by_grafana(void **state) {
                 assert_int_equal(parse(undecided[i]), 0);
                 assert_true(alerts.alert[0].is_undecided);
         }
-        /* In Alertmanager's own these are labels and annotations as any other. */
-        assert_int_equal(parse("{\"version\":\"4\",\"alerts\":[" GRAFANA_ALERT("firing", "DatasourceError", "") "]}"),
-                         0);
-        assert_false(alerts.alert[0].is_undecided);
+        for (size_t i = 0; i < RV_ARRAY_SIZE(decided); i++) {
+                assert_int_equal(parse(decided[i]), 0);
+                assert_false(alerts.alert[0].is_undecided);
+        }
         assert_int_equal(parse("{\"version\":\"1\",\"alerts\":[]}"), -EPROTONOSUPPORT);
 }
 
