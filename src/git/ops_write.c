@@ -1,4 +1,4 @@
-#include "git/ops.h"
+#include "git/ops_write.h"
 
 #include "git/commit_info.h"
 #include "git/conflict.h"
@@ -181,24 +181,29 @@ static int find_earlier(struct rv_worker *worker, const struct rv_revert_spec *s
         return 1;
 }
 
-/* The branch is not at the base: because our commit is in it (a reply was lost), or because somebody else pushed. */
-static int settle_moved(struct rv_worker *worker, const struct rv_git_request *request, const git_oid *head,
-                        struct rv_git_reply *reply, struct rv_error *err) {
+int rv_op_find_done(struct rv_worker *worker, const struct rv_git_request *request, const git_oid *head,
+                    struct rv_git_reply *reply, struct rv_error *err) {
         git_oid commit;
-        int r;
 
         reply->commit = (struct rv_oid){};
         if (rv_oid_to_git(&commit, &request->commit) == 0) {
-                r = rv_op_contains(worker, head, &commit, err);
+                int r = rv_op_contains(worker, head, &commit, err);
                 if (r < 0)
                         return r;
                 if (r == 1) {
                         reply->commit = request->commit;
                         reply->outcome = RV_GIT_ALREADY;
-                        return 0;
+                        return 1;
                 }
         }
-        r = find_earlier(worker, &request->spec, head, reply, err);
+        return find_earlier(worker, &request->spec, head, reply, err);
+}
+
+/* The branch is not at the base: because our commit is in it (a reply was lost), or because somebody else pushed. */
+static int settle_moved(struct rv_worker *worker, const struct rv_git_request *request, const git_oid *head,
+                        struct rv_git_reply *reply, struct rv_error *err) {
+        int r = rv_op_find_done(worker, request, head, reply, err);
+
         if (r != 0)
                 return r < 0 ? r : 0;
         return rv_op_say(reply, RV_GIT_MOVED, "the branch is at %s and not at %s", reply->head.hex,
@@ -230,11 +235,19 @@ static bool is_locked(const char *words) {
         return words && (strstr(words, "cannot lock ref") || strstr(words, "failed to update ref"));
 }
 
+int rv_op_say_unpushed(const struct rv_push_result *pushed, struct rv_git_reply *reply) {
+        _cleanup_free_ char *words =
+                pushed->message ? rv_utf8_copy(pushed->message, RV_REMOTE_MESSAGE_BYTES_MAX) : NULL;
+
+        if (pushed->outcome == RV_PUSH_REFUSED)
+                return rv_op_say(reply, is_locked(words) ? RV_GIT_UNAVAILABLE : RV_GIT_REFUSED, "%s",
+                                 words ? words : "the server gave no reason");
+        return rv_op_say(reply, RV_GIT_UNAVAILABLE, "%s", words ? words : "the server's answer was lost");
+}
+
 static int settle_push(struct rv_worker *worker, const struct rv_git_request *request,
                        const struct rv_push_result *pushed, const git_oid *commit, struct rv_git_reply *reply,
                        struct rv_error *err) {
-        _cleanup_free_ char *words =
-                pushed->message ? rv_utf8_copy(pushed->message, RV_REMOTE_MESSAGE_BYTES_MAX) : NULL;
         git_oid head;
         int r;
 
@@ -244,39 +257,58 @@ static int settle_push(struct rv_worker *worker, const struct rv_git_request *re
         case RV_PUSH_MOVED:
                 r = rv_op_read_branch(worker, reply, &head, err);
                 return r < 0 ? r : settle_moved(worker, request, &head, reply, err);
-        case RV_PUSH_REFUSED:
-                return rv_op_say(reply, is_locked(words) ? RV_GIT_UNAVAILABLE : RV_GIT_REFUSED, "%s",
-                                 words ? words : "the server gave no reason");
         default:
-                return rv_op_say(reply, RV_GIT_UNAVAILABLE, "%s", words ? words : "the server's answer was lost");
+                return rv_op_say_unpushed(pushed, reply);
         }
 }
 
-static int push(struct rv_worker *worker, const struct rv_git_request *request, const struct rv_revert_result *result,
-                struct rv_git_reply *reply, struct rv_error *err) {
+int rv_op_send(struct rv_worker *worker, const char *branch, const git_oid *old, const struct rv_revert_result *result,
+               struct rv_push_result *ret, struct rv_git_reply *reply, struct rv_error *err) {
         struct rv_ledger ledger = {.path = worker->ledger_path, .budget = worker->config->budget};
-        struct rv_push_result pushed = {};
-        git_oid base;
         int r;
 
-        if (rv_oid_to_git(&base, &request->spec.base) < 0)
-                return rv_error_set(err, -EINVAL, "\"%s\" is no object id", request->spec.base.hex);
         r = rv_ledger_enter(&ledger, &result->commit, rv_clock_realtime_usec(), err);
-        if (r != 0)
-                return r < 0 ? r : rv_op_say(reply, RV_GIT_POLICY, "%s", err->text);
-        r = rv_push(rv_mirror_remote(worker->mirror), rv_mirror_repository(worker->mirror), worker->config->branch,
-                    &base, &result->commit, result->objects, result->n_objects, worker->deadline_usec, &pushed, err);
-        if (r < 0 || pushed.outcome == RV_PUSH_MOVED || pushed.outcome == RV_PUSH_REFUSED) {
+        if (r == 1)
+                r = rv_op_say(reply, RV_GIT_POLICY, "%s", err->text);
+        if (r < 0 || reply->outcome == RV_GIT_POLICY)
+                return r;
+        r = rv_push(rv_mirror_remote(worker->mirror), rv_mirror_repository(worker->mirror), branch, old,
+                    &result->commit, result->objects, result->n_objects, worker->deadline_usec, ret, err);
+        if (r < 0 || ret->outcome == RV_PUSH_MOVED || ret->outcome == RV_PUSH_REFUSED) {
                 struct rv_error why;
 
                 if (rv_ledger_leave(&ledger, &result->commit, rv_clock_realtime_usec(), &why) < 0)
                         rv_log(RV_LOG_WARN, RV_EV_NONE, "a push that did not happen stays counted", "repository",
                                worker->config->name, "error", why.text, NULL);
         }
-        if (r == 0)
+        return r < 0 ? r : 1;
+}
+
+static int push(struct rv_worker *worker, const struct rv_git_request *request, const struct rv_revert_result *result,
+                struct rv_git_reply *reply, struct rv_error *err) {
+        struct rv_push_result pushed = {};
+        git_oid base;
+        int r;
+
+        if (rv_oid_to_git(&base, &request->spec.base) < 0)
+                return rv_error_set(err, -EINVAL, "\"%s\" is no object id", request->spec.base.hex);
+        r = rv_op_send(worker, worker->config->branch, &base, result, &pushed, reply, err);
+        if (r == 1)
                 r = settle_push(worker, request, &pushed, &result->commit, reply, err);
         rv_push_result_done(&pushed);
         return r;
+}
+
+int rv_op_compute(struct rv_worker *worker, const struct rv_git_request *request, struct rv_revert_result *result,
+                  struct rv_git_reply *reply, struct rv_error *err) {
+        int r = compute(worker, &request->spec, false, &request->commit, result, reply, err);
+
+        if (r < 0 || reply->outcome != RV_GIT_OK)
+                return r;
+        if (request->commit.hex[0] && strcmp(request->commit.hex, reply->commit.hex) != 0)
+                return rv_op_say(reply, RV_GIT_POLICY, "the revert came out as %s and not as the plan's %s",
+                                 reply->commit.hex, request->commit.hex);
+        return 1;
 }
 
 int rv_op_push(struct rv_worker *worker, const struct rv_git_request *request, struct rv_git_reply *reply,
@@ -297,14 +329,9 @@ int rv_op_push(struct rv_worker *worker, const struct rv_git_request *request, s
         r = find_earlier(worker, &request->spec, &head, reply, err);
         if (r != 0)
                 return r < 0 ? r : 0;
-        r = compute(worker, &request->spec, false, &request->commit, &result, reply, err);
-        if (r == 0 && reply->outcome == RV_GIT_OK) {
-                if (request->commit.hex[0] && strcmp(request->commit.hex, reply->commit.hex) != 0)
-                        r = rv_op_say(reply, RV_GIT_POLICY, "the revert came out as %s and not as the plan's %s",
-                                      reply->commit.hex, request->commit.hex);
-                else
-                        r = push(worker, request, &result, reply, err);
-        }
+        r = rv_op_compute(worker, request, &result, reply, err);
+        if (r == 1)
+                r = push(worker, request, &result, reply, err);
         rv_revert_result_done(&result);
         return r;
 }

@@ -58,6 +58,24 @@ int rv_policy_check_spec(const struct rv_revert_spec *spec, int64_t now_usec, st
         return check_message(spec->message, err);
 }
 
+int rv_policy_check_pause(git_repository *repo, const git_oid *head, struct rv_error *err) {
+        _cleanup_git_(commit) git_commit *commit = NULL;
+        _cleanup_git_(odb) git_odb *odb = NULL;
+        struct rv_tree_entry pause;
+        int r;
+
+        r = rv_commit_lookup(&commit, repo, head, err);
+        if (r < 0)
+                return r;
+        r = git_repository_odb(&odb, repo);
+        if (r < 0)
+                return rv_libgit2_error(err, r, "no object database");
+        r = rv_tree_find(odb, git_commit_tree_id(commit), pause_path, &pause, err);
+        if (r < 0)
+                return r;
+        return pause.mode ? refuse(err, "the branch holds %s", pause_path) : 0;
+}
+
 struct check {
         const struct rv_repository_config *config;
         const struct rv_revert_spec *spec;
@@ -98,17 +116,11 @@ static int check_trees(const struct check *check, git_repository *repo, const gi
                        const git_commit *commit) {
         struct rv_tree_budget budget = {.entries = ENTRIES_MAX, .depth = DEPTH_MAX, .deadline_usec = RV_USEC_INFINITY};
         _cleanup_git_(odb) git_odb *odb = NULL;
-        struct rv_tree_entry pause;
         int r;
 
         r = git_repository_odb(&odb, repo);
         if (r < 0)
                 return rv_libgit2_error(check->err, r, "no object database");
-        r = rv_tree_find(odb, git_commit_tree_id(base), pause_path, &pause, check->err);
-        if (r < 0)
-                return r;
-        if (pause.mode)
-                return refuse(check->err, "the branch holds %s", pause_path);
         return rv_tree_walk(odb, git_commit_tree_id(base), git_commit_tree_id(commit), NULL, NULL, 0, &budget,
                             check_change, (void *)check, check->err);
 }
@@ -130,5 +142,6 @@ int rv_policy_check_commit(const struct rv_repository_config *config, git_reposi
                 return r;
         if (git_commit_parentcount(commit) != 1 || !git_oid_equal(git_commit_parent_id(commit, 0), &base_id))
                 return refuse(err, "the revert's parent is not its base");
-        return check_trees(&check, repo, base, commit);
+        r = rv_policy_check_pause(repo, &base_id, err);
+        return r != 0 ? r : check_trees(&check, repo, base, commit);
 }

@@ -9,6 +9,9 @@
 /* Before anything is computed. */
 int rv_policy_check_spec(const struct rv_revert_spec *spec, int64_t now_usec, struct rv_error *err) RV_MUST_CHECK;
 
+/* Of the branch at head: it holds no pause file. */
+int rv_policy_check_pause(git_repository *repo, const git_oid *head, struct rv_error *err) RV_MUST_CHECK;
+
 /* Of the computed commit, read from its trees and not from what computed it: one parent, which is spec->base;
  * nothing changed outside the scope and the allowed paths; no name that leads out of a work
  * tree. And the branch at base holds no pause file. */

@@ -41,6 +41,7 @@ static int settle(const struct rv_push *push, int64_t deadline_usec, struct rv_p
                 return 0;
         free(RV_TAKE(result->message));
         result->outcome = git_oid_equal(&head, push->new_id) ? RV_PUSH_OK : RV_PUSH_MOVED;
+        result->was_there = true;
         result->head = head;
         return 0;
 }

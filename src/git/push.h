@@ -19,14 +19,16 @@ const char *rv_push_outcome_to_string(enum rv_push_outcome outcome);
 
 struct rv_push_result {
         enum rv_push_outcome outcome;
-        git_oid head;  /* OK: the new commit. MOVED: where the branch is (zero: it is gone) */
+        bool was_there; /* OK: the branch already was at the new commit, or may have been brought there by somebody else */
+        git_oid head;  /* OK: the new commit. MOVED: where the branch is (zero: it is not there) */
         char *message; /* REFUSED, LOST: for people; the server's words and its hooks' output, raw bytes made safe with
                         * rv_text_block(); NULL: none */
 };
 void rv_push_result_done(struct rv_push_result *result);
 
 /* Move refs/heads/<branch> of the remote from old_id to new_id. `objects` (in the mirror's object database) are all
- * that the remote may lack, given that it has old_id: for a revert, rv_revert_result.objects. old_id must not be zero.
+ * that the remote may lack, given that it has the commit's parent: for a revert, rv_revert_result.objects. old_id zero:
+ * the branch is not there, and is made.
  * A reply that is lost is settled by reading the ref again: OK or MOVED if it moved; still at old_id, the server may
  * yet be at work: LOST. A later push of the same commit finds out.
  * Returns 0 with *ret set (call rv_push_result_done()), or an error as in transport.h when nothing was sent. */

@@ -250,8 +250,10 @@ static int swap_ref(const struct rv_push *push, git_repository *repository) {
 
         for (;;) {
                 _cleanup_git_(reference) git_reference *reference = NULL;
-                int r = git_reference_create_matching(&reference, repository, push->name, push->new_id, 1, push->old_id,
-                                                      "push");
+                int r = git_oid_is_zero(push->old_id)
+                                ? git_reference_create(&reference, repository, push->name, push->new_id, 0, "push")
+                                : git_reference_create_matching(&reference, repository, push->name, push->new_id, 1,
+                                                                push->old_id, "push");
                 if (r != GIT_ELOCKED || rv_clock_monotonic_usec() >= until_usec)
                         return r;
                 poll(NULL, 0, LOCK_RETRY_MSEC);
@@ -285,20 +287,17 @@ static int refuse(struct rv_push_result *result, struct rv_error *err) {
 
 static int write_to(const struct rv_push *push, git_repository *repository, struct rv_push_result *result,
                     struct rv_error *err) {
-        git_oid head;
+        git_oid head = {0}; /* a branch that is not there is at no commit */
 
         int r = git_reference_name_to_id(&head, repository, push->name);
-        if (r == 0 && !git_oid_equal(&head, push->old_id)) {
+        if (r < 0 && r != GIT_ENOTFOUND)
+                return rv_error_set(err, -EREMOTEIO, "read branch %s", push->branch);
+        if (!git_oid_equal(&head, push->old_id)) {
                 result->outcome = git_oid_equal(&head, push->new_id) ? RV_PUSH_OK : RV_PUSH_MOVED;
+                result->was_there = true;
                 result->head = head;
                 return 0;
         }
-        if (r == GIT_ENOTFOUND) {
-                result->outcome = RV_PUSH_MOVED;
-                return 0;
-        }
-        if (r < 0)
-                return rv_error_set(err, -EREMOTEIO, "read branch %s", push->branch);
         r = copy_objects(push, repository, err);
         if (r < 0)
                 return r;

@@ -279,6 +279,7 @@ static int send_over(struct sending *sending, struct rv_push_result *result) {
                 return rv_error_set(sending->err, -EREMOTEIO, "the remote repository does not use SHA-1");
         if (!git_oid_equal(&sending->head, sending->push->old_id)) {
                 result->outcome = git_oid_equal(&sending->head, sending->push->new_id) ? RV_PUSH_OK : RV_PUSH_MOVED;
+                result->was_there = true;
                 result->head = sending->head;
                 return 0;
         }

@@ -1,8 +1,7 @@
-#include "git/transport_remote.h"
+#include "git/http_setup.h"
 #include "revertd/build.h"
 #include "revertd/cleanup.h"
 #include "revertd/clock.h"
-#include "revertd/credential.h"
 #include "revertd/text.h"
 
 #include <ctype.h>
@@ -14,7 +13,6 @@ enum {
         READ_AHEAD_BYTES_MAX = 1 << 20,
         QUESTION_BYTES_MAX = 64 << 20, /* a push's pack: it is kept whole, so that its length is known */
         ERROR_BODY_BYTES_MAX = 512,
-        CONNECT_MSEC_MAX = 30000,
 };
 
 struct http_link {
@@ -80,35 +78,15 @@ static int add_header(struct http_link *link, struct rv_error *err, const char *
 }
 
 static int set_credential(struct http_link *link, struct rv_error *err) {
-        struct rv_remote *remote = link->remote;
-        const char *user = remote->config->username;
-        char *secret;
+        const struct rv_repository_config *config = link->remote->config;
+        const char *user = config->username ? config->username : "git";
 
-        if (!remote->config->credential)
+        if (!config->credential)
                 return 0;
-        int r = rv_credential_read(remote->credentials_directory, remote->config->credential, &secret, err);
-        if (r < 0)
-                return r == -ENOENT ? -EACCES : r;
-        bool fine = curl_easy_setopt(link->easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC) == CURLE_OK &&
-                    curl_easy_setopt(link->easy, CURLOPT_USERNAME, user ? user : "git") == CURLE_OK &&
-                    curl_easy_setopt(link->easy, CURLOPT_PASSWORD, secret) == CURLE_OK;
-        rv_credential_free(secret);
-        return fine ? 0 : rv_error_oom(err);
-}
-
-/* "user:password" of the proxy. */
-static int set_proxy_login(struct http_link *link, struct rv_error *err) {
-        struct rv_remote *remote = link->remote;
-        char *secret;
-
-        if (!remote->config->proxy_login)
-                return 0;
-        int r = rv_credential_read(remote->credentials_directory, remote->config->proxy_login, &secret, err);
-        if (r < 0)
-                return r == -ENOENT ? -EACCES : r;
-        bool fine = curl_easy_setopt(link->easy, CURLOPT_PROXYUSERPWD, secret) == CURLE_OK;
-        rv_credential_free(secret);
-        return fine ? 0 : rv_error_oom(err);
+        if (curl_easy_setopt(link->easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC) != CURLE_OK ||
+            curl_easy_setopt(link->easy, CURLOPT_USERNAME, user) != CURLE_OK)
+                return rv_error_oom(err);
+        return rv_http_set_secret(link->easy, CURLOPT_PASSWORD, link->remote, config->credential, err);
 }
 
 static int set_headers(struct http_link *link, struct rv_error *err) {
@@ -131,28 +109,6 @@ static int set_headers(struct http_link *link, struct rv_error *err) {
         if (r == 0 && link->protocol_2)
                 r = add_header(link, err, "Git-Protocol: version=2");
         return r;
-}
-
-static bool set_connection(struct http_link *link) {
-        const struct rv_repository_config *config = link->remote->config;
-        int64_t left_msec = (link->link.deadline_usec - rv_clock_monotonic_usec()) / RV_USEC_PER_MSEC;
-        CURL *easy = link->easy;
-
-        if (left_msec < 1)
-                left_msec = 1;
-        return curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
-               curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, link->curl_error) == CURLE_OK &&
-               curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
-               curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
-               curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
-               curl_easy_setopt(easy, CURLOPT_USERAGENT, "git/2.39 (revertd " RV_VERSION ")") == CURLE_OK &&
-               curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "") == CURLE_OK &&
-               curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L) == CURLE_OK &&
-               curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
-                                (long)(left_msec < CONNECT_MSEC_MAX ? left_msec : CONNECT_MSEC_MAX)) == CURLE_OK &&
-               (!config->proxy || (curl_easy_setopt(easy, CURLOPT_PROXY, config->proxy) == CURLE_OK &&
-                                   curl_easy_setopt(easy, CURLOPT_NOPROXY, "") == CURLE_OK)) &&
-               (!config->ca_file || curl_easy_setopt(easy, CURLOPT_CAINFO, config->ca_file) == CURLE_OK);
 }
 
 static bool set_request(struct http_link *link, const char *url) {
@@ -195,11 +151,12 @@ static int start(struct http_link *link, struct rv_error *err) {
         int r = set_headers(link, err);
         if (r < 0)
                 return r;
-        if (!set_connection(link) || !set_request(link, url))
-                return rv_error_oom(err);
-        r = set_credential(link, err);
+        r = rv_http_setup(link->easy, link->remote, "git/2.39 (revertd " RV_VERSION ")", link->link.deadline_usec,
+                          link->curl_error, err);
+        if (r == 0 && !set_request(link, url))
+                r = rv_error_oom(err);
         if (r == 0)
-                r = set_proxy_login(link, err);
+                r = set_credential(link, err);
         if (r < 0)
                 return r;
         if (curl_multi_add_handle(link->remote->multi, link->easy) != CURLM_OK)
@@ -256,13 +213,9 @@ static int check_answer(struct http_link *link, struct rv_error *err) {
 }
 
 static int transfer_error(struct http_link *link, struct rv_error *err) {
-        const char *text = link->curl_error[0] ? link->curl_error : curl_easy_strerror(link->result);
-        _cleanup_free_ char *shown = rv_text_line(text, ERROR_BODY_BYTES_MAX);
-
         if (link->out_of_memory)
                 return rv_error_oom(err);
-        return rv_error_set(err, link->result == CURLE_OPERATION_TIMEDOUT ? -ETIMEDOUT : -EREMOTEIO, "%s",
-                            shown ? shown : "");
+        return rv_http_error(link->result, link->curl_error, err);
 }
 
 static void reap(struct http_link *link) {

@@ -153,6 +153,35 @@ static inline void world_push(struct world *world, const git_oid *old, const str
                 fail_msg("%s", world->err.text);
 }
 
+/* A branch that is not there yet is made, once; at another commit it is not touched. */
+static inline void world_make_branch(struct world *world) {
+        static const git_oid none = {{0}};
+        struct rv_revert_result revert = {};
+        struct rv_push_result push = {};
+        git_oid head;
+
+        world_fetch(world, &head);
+        world_revert(world, &head, &revert);
+        for (unsigned i = 0; i < 2; i++) {
+                if (rv_push(world->remote, world->mirror, "revertd/7f3c-1", &none, &revert.commit, revert.objects,
+                            revert.n_objects, in_seconds(20), &push, &world->err) < 0)
+                        fail_msg("%s", world->err.text);
+                assert_int_equal(push.outcome, RV_PUSH_OK);
+                rv_push_result_done(&push);
+                repo_run(&world->repo, "test $(git -C remote.git rev-parse revertd/7f3c-1) = %s",
+                         git_oid_tostr_s(&revert.commit));
+                repo_run(&world->repo, "git -C remote.git fsck --strict --connectivity-only >/dev/null");
+        }
+        repo_run(&world->repo, "git -C remote.git update-ref refs/heads/revertd/7f3c-1 main");
+        if (rv_push(world->remote, world->mirror, "revertd/7f3c-1", &none, &revert.commit, revert.objects,
+                    revert.n_objects, in_seconds(20), &push, &world->err) < 0)
+                fail_msg("%s", world->err.text);
+        assert_int_equal(push.outcome, RV_PUSH_MOVED);
+        assert_true(git_oid_equal(&push.head, &head));
+        rv_push_result_done(&push);
+        rv_revert_result_done(&revert);
+}
+
 /* Fetch, undo the newest commit, push; the remote holds it then, and is whole. */
 static inline void world_round_trip(struct world *world) {
         struct rv_revert_result revert = {};

@@ -185,6 +185,36 @@ static void pushed_again(void **state) {
 }
 
 /* A hook that never ends costs the deadline; the branch is then looked at. */
+static void new_branch_direct(void **state) {
+        assert_true(is_direct(*state));
+        world_make_branch(*state);
+}
+
+static void new_branch_through_receive_pack(void **state) {
+        write_hook(*state, "post-receive", "true");
+        world_make_branch(*state);
+}
+
+/* Git has no folder and file of the same name. */
+static void new_branch_under_another(void **state) {
+        static const git_oid none = {{0}};
+        struct world *world = *state;
+        struct rv_revert_result revert = {};
+        struct rv_push_result push = {};
+        git_oid head;
+
+        repo_run(&world->repo, "git -C remote.git branch revertd main");
+        world_fetch(world, &head);
+        world_revert(world, &head, &revert);
+        assert_int_equal(rv_push(world->remote, world->mirror, "revertd/7f3c-1", &none, &revert.commit, revert.objects,
+                                 revert.n_objects, in_seconds(20), &push, &world->err),
+                         0);
+        assert_int_equal(push.outcome, RV_PUSH_REFUSED);
+        assert_non_null(push.message);
+        rv_push_result_done(&push);
+        rv_revert_result_done(&revert);
+}
+
 static void hook_hangs(void **state) {
         struct world *world = *state;
         struct rv_revert_result revert = {};
@@ -225,6 +255,9 @@ int main(void) {
                 TEST(moved_during_the_push),
                 TEST(branch_is_gone),
                 TEST(pushed_again),
+                TEST(new_branch_direct),
+                TEST(new_branch_through_receive_pack),
+                TEST(new_branch_under_another),
                 TEST(hook_hangs),
                 TEST(permissions_fit),
         };

@@ -26,6 +26,11 @@ static void round_trip(void **state) {
         world_round_trip(*state);
 }
 
+static void new_branch(void **state) {
+        world_serve(*state, "serve", NULL);
+        world_make_branch(*state);
+}
+
 /* A server that knows only the first version of the protocol. */
 static void round_trip_with_an_old_server(void **state) {
         world_serve(*state, "old", NULL);
@@ -296,6 +301,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
                 TEST(round_trip),
+                TEST(new_branch),
                 TEST(round_trip_with_an_old_server),
                 TEST(round_trip_with_a_hook),
                 TEST(connection_is_kept),
