@@ -20,6 +20,10 @@ int rv_mode_from_string(const char *s, enum rv_mode *ret) RV_MUST_CHECK;
 enum rv_image_updates { RV_IMAGE_UPDATES_DECLINE, RV_IMAGE_UPDATES_REVERT, RV_IMAGE_UPDATES_MAX };
 const char *rv_image_updates_to_string(enum rv_image_updates image_updates);
 
+/* What becomes of a revert beside whose lines later commits changed others. */
+enum rv_dependents { RV_DEPENDENTS_DECLINE, RV_DEPENDENTS_ALLOW, RV_DEPENDENTS_MAX };
+const char *rv_dependents_to_string(enum rv_dependents dependents);
+
 /* What becomes of the paths outside of the scope that a culprit touched too. */
 enum rv_outside { RV_OUTSIDE_LEAVE, RV_OUTSIDE_WHOLE, RV_OUTSIDE_DECLINE, RV_OUTSIDE_MAX };
 const char *rv_outside_to_string(enum rv_outside outside);
@@ -220,6 +224,7 @@ struct rv_rule_config {
         double confidence; /* a culprit less sure than this is left alone */
         enum rv_outside outside;
         enum rv_image_updates image_updates;
+        enum rv_dependents dependents;
         int max_files;    /* a culprit that touches more is left alone; 0: no bound */
         int shared_cause; /* so many other scopes in breach at once have another cause; 0: never */
         enum rv_mode mode;

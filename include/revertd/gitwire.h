@@ -154,7 +154,8 @@ struct rv_git_reply {
         char *message;             /* for people; NULL: none */
         struct rv_oid head;        /* the branch at the remote, as last read */
         struct rv_commit *commits; /* HISTORY: touching the scope. SHOW: the one. CONFLICT: those that changed the
-                                      * paths since, which each lists. Newest first */
+                                      * paths since, which each lists. PLAN: later ones that changed lines beside those
+                                      * that it takes back, with the paths. Newest first */
         size_t n_commits;
         size_t n_scanned;     /* HISTORY: commits looked at */
         bool truncated;       /* HISTORY: max_commits or max_touching ended it */

@@ -59,6 +59,7 @@ bool rv_incident_state_is_end(enum rv_incident_state state);
         X(OUTSIDE_SCOPE, "outside_scope", "the culprit touches paths outside of the scope too")                        \
         X(TOO_OLD, "too_old", "the culprit has been live for longer than max_age")                                     \
         X(TOO_LARGE, "too_large", "more files (max_files) or commits would be taken back than may be")                 \
+        X(DEPENDENTS, "dependents", "later commits changed lines beside those of the culprit")                         \
         X(SHARED_CAUSE, "shared_cause", "many other scopes broke at once, without a change in common")                 \
         X(COOLDOWN, "cooldown", "the scope had a revert a short while ago")                                            \
         X(BUDGET, "budget", "the budget of pushes in 24 hours is used up")                                             \
@@ -219,6 +220,8 @@ struct rv_guard_facts {
         int acts_all, budget_all;
         bool by_hand, force;
         bool is_restore; /* the culprit goes with all that touched the scope since */
+        bool has_plan;   /* it was computed, and has so many dependents */
+        size_t n_dependents;
 };
 /* Whether the commit is one of an image updater's. */
 bool rv_is_image_update(const struct rv_repository_config *repository, const struct rv_commit *commit);
@@ -226,7 +229,7 @@ bool rv_is_image_update(const struct rv_repository_config *repository, const str
 /* The first guard that says no, in the order of the documentation; RV_REASON_NONE: all pass. */
 enum rv_reason rv_guards_check(const struct rv_guard_facts *facts);
 
-/* What each of them says; those that ask about a culprit are left out where there is none. Added to the bits that are
+/* What each of them says; those that ask about a culprit or a plan are left out where there is none. Added to the bits that are
  * there: of several culprits, one that is objected to is enough. */
 void rv_guards_tell(const struct rv_guard_facts *facts, uint64_t *asked, uint64_t *objecting);
 /* The i-th in that order; RV_REASON_NONE after the last. */

@@ -10,7 +10,9 @@ struct rv_plan {
         size_t n_files, n_insertions, n_deletions;
         char **paths; /* changed; capped */
         size_t n_paths;
-        char *diff; /* capped; NULL: not asked for */
+        char *diff;                   /* capped; NULL: not asked for */
+        struct rv_commit *dependents; /* later commits that changed lines beside, newest first */
+        size_t n_dependents;
 };
 struct rv_plan *rv_plan_free(struct rv_plan *plan);
 json_t *rv_plan_to_json(const struct rv_plan *plan);

@@ -67,6 +67,12 @@ const char *rv_image_updates_to_string(enum rv_image_updates image_updates) {
         return image_updates < RV_IMAGE_UPDATES_MAX ? words[image_updates] : NULL;
 }
 
+const char *rv_dependents_to_string(enum rv_dependents dependents) {
+        static const char *const words[] = {[RV_DEPENDENTS_DECLINE] = "decline", [RV_DEPENDENTS_ALLOW] = "allow"};
+
+        return dependents < RV_DEPENDENTS_MAX ? words[dependents] : NULL;
+}
+
 const char *rv_outside_to_string(enum rv_outside outside) {
         return outside < RV_OUTSIDE_MAX ? outsides[outside] : NULL;
 }

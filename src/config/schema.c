@@ -202,6 +202,8 @@ const struct rv_key rv_schema[] = {
              .fallback = "leave", .flags = IN_DEFAULTS),
         RULE("image_updates", image_updates, image_updates, "what becomes of a culprit that an image updater made",
              .fallback = "decline", .flags = IN_DEFAULTS),
+        RULE("dependents", dependents, dependents, "what becomes of a revert where later commits changed lines beside it",
+             .fallback = "decline", .flags = IN_DEFAULTS),
         RULE("max_files", integer, max_files, "a culprit that touches more is left alone; 0 for no bound",
              .min = 0, .max = 1000000, .fallback = "1000", .flags = IN_DEFAULTS),
         RULE("shared_cause", integer, shared_cause, "so many other scopes in breach have another cause; 0 for never",

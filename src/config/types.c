@@ -244,6 +244,10 @@ static const char *image_updates_word(unsigned i) {
         return i < RV_IMAGE_UPDATES_MAX ? rv_image_updates_to_string(i) : NULL;
 }
 
+static const char *dependents_word(unsigned i) {
+        return i < RV_DEPENDENTS_MAX ? rv_dependents_to_string(i) : NULL;
+}
+
 static const char *suspects_word(unsigned i) {
         return i < RV_SUSPECTS_POLICY_MAX ? rv_suspects_to_string(i) : NULL;
 }
@@ -286,6 +290,7 @@ static int take_word(const struct rv_key *key, const char *text, unsigned *ret, 
 TAKE_WORD(mode, enum rv_mode)
 TAKE_WORD(outside, enum rv_outside)
 TAKE_WORD(image_updates, enum rv_image_updates)
+TAKE_WORD(dependents, enum rv_dependents)
 TAKE_WORD(suspects, enum rv_suspects)
 TAKE_WORD(fallback, enum rv_fallback)
 TAKE_WORD(unrecovered, enum rv_unrecovered)
@@ -396,6 +401,7 @@ const struct rv_type rv_type_suspects = {"word", .words = suspects_word, .take =
 const struct rv_type rv_type_fallback = {"word", .words = fallback_word, .take = take_fallback};
 const struct rv_type rv_type_unrecovered = {"word", .words = unrecovered_word, .take = take_unrecovered};
 const struct rv_type rv_type_image_updates = {"word", .words = image_updates_word, .take = take_image_updates};
+const struct rv_type rv_type_dependents = {"word", .words = dependents_word, .take = take_dependents};
 const struct rv_type rv_type_outside = {"word", .words = outside_word, .take = take_outside};
 const struct rv_type rv_type_breaches = {"count", .take = take_breaches};
 const struct rv_type rv_type_mode = {"word", .words = mode_word, .take = take_mode};

@@ -43,6 +43,7 @@ struct rv_type {
         X(fallback)                                                                                                    \
         X(unrecovered)                                                                                                 \
         X(outside)                                                                                                     \
+        X(dependents)                                                                                                  \
         X(image_updates)                                                                                               \
         X(authors)                                                                                                     \
         X(breaches)                                                                                                    \

@@ -229,6 +229,23 @@ static void print_guards(FILE *f, const json_t *incident) {
 
 /* -- what -- */
 
+static void print_dependents(FILE *f, const json_t *plan, const char *indent) {
+        const json_t *commit;
+        size_t i;
+
+        json_array_foreach (json_object_get(plan, "dependents"), i, commit) {
+                if (i == 0)
+                        fprintf(f, "%sLater commits changed lines beside it:\n", indent);
+                fprintf(f, "%s  ", indent);
+                paint_id(f, rv_json_string(commit, "id", NULL), SHORT_COMMIT);
+                fputs("  ", f);
+                paint_text(f, rv_json_string(commit, "subject", ""));
+                fputs(" (", f);
+                paint_text(f, rv_json_string(commit, "author_name", ""));
+                fputs(")\n", f);
+        }
+}
+
 void plan_print(FILE *f, const json_t *plan, const char *indent) {
         long long files = rv_json_int(plan, "files", 0), insertions = rv_json_int(plan, "insertions", 0);
         long long deletions = rv_json_int(plan, "deletions", 0);
@@ -240,6 +257,7 @@ void plan_print(FILE *f, const json_t *plan, const char *indent) {
         if (asprintf(&deeper, "%s  ", indent) < 0)
                 deeper = NULL;
         incident_print_paths(f, json_object_get(plan, "paths"), deeper ? deeper : indent);
+        print_dependents(f, plan, indent);
 }
 
 static void print_plan(FILE *f, const json_t *incident, bool with_diff) {

@@ -176,14 +176,16 @@ static int push_until_it_holds(struct local *l, struct rv_error *err) {
 
 static json_t *plan_json(const struct local *l) {
         const struct rv_git_reply *c = l->computed;
-        _cleanup_json_ json_t *paths = json_array();
+        _cleanup_json_ json_t *paths = json_array(), *dependents = json_array();
 
         for (size_t i = 0; paths && i < c->n_paths; i++)
                 json_array_append_new(paths, json_string(c->paths[i]));
-        return json_pack("{s:o, s:s, s:I, s:I, s:I, s:O, s:s?}", "spec", rv_revert_spec_to_json(&l->plan->spec),
+        for (size_t i = 0; dependents && i < c->n_commits; i++)
+                json_array_append_new(dependents, rv_commit_to_json(&c->commits[i]));
+        return json_pack("{s:o, s:s, s:I, s:I, s:I, s:O, s:s?, s:O}", "spec", rv_revert_spec_to_json(&l->plan->spec),
                          "commit", c->commit.hex, "files", (json_int_t)c->n_files, "insertions",
                          (json_int_t)c->n_insertions, "deletions", (json_int_t)c->n_deletions, "paths", paths, "diff",
-                         c->diff);
+                         c->diff, "dependents", dependents);
 }
 
 static void print_plan(const struct local *l, const json_t *plan, FILE *f) {

@@ -2,6 +2,7 @@
 #include "core.h"
 
 #include "revertd/cleanup.h"
+#include "revertd/json.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -264,8 +265,22 @@ static int on_history(struct turn *t, struct open *o, const struct rv_git_reply 
         return found.is_incomplete ? decline_incomplete(t, o) : make_plan(t, o);
 }
 
+static int take_dependents(struct rv_plan *plan, const struct rv_git_reply *reply) {
+        plan->dependents = calloc(reply->n_commits + 1, sizeof(*plan->dependents));
+        for (size_t k = 0; plan->dependents && k < reply->n_commits; k++) {
+                _cleanup_json_ json_t *json = rv_commit_to_json(&reply->commits[k]);
+
+                if (!json || rv_commit_from_json(&plan->dependents[k], json, NULL) < 0)
+                        return -ENOMEM;
+                plan->n_dependents++;
+        }
+        return plan->dependents ? 0 : -ENOMEM;
+}
+
+/* What only the plan tells is asked about before anybody else is. */
 static int on_plan(struct turn *t, struct open *o, const struct rv_git_reply *reply) {
         struct rv_plan *plan = o->i->plan;
+        bool passed = true;
         int r;
 
         plan->commit = reply->commit;
@@ -277,7 +292,12 @@ static int on_plan(struct turn *t, struct open *o, const struct rv_git_reply *re
                 plan->diff = strdup(reply->diff);
                 r = plan->diff ? 0 : -ENOMEM;
         }
-        return r < 0 ? r : hold_or_act(t, o);
+        if (r == 0)
+                r = take_dependents(plan, reply);
+        o->i->guards_asked |= UINT64_C(1) << RV_REASON_DEPENDENTS;
+        if (r == 0 && plan->n_dependents > 0)
+                r = pass_guards(t, o, false, &passed);
+        return r < 0 || !passed ? r : hold_or_act(t, o);
 }
 
 static int git(struct turn *t, struct open *o, const struct rv_git_reply *reply) {

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ID_DIGITS = 10 };
+enum { ID_DIGITS = 10, DEPENDENTS_TOLD_MAX = 3 };
 
 static void put_budget(const struct turn *t, const struct open *o, const char *repository, int budget, FILE *f) {
         int used = ledger_count(t->engine, repository, o->i->id, t->now_usec);
@@ -75,6 +75,23 @@ static int culprit_detail(const struct turn *t, const struct open *o, enum rv_re
         return -ENOMEM;
 }
 
+static int dependents_detail(const struct rv_plan *plan, char **ret) {
+        size_t size;
+        FILE *f = open_memstream(ret, &size);
+
+        if (!f)
+                return -ENOMEM;
+        for (size_t k = 0; k < plan->n_dependents && k < DEPENDENTS_TOLD_MAX; k++) {
+                const struct rv_commit *commit = &plan->dependents[k];
+
+                fprintf(f, "%s%.*s (%s: %s) changed lines beside in %s", k > 0 ? "; " : "", ID_DIGITS, commit->id.hex,
+                        commit->author_name, commit->subject, commit->n_paths > 0 ? commit->paths[0] : "a file");
+        }
+        if (plan->n_dependents > DEPENDENTS_TOLD_MAX)
+                fprintf(f, "; and %zu more", plan->n_dependents - DEPENDENTS_TOLD_MAX);
+        return fclose(f) == 0 && *ret ? 0 : -ENOMEM;
+}
+
 int incident_decline(struct turn *t, struct open *o, enum rv_reason guard) {
         _cleanup_free_ char *detail = NULL;
         int r = 0;
@@ -83,6 +100,8 @@ int incident_decline(struct turn *t, struct open *o, enum rv_reason guard) {
                 r = budget_detail(t, o, &detail);
         else if (guard == RV_REASON_REAPPLIED || guard == RV_REASON_IMAGE_UPDATER)
                 r = culprit_detail(t, o, guard, &detail);
+        else if (guard == RV_REASON_DEPENDENTS)
+                r = dependents_detail(o->i->plan, &detail);
         else if (guard == RV_REASON_PAUSED && o->repository && o->repository->pause &&
                  asprintf(&detail, ".revertd/pause on the branch: %s", o->repository->pause) < 0) {
                 detail = NULL;

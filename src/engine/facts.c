@@ -155,6 +155,8 @@ static int gather(struct turn *t, struct open *o, struct rv_guard_facts *ret) {
                 .force = o->i->force,
                 .is_restore = is_restore(o->i),
                 .answered = o->is_answered,
+                .has_plan = o->i->plan && o->i->plan->commit.hex[0],
+                .n_dependents = o->i->plan ? o->i->plan->n_dependents : 0,
         };
         free(scope);
         return 0;

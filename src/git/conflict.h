@@ -4,9 +4,8 @@
 #include "git/libgit2.h"
 
 enum {
-        RV_CONFLICT_LOOKED_AT_MAX = 1000, /* commits */
-        RV_CONFLICT_PATHS_MAX = 8,        /* of those in conflict */
-        RV_CONFLICT_COMMITS_MAX = 16,     /* named */
+        RV_CONFLICT_PATHS_MAX = 8,    /* of those in conflict */
+        RV_CONFLICT_COMMITS_MAX = 16, /* named */
 };
 
 /* For a reply with the outcome CONFLICT: into its commits (newest first, each with the paths in conflict that it

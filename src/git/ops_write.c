@@ -2,6 +2,7 @@
 
 #include "git/commit_info.h"
 #include "git/conflict.h"
+#include "git/dependents.h"
 #include "git/ledger.h"
 #include "git/policy.h"
 #include "git/push.h"
@@ -160,7 +161,9 @@ int rv_op_plan(struct rv_worker *worker, const struct rv_git_request *request, s
                 return rv_op_say(reply, RV_GIT_NOT_FOUND, "base %s is not on the branch", spec.base.hex);
         r = compute(worker, &spec, request->want_diff, &request->commit, &result, reply, err);
         rv_revert_result_done(&result);
-        return r;
+        if (r < 0 || reply->outcome != RV_GIT_OK)
+                return r;
+        return rv_dependents_find(rv_mirror_repository(worker->mirror), &spec, worker->deadline_usec, reply, err);
 }
 
 /* Whether the branch has a revert for this incident already, by whatever commit. 1: the reply says so. */

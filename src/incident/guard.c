@@ -102,6 +102,10 @@ static bool is_too_large(const struct rv_guard_facts *f) {
         return n > (size_t)f->rule->max_files;
 }
 
+static bool has_dependents(const struct rv_guard_facts *f) {
+        return f->rule && f->rule->dependents == RV_DEPENDENTS_DECLINE && f->n_dependents > 0;
+}
+
 /* A change that touches this scope alone does not explain what happens in all the others. */
 static bool has_shared_cause(const struct rv_guard_facts *f) {
         return f->rule && f->rule->shared_cause > 0 && f->n_scopes_breached >= (size_t)f->rule->shared_cause &&
@@ -136,6 +140,7 @@ static const struct {
         bool (*objects)(const struct rv_guard_facts *facts);
         bool forceable;  /* by a person, with --force */
         bool is_general; /* asks nothing about the culprit */
+        bool is_about_plan;
 } guards[] = {
         {RV_REASON_PAUSED, is_paused, false, true},
         {RV_REASON_NO_CANDIDATE, has_no_candidate, false, true},
@@ -152,6 +157,7 @@ static const struct {
         {RV_REASON_OUTSIDE_SCOPE, is_outside_scope, true, false},
         {RV_REASON_TOO_OLD, is_too_old, true, false},
         {RV_REASON_TOO_LARGE, is_too_large, true, false},
+        {RV_REASON_DEPENDENTS, has_dependents, true, false, true},
         {RV_REASON_SHARED_CAUSE, has_shared_cause, true, false},
         {RV_REASON_COOLDOWN, is_cooling_down, true, true},
         {RV_REASON_BUDGET, is_over_budget, true, true},
@@ -178,7 +184,7 @@ void rv_guards_tell(const struct rv_guard_facts *facts, uint64_t *asked, uint64_
         for (size_t i = 0; i < sizeof(guards) / sizeof(guards[0]); i++) {
                 uint64_t bit = UINT64_C(1) << guards[i].reason;
 
-                if (!facts->culprit && !guards[i].is_general)
+                if ((!facts->culprit && !guards[i].is_general) || (!facts->has_plan && guards[i].is_about_plan))
                         continue;
                 *asked |= bit;
                 if (guards[i].objects(facts))

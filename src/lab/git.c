@@ -309,10 +309,10 @@ static bool answer_show(const struct lab_branch *branch, const struct rv_git_req
         return tell(branch, &branch->change[at], &touched, &reply->commits[reply->n_commits++]);
 }
 
-static bool share_lines(const struct lab_commit *a, const struct lab_commit *b) {
-        for (int i = 0; i < length(a->lines); i++)
-                for (int k = 0; k < length(b->lines); k++)
-                        if (strcmp(item(a->lines, i), item(b->lines, k)) == 0)
+static bool share(const config_setting_t *a, const config_setting_t *b) {
+        for (int i = 0; i < length(a); i++)
+                for (int k = 0; k < length(b); k++)
+                        if (strcmp(item(a, i), item(b, k)) == 0)
                                 return true;
         return false;
 }
@@ -324,22 +324,53 @@ static bool is_undone_too(const struct rv_revert_spec *spec, const struct rv_oid
         return false;
 }
 
-/* The path that a later change to the same lines has in common with the culprit; NULL: none. */
-static const char *find_conflict(const struct lab_branch *branch, const struct rv_revert_spec *spec, size_t culprit) {
+static const char *common_path(const struct lab_commit *a, const struct lab_commit *b) {
+        for (int i = 0; i < length(a->paths); i++)
+                if (has_path(b, item(a->paths, i)))
+                        return item(a->paths, i);
+        return NULL;
+}
+
+/* The path that a later change to the same lines (is_near: to lines beside) has in common with the culprit; NULL: none.
+ * *at: where to begin, and where it was found. */
+static const char *find_later(const struct lab_branch *branch, const struct rv_revert_spec *spec, size_t culprit,
+                              bool is_near, size_t *at) {
         const struct lab_commit *c = branch->change[culprit].commit;
 
-        for (size_t i = culprit + 1; c && i < branch->n; i++) {
-                const struct lab_change *later = &branch->change[i];
+        for (; c && *at < branch->n; ++*at) {
+                const struct lab_change *later = &branch->change[*at];
+                const char *path;
 
                 if (!later->commit || !later->in_force || is_undone_too(spec, &later->id) ||
-                    !share_lines(c, later->commit))
+                    !(is_near ? share(c->near, later->commit->lines) || share(c->lines, later->commit->near)
+                              : share(c->lines, later->commit->lines)))
                         continue;
-                for (int a = 0; a < length(c->paths); a++)
-                        for (int b = 0; b < length(later->commit->paths); b++)
-                                if (strcmp(item(c->paths, a), item(later->commit->paths, b)) == 0)
-                                        return item(c->paths, a);
+                path = common_path(c, later->commit);
+                if (path)
+                        return path;
         }
         return NULL;
+}
+
+static bool tell_dependents(const struct lab_branch *branch, const struct rv_revert_spec *spec, size_t culprit,
+                            struct rv_git_reply *reply) {
+        const char *path;
+        bool failed = false;
+
+        for (size_t at = culprit + 1; (path = find_later(branch, spec, culprit, true, &at)); at++) {
+                struct touched touched = {.paths = calloc(1, sizeof(char *)), .n_paths = 1, .n_inside = 1};
+                struct rv_commit *grown = reallocarray(reply->commits, reply->n_commits + 1, sizeof(*grown));
+
+                if (!touched.paths || !grown) {
+                        free(touched.paths);
+                        return false;
+                }
+                reply->commits = grown;
+                touched.paths[0] = copy(path, &failed);
+                if (!tell(branch, &branch->change[at], &touched, &grown[reply->n_commits++]) || failed)
+                        return false;
+        }
+        return true;
 }
 
 static uint64_t hash_text(uint64_t hash, const char *s) {
@@ -367,7 +398,9 @@ static bool answer_plan(const struct lab_branch *branch, const struct rv_revert_
         for (size_t k = 0; k < spec->n_commits; k++) {
                 struct touched touched = {.scope = spec->scope, .n_scope = spec->n_scope};
                 ssize_t at = find(branch, spec->commits[k].hex);
-                const char *conflict = at < 0 || spec->restore.hex[0] ? NULL : find_conflict(branch, spec, (size_t)at);
+                size_t later = (size_t)at + 1;
+                const char *conflict =
+                        at < 0 || spec->restore.hex[0] ? NULL : find_later(branch, spec, (size_t)at, false, &later);
 
                 if (at < 0) {
                         reply->outcome = RV_GIT_NOT_FOUND;
@@ -381,6 +414,8 @@ static bool answer_plan(const struct lab_branch *branch, const struct rv_revert_
                 each_path(branch, &branch->change[at], touch, &touched);
                 reply->n_files += touched.n_inside;
                 is_any |= branch->change[at].in_force && touched.n_inside > 0;
+                if (!spec->restore.hex[0] && !tell_dependents(branch, spec, (size_t)at, reply))
+                        return false;
         }
         reply->outcome = is_any ? RV_GIT_OK : RV_GIT_EMPTY;
         reply->commit = make_id(spec);

@@ -50,8 +50,8 @@ struct lab_commit {
         size_t repository;
         int64_t at_usec, made_usec; /* at the branch; as it says of itself */
         struct rv_oid id;
-        const char *subject, *author, *email, *content;                   /* content NULL: like no other's */
-        const config_setting_t *paths, *lines, *adds, *removes, *reverts; /* NULL: none */
+        const char *subject, *author, *email, *content;                          /* content NULL: like no other's */
+        const config_setting_t *paths, *lines, *near, *adds, *removes, *reverts; /* NULL: none */
         bool skip;
         bool is_merge;
 };

@@ -128,10 +128,10 @@ static int get_repository(const struct lab_script *s, const config_setting_t *gr
 static int read_commit(struct lab_script *s, const config_setting_t *group, void *element, struct rv_error *err) {
         struct lab_commit *c = element;
         const char *name = NULL;
-        int r = lab_check_known(
-                s, group,
-                "id repository at committed subject author email content paths lines adds removes reverts skip merge",
-                err);
+        int r = lab_check_known(s, group,
+                                "id repository at committed subject author email content paths lines near adds removes "
+                                "reverts skip merge",
+                                err);
 
         *c = (struct lab_commit){
                 .at_usec = s->start_usec, .subject = "Change something", .author = "Ana", .email = "ana@example.com"};
@@ -160,6 +160,8 @@ static int read_commit(struct lab_script *s, const config_setting_t *group, void
                 r = lab_get_strings(s, group, "paths", &c->paths, err);
         if (r == 0)
                 r = lab_get_strings(s, group, "lines", &c->lines, err);
+        if (r == 0)
+                r = lab_get_strings(s, group, "near", &c->near, err);
         if (r == 0)
                 r = lab_get_strings(s, group, "adds", &c->adds, err);
         if (r == 0)

@@ -14,6 +14,9 @@ struct rv_plan *rv_plan_free(struct rv_plan *plan) {
                 free(plan->paths[i]);
         free(plan->paths);
         free(plan->diff);
+        for (size_t i = 0; i < plan->n_dependents; i++)
+                rv_commit_done(&plan->dependents[i]);
+        free(plan->dependents);
         free(plan);
         return NULL;
 }
@@ -29,11 +32,22 @@ static json_t *paths_to_json(const struct rv_plan *plan) {
         return array;
 }
 
+static json_t *dependents_to_json(const struct rv_plan *plan) {
+        json_t *array = json_array();
+
+        for (size_t i = 0; array && i < plan->n_dependents; i++)
+                if (json_array_append_new(array, rv_commit_to_json(&plan->dependents[i])) < 0) {
+                        json_decref(array);
+                        return NULL;
+                }
+        return array;
+}
+
 json_t *rv_plan_to_json(const struct rv_plan *plan) {
-        return json_pack("{s:o, s:s, s:I, s:I, s:I, s:o, s:s?}", "spec", rv_revert_spec_to_json(&plan->spec), "commit",
-                         plan->commit.hex, "files", (json_int_t)plan->n_files, "insertions",
+        return json_pack("{s:o, s:s, s:I, s:I, s:I, s:o, s:s?, s:o}", "spec", rv_revert_spec_to_json(&plan->spec),
+                         "commit", plan->commit.hex, "files", (json_int_t)plan->n_files, "insertions",
                          (json_int_t)plan->n_insertions, "deletions", (json_int_t)plan->n_deletions, "paths",
-                         paths_to_json(plan), "diff", plan->diff);
+                         paths_to_json(plan), "diff", plan->diff, "dependents", dependents_to_json(plan));
 }
 
 static int paths_from_json(struct rv_plan *plan, const json_t *array) {
@@ -50,6 +64,23 @@ static int paths_from_json(struct rv_plan *plan, const json_t *array) {
                 if (!plan->paths[i])
                         return -ENOMEM;
                 plan->n_paths++;
+        }
+        return 0;
+}
+
+static int dependents_from_json(struct rv_plan *plan, const json_t *array, struct rv_error *err) {
+        const json_t *item;
+        size_t i;
+
+        plan->dependents = calloc(json_array_size(array) + 1, sizeof(*plan->dependents));
+        if (!plan->dependents)
+                return rv_error_oom(err);
+        json_array_foreach (array, i, item) {
+                int r = rv_commit_from_json(&plan->dependents[i], item, err);
+
+                if (r < 0)
+                        return rv_error_prefix(err, r, "dependents");
+                plan->n_dependents++;
         }
         return 0;
 }
@@ -75,7 +106,9 @@ static int fill_from_json(struct rv_plan *plan, const json_t *json, struct rv_er
                         return rv_error_oom(err);
         }
         r = paths_from_json(plan, json_object_get(json, "paths"));
-        return r < 0 ? rv_error_set(err, r, "paths: not a list of strings") : 0;
+        if (r < 0)
+                return rv_error_set(err, r, "paths: not a list of strings");
+        return dependents_from_json(plan, json_object_get(json, "dependents"), err);
 }
 
 int rv_plan_from_json(struct rv_plan **ret, const json_t *json, struct rv_error *err) {

@@ -149,6 +149,28 @@ enum rv_git_outcome branch_plan(struct branch *branch, const struct rv_revert_sp
         return ret->apps ? RV_GIT_OK : RV_GIT_EMPTY;
 }
 
+static bool is_undone_by(const struct rv_revert_spec *spec, const struct rv_oid *id) {
+        for (size_t i = 0; i < spec->n_commits; i++)
+                if (strcmp(spec->commits[i].hex, id->hex) == 0)
+                        return true;
+        return false;
+}
+
+const struct change *branch_dependent(const struct branch *branch, const struct rv_revert_spec *spec) {
+        unsigned scope = scope_apps(spec->scope, spec->n_scope);
+        ssize_t base = branch_find(branch, &spec->base);
+        for (size_t i = 0; i < spec->n_commits && !spec->restore.hex[0]; i++) {
+                ssize_t culprit = branch_find(branch, &spec->commits[i]);
+                for (ssize_t k = culprit + 1; culprit >= 0 && k <= base; k++) {
+                        const struct change *later = &branch->change[k];
+                        if (later->is_beside && (later->apps & branch->change[culprit].apps & scope) &&
+                            !is_undone_by(spec, &later->id))
+                                return later;
+                }
+        }
+        return NULL;
+}
+
 void branch_deploy(struct branch *branch, int64_t now_usec) {
         for (; branch->deployed < branch->n; branch->deployed++)
                 branch->change[branch->deployed].deployed_usec = now_usec;

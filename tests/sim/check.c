@@ -328,6 +328,8 @@ static bool undoes_ours(const struct branch *branch, const struct change *change
 
 static void check_culprits(struct sim *sim, const struct observed *incident, const struct rv_git_request *request) {
         const struct branch *branch = &sim->branch[incident->repository];
+        if (!incident->by_hand && branch_dependent(branch, &request->spec))
+                sim_fail(sim, "incident %s reverts beside later changes", incident->id);
         for (size_t i = 0; i < request->spec.n_commits; i++) {
                 ssize_t k = branch_find(branch, &request->spec.commits[i]);
                 const struct change *culprit = k < 0 ? NULL : &branch->change[k];

@@ -39,6 +39,7 @@ struct change {
         int breaks;                /* app; −1: none */
         int64_t breaks_after_usec; /* its being deployed */
         bool is_entangled;         /* changes the same lines as earlier ones do */
+        bool is_beside;            /* it changed lines beside those of the changes before, in the same apps */
         bool skip;
         int64_t commit_usec, arrived_usec, deployed_usec; /* 0: not yet */
         char incident[RV_INCIDENT_ID_MAX];                /* ours; "" somebody else's */
@@ -283,6 +284,8 @@ void branch_settle(struct branch *branch, size_t n); /* computes effect as of th
 unsigned scope_apps(char *const *scope, size_t n);
 /* What a revert would be: OK, EMPTY, CONFLICT or NOT_FOUND. */
 enum rv_git_outcome branch_plan(struct branch *branch, const struct rv_revert_spec *spec, struct change *ret);
+/* A later change beside what would be taken back; NULL: none. */
+const struct change *branch_dependent(const struct branch *branch, const struct rv_revert_spec *spec);
 void branch_deploy(struct branch *branch, int64_t now_usec);
 
 /* -- worker.c -- */

@@ -120,6 +120,12 @@ static void answer_plan(struct sim *sim, int repository, const struct rv_git_req
                 return;
         reply->commit = made.id;
         reply->n_files = (size_t)__builtin_popcount(made.apps);
+        const struct change *dependent = branch_dependent(branch, &request->spec);
+        if (!dependent)
+                return;
+        reply->commits = must_alloc(1, sizeof(*reply->commits));
+        tell_commit(branch, dependent, scope_apps(request->spec.scope, request->spec.n_scope), reply->commits);
+        reply->n_commits = 1;
 }
 
 static void answer_push(struct sim *sim, int repository, const struct rv_git_request *request,

@@ -48,6 +48,7 @@ void world_commit(struct sim *sim, int repository) {
                 change.breaks_after_usec = random_chance(sim, 70) ? 0 : random_delay(sim, 5 * RV_USEC_PER_MINUTE);
         }
         change.is_entangled = random_chance(sim, 10);
+        change.is_beside = !change.is_entangled && random_chance(sim, 10);
         change.skip = random_chance(sim, 5);
         if (random_chance(sim, 25))
                 change.commit_usec -= random_delay(sim, 20 * RV_USEC_PER_MINUTE); /* made earlier than pushed */

@@ -176,6 +176,31 @@ static void reapplied(void **state) {
         declines(w);
 }
 
+/* Known with the plan, and asked about before a person or a hold is waited for. */
+static void dependents(void **state) {
+        static const char *const rules[] = {POLLED("errors", "mode = \"enforce\";"),
+                                            POLLED("errors", "mode = \"approve\";"),
+                                            POLLED("errors", "mode = \"observe\";")};
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+                struct world *w = world_new(rules[i]);
+
+                world_bad_commit(w);
+                w->has_dependent = true;
+                breach(w, "web");
+                assert_ended(w, DECLINED, DEPENDENTS);
+                assert_non_null(strstr(w->detail, "(Ana: Change something) changed lines beside"));
+                declines(w);
+        }
+        struct world *w = world_new(POLLED("errors", "mode = \"enforce\"; dependents = \"allow\";"));
+        world_bad_commit(w);
+        w->has_dependent = true;
+        breach(w, "web");
+        assert_int_equal(w->n_pushes, 1);
+        world_free(w);
+}
+
 /* A person was faster, after the onset. */
 static void already_reverted(void **state) {
         struct world *w = world_new(POLLED("errors", "mode = \"enforce\"; for = \"1m\";"));
@@ -417,6 +442,7 @@ int main(void) {
                 cmocka_unit_test(is_ours),
                 cmocka_unit_test(opted_out),
                 cmocka_unit_test(image_updater),
+                cmocka_unit_test(dependents),
                 cmocka_unit_test(reapplied),
                 cmocka_unit_test(already_reverted),
                 cmocka_unit_test(in_progress),

@@ -57,6 +57,7 @@ struct world {
         struct rv_oid merged; /* the commit that it was merged as */
         size_t n_proposals_asked;
         bool history_cut;       /* there is more than HISTORY tells */
+        bool has_dependent;     /* the newest commit changed lines beside those of the plan */
         const char *pause_file; /* what .revertd/pause says; NULL: there is none */
         size_t n_pushes, n_push_requests;
 
@@ -419,6 +420,10 @@ static inline struct rv_git_reply *world_reply(struct world *w, const struct rv_
                 reply->diff = strdup("-bad\n+good\n");
                 reply->paths = calloc(1, sizeof(char *));
                 reply->paths[reply->n_paths++] = strdup("apps/web/values.yaml");
+                if (w->has_dependent) {
+                        reply->commits = calloc(1, sizeof(*reply->commits));
+                        world_describe(&w->branch[w->n_commits - 1], &reply->commits[reply->n_commits++]);
+                }
                 break;
         case RV_GIT_PUSH:
                 world_reply_push(w, request, reply);
