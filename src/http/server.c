@@ -65,8 +65,7 @@ static void enter_phase(struct connection *connection, enum phase phase) {
                 (void)set_deadlines(server, connection->deadline_usec);
 }
 
-/* libmicrohttpd sees the end of it in its next run, and tells. */
-static void end(struct connection *connection) {
+void connection_end(struct connection *connection) {
         enter_phase(connection, PHASE_ENDING);
         shutdown(connection->fd, SHUT_RDWR);
 }
@@ -77,7 +76,7 @@ static void evict(struct rv_http_server *server, bool is_local) {
         if (!victim)
                 victim = server->connections[is_local][PHASE_HEAD];
         if (victim)
-                end(victim);
+                connection_end(victim);
 }
 
 void connection_set_phase(struct connection *connection, enum phase phase) {
@@ -107,7 +106,7 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
                                 }
                                 if (phase != PHASE_IDLE)
                                         server->metrics.timed_out++;
-                                end(c);
+                                connection_end(c);
                         }
         return set_deadlines(server, next_usec);
 }

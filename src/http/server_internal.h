@@ -1,5 +1,5 @@
 /* The parts of the HTTP server: its beginning and end (server_start.c), listening sockets (server_listen.c), connections
- * with their limits and deadlines (server.c), one request (server_request.c), and who is asking (server_auth.c, server_signature.c). */
+ * with their limits and deadlines (server.c), one request (server_head.c, server_request.c), and who is asking (server_auth.c, server_signature.c). */
 #pragma once
 
 #include "revertd/http_server.h"
@@ -23,6 +23,7 @@ struct rv_http_server_limits {
         }
 enum {
         RV_HTTP_HEAD_BYTES_MAX = 16 * 1024,
+        RV_HTTP_ANSWER_BYTES = 1024, /* that are left for the head of the answer */
         RV_HTTP_BODY_BYTES_MAX = 512 * 1024,
         RV_HTTP_DISCARD_BYTES_MAX = 1024 * 1024, /* of a refused body, so that the refusal reaches the sender */
         RV_HTTP_LISTEN_MAX = 16,
@@ -75,8 +76,7 @@ enum phase { PHASE_HEAD, PHASE_BUSY, PHASE_IDLE, PHASE_ENDING, PHASE_MAX };
 
 struct request {
         bool has_started; /* its headers were seen */
-        bool is_malformed;
-        bool is_signed; /* by its route; the signature is checked when the body is whole */
+        bool is_signed;   /* by its route; the signature is checked when the body is whole */
         const struct rv_http_route *route;
         char actor[128];
         char *body;
@@ -126,6 +126,17 @@ int server_start_loop(struct rv_http_server *server, struct rv_error *err);
 void connection_on_notify(void *userdata, struct MHD_Connection *mhd, void **context,
                           enum MHD_ConnectionNotificationCode what);
 void connection_set_phase(struct connection *connection, enum phase phase);
+
+/* libmicrohttpd sees the end of it in its next run, and tells. */
+void connection_end(struct connection *connection);
+
+/* -- the head of a request: 0, or the status of the refusal -- */
+
+int head_check_uri(const char *uri); /* before libmicrohttpd takes it apart */
+/* *ret_body_bytes: UINT64_MAX where chunks will tell. */
+int head_check(struct MHD_Connection *mhd, const char *version, uint64_t *ret_body_bytes);
+/* Answers at once and by itself (414 or 431), and ends the connection. */
+void head_refuse(struct connection *connection, struct MHD_Connection *mhd, int status, const char *reason);
 
 /* MHD's callbacks of one request. */
 void *request_on_uri(void *userdata, const char *uri, struct MHD_Connection *mhd);

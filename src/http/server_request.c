@@ -41,6 +41,10 @@ static const char *reason(const struct request *request) {
                 return "method not allowed";
         case 413:
                 return "the body is too large";
+        case 414:
+                return "the query is too long, or has too many arguments";
+        case 431:
+                return "the head is too large";
         case 503:
                 return "too much is under way";
         default:
@@ -140,47 +144,6 @@ static bool route_takes(const struct rv_http_route *route, const char *method) {
         return false;
 }
 
-struct framing {
-        unsigned n_lengths, n_codings;
-        const char *length, *coding;
-};
-
-static enum MHD_Result collect_framing(void *userdata, enum MHD_ValueKind kind, const char *name, const char *value) {
-        struct framing *framing = userdata;
-
-        (void)kind;
-        if (strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0) {
-                framing->n_lengths++;
-                framing->length = value;
-        } else if (strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0) {
-                framing->n_codings++;
-                framing->coding = value;
-        }
-        return MHD_YES;
-}
-
-/* How long is the body? Two answers to that are how requests are smuggled past a proxy: 400, and the end of the
- * connection. *ret_bytes: UINT64_MAX where chunks will tell. */
-static bool read_framing(struct MHD_Connection *mhd, uint64_t *ret_bytes) {
-        struct framing framing = {0};
-
-        MHD_get_connection_values(mhd, MHD_HEADER_KIND, collect_framing, &framing);
-        if (framing.n_lengths + framing.n_codings > 1)
-                return false;
-        *ret_bytes = 0;
-        if (framing.n_codings > 0) {
-                *ret_bytes = UINT64_MAX;
-                return framing.coding && strcasecmp(framing.coding, "chunked") == 0;
-        }
-        if (framing.n_lengths == 0)
-                return true;
-        size_t digits = framing.length ? strspn(framing.length, "0123456789") : 0;
-        if (digits == 0 || digits > 18 || framing.length[digits] != '\0')
-                return false;
-        *ret_bytes = strtoull(framing.length, NULL, 10);
-        return true;
-}
-
 static size_t body_bytes_max(const struct rv_http_route *route) {
         return route->body_bytes_max > 0 ? route->body_bytes_max : RV_HTTP_BODY_BYTES_MAX;
 }
@@ -268,17 +231,28 @@ static int check_head(struct connection *connection, struct MHD_Connection *mhd,
         return body_bytes != UINT64_MAX && body_bytes > 0 ? reserve_body(connection, body_bytes) : 0;
 }
 
+/* Where libmicrohttpd has no memory for an answer. */
+static void refuse_at_once(struct connection *connection, struct MHD_Connection *mhd) {
+        connection->server->metrics.too_large++;
+        head_refuse(connection, mhd, connection->request.refusal, reason(&connection->request));
+}
+
 /* A refusal is answered when the body has been read and thrown away: a connection that is closed on unread bytes is
  * reset, and the sender may never see why. At once where it waits to be told, or sends too much for that. */
 static enum MHD_Result on_head(struct connection *connection, struct MHD_Connection *mhd, const char *url,
-                               const char *method) {
+                               const char *method, const char *version) {
         struct request *request = &connection->request;
         uint64_t body_bytes = 0;
 
         request->has_started = true;
-        if (request->is_malformed || !read_framing(mhd, &body_bytes)) {
+        if (!request->refusal)
+                request->refusal = head_check(mhd, version, &body_bytes);
+        if (request->refusal == 431) {
+                refuse_at_once(connection, mhd);
+                return MHD_NO;
+        }
+        if (request->refusal) {
                 connection->server->metrics.malformed++;
-                request->refusal = 400;
                 return queue_refusal(connection, mhd, true);
         }
         request->refusal = check_head(connection, mhd, url, method, body_bytes);
@@ -367,10 +341,11 @@ void *request_on_uri(void *userdata, const char *uri, struct MHD_Connection *mhd
 
         (void)userdata;
         request_done(connection);
-        /* Behind an encoded NUL a path would go on unseen. */
-        connection->request.is_malformed = strstr(uri, "%00");
+        connection->request.refusal = head_check_uri(uri);
         if (connection->phase == PHASE_IDLE)
                 connection_set_phase(connection, PHASE_HEAD);
+        if (connection->request.refusal == 414)
+                refuse_at_once(connection, mhd);
         return connection;
 }
 
@@ -380,10 +355,11 @@ enum MHD_Result request_on_call(void *userdata, struct MHD_Connection *mhd, cons
         struct connection *connection = connection_of(mhd);
 
         (void)userdata;
-        (void)version;
         (void)unused;
+        if (connection->phase == PHASE_ENDING)
+                return MHD_NO;
         if (!connection->request.has_started)
-                return on_head(connection, mhd, url, method);
+                return on_head(connection, mhd, url, method, version);
         if (*upload_data_bytes > 0) {
                 size_t n = *upload_data_bytes;
                 *upload_data_bytes = 0;

@@ -83,6 +83,8 @@ static int read_file(const char *path, char **ret, struct rv_error *err) {
 static int start_daemon(struct rv_http_server *server, bool is_local, const struct MHD_OptionItem *tls,
                         struct rv_error *err) {
         unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | (tls ? MHD_USE_TLS : 0);
+        /* All that this adds before version 1 is looked at here (server_head.c), and its answer would come twice. */
+        int strict = MHD_VERSION >= 0x01000000;
 #if MHD_VERSION >= 0x00097707
         /* Else a connection that is added is only noted, and told of at some later run. */
         flags |= MHD_USE_NO_THREAD_SAFETY;
@@ -93,9 +95,9 @@ static int start_daemon(struct rv_http_server *server, bool is_local, const stru
         server->daemon[is_local] = MHD_start_daemon(
                 flags, 0, NULL, NULL, request_on_call, server, MHD_OPTION_ARRAY, tls ? tls : none,
                 MHD_OPTION_CONNECTION_LIMIT, (unsigned)limit + 1, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                (size_t)RV_HTTP_HEAD_BYTES_MAX, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK,
-                request_on_uri, server, MHD_OPTION_NOTIFY_COMPLETED, request_on_completed, server,
-                MHD_OPTION_NOTIFY_CONNECTION, connection_on_notify, server, MHD_OPTION_END);
+                (size_t)(RV_HTTP_HEAD_BYTES_MAX + RV_HTTP_ANSWER_BYTES), MHD_OPTION_STRICT_FOR_CLIENT, strict,
+                MHD_OPTION_URI_LOG_CALLBACK, request_on_uri, server, MHD_OPTION_NOTIFY_COMPLETED, request_on_completed,
+                server, MHD_OPTION_NOTIFY_CONNECTION, connection_on_notify, server, MHD_OPTION_END);
         if (!server->daemon[is_local])
                 return rv_error_set(err, -EIO, "cannot start the HTTP server%s",
                                     tls ? ": is the certificate right, and does the key belong to it?" : "");

@@ -99,7 +99,7 @@ __attribute__((unused)) static void start_with(struct rv_listen_config listen) {
                 fail_msg("%s", err.text);
 }
 
-__attribute__((format(printf, 1, 2))) static const char *curl(const char *fmt, ...) {
+__attribute__((format(printf, 1, 2), unused)) static const char *curl(const char *fmt, ...) {
         static struct program program;
         char arguments[2048], command[4096];
         va_list ap;

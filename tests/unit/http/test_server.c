@@ -413,6 +413,10 @@ static void inherited_sockets_stay_open(void **state) {
         close(no_listener);
 }
 
+#define TEN_ARGUMENTS "a=1&b=2&c=3&d=4&e=5&f=6&g=7&h=8&i=9&j=0&"
+#define SEVENTY_ARGUMENTS                                                                                              \
+        TEN_ARGUMENTS TEN_ARGUMENTS TEN_ARGUMENTS TEN_ARGUMENTS TEN_ARGUMENTS TEN_ARGUMENTS TEN_ARGUMENTS
+
 static void tls(void **state) {
         char certificate[256];
         struct rv_error err = {0};
@@ -424,6 +428,8 @@ static void tls(void **state) {
         assert_contains(curl("-i --cacert ca.pem https://127.0.0.1:%d/echo", port()), "200 OK");
         assert_contains(curl("-i --cacert other.pem https://127.0.0.1:%d/echo", port()), "certificate");
         assert_contains(curl("-i --cacert ca.pem --tls-max 1.2 https://127.0.0.1:%d/echo", port()), "200 OK");
+        /* What libmicrohttpd would not answer is answered past it. */
+        assert_contains(curl("-i --cacert ca.pem 'https://127.0.0.1:%d/echo?" SEVENTY_ARGUMENTS "'", port()), "414 ");
         calls = 0;
         curl("-i --cacert ca.pem --tls-max 1.1 --ciphers DEFAULT@SECLEVEL=0 https://127.0.0.1:%d/echo", port());
         curl("-i http://127.0.0.1:%d/echo", port());
