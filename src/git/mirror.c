@@ -277,6 +277,8 @@ static void note_progress(void *userdata, const git_indexer_progress *progress) 
         struct rv_mirror *mirror = userdata;
         char text[PROGRESS_TEXT_MAX];
 
+        if (progress->indexed_deltas < mirror->seen_deltas)
+                mirror->seen_deltas = 0; /* those of another pack */
         if (progress->received_bytes < mirror->seen_bytes + PROGRESS_BYTES &&
             progress->indexed_deltas < mirror->seen_deltas + PROGRESS_DELTAS)
                 return;

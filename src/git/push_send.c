@@ -1,5 +1,6 @@
 #include "git/push_send.h"
 
+#include "git/advertisement.h"
 #include "git/libgit2.h"
 #include "revertd/build.h"
 #include "revertd/cleanup.h"
@@ -15,74 +16,13 @@ struct sending {
         struct rv_link *link;
         struct rv_packet packet;
         struct rv_error *err;
-        git_oid head; /* of the branch, as advertised; zero: not there */
-        bool report_status, side_band, other_format;
+        struct rv_advertisement advertisement;
+        bool report_status, side_band;
         char report[REPORT_BYTES_MAX]; /* packets within packets, if there is a side band */
         size_t n_report;
         char said[RV_REMOTE_MESSAGE_BYTES_MAX]; /* by the server and its hooks */
         size_t n_said;
 };
-
-static bool has_capability(const char *capabilities, const char *name) {
-        size_t n = strlen(name);
-
-        for (const char *p = capabilities; (p = strstr(p, name)); p += n)
-                if ((p == capabilities || p[-1] == ' ') && (p[n] == 0 || p[n] == ' '))
-                        return true;
-        return false;
-}
-
-static void note_capabilities(struct sending *sending, const char *capabilities) {
-        sending->report_status = has_capability(capabilities, "report-status");
-        sending->side_band = has_capability(capabilities, "side-band-64k");
-        sending->other_format =
-                strstr(capabilities, "object-format=") && !has_capability(capabilities, "object-format=sha1");
-}
-
-static int remote_says(struct sending *sending, const char *text) {
-        _cleanup_free_ char *shown = rv_text_line(text, 512);
-
-        return rv_error_set(sending->err, -EREMOTEIO, "the remote says: %s", shown ? shown : "");
-}
-
-static void note_ref(struct sending *sending) {
-        struct rv_packet *packet = &sending->packet;
-
-        rv_packet_chomp(packet);
-        if (packet->n > GIT_OID_HEXSZ + 1 && packet->data[GIT_OID_HEXSZ] == ' ' &&
-            strcmp(packet->data + GIT_OID_HEXSZ + 1, sending->push->name) == 0)
-                (void)!git_oid_fromstrn(&sending->head, packet->data, GIT_OID_HEXSZ);
-}
-
-static int read_advertisement(struct sending *sending) {
-        struct rv_packet *packet = &sending->packet;
-        bool first = true, header = false;
-
-        for (;;) {
-                int r = rv_packet_read(sending->link, packet, sending->err);
-                if (r < 0)
-                        return r;
-                if (packet->kind == RV_PACKET_FLUSH && header) {
-                        header = false; /* the one behind "# service=" */
-                        continue;
-                }
-                if (packet->kind == RV_PACKET_FLUSH)
-                        return 0;
-                if (packet->kind != RV_PACKET_DATA)
-                        return rv_error_set(sending->err, -EREMOTEIO, "the remote broke off within its list of refs");
-                if (first && strncmp(packet->data, "# service=", 10) == 0) {
-                        header = true;
-                        continue;
-                }
-                if (strncmp(packet->data, "ERR ", 4) == 0)
-                        return remote_says(sending, packet->data + 4);
-                size_t n = strlen(packet->data);
-                if (first && n < packet->n)
-                        note_capabilities(sending, packet->data + n + 1);
-                first = false;
-                note_ref(sending);
-        }
-}
 
 static int send_command(struct sending *sending) {
         char old_hex[GIT_OID_HEXSZ + 1], new_hex[GIT_OID_HEXSZ + 1];
@@ -162,7 +102,7 @@ static int read_bands(struct sending *sending) {
                         break;
                 default:
                         keep_said(sending, packet->data + 1, packet->n - 1);
-                        return remote_says(sending, packet->data + 1);
+                        return rv_remote_says(packet->data + 1, sending->err);
                 }
         }
 }
@@ -272,15 +212,20 @@ static int lost(struct sending *sending, const char *why, struct rv_push_result 
 static int send_over(struct sending *sending, struct rv_push_result *result) {
         git_packbuilder *pack = NULL;
 
-        int r = read_advertisement(sending);
+        const struct rv_advertisement *advertisement = &sending->advertisement;
+        int r = rv_advertisement_read(sending->link, sending->push->name, &sending->packet, &sending->advertisement,
+                                      sending->err);
         if (r < 0)
                 return r;
-        if (sending->other_format)
+        if (rv_advertisement_is_foreign(advertisement))
                 return rv_error_set(sending->err, -EREMOTEIO, "the remote repository does not use SHA-1");
-        if (!git_oid_equal(&sending->head, sending->push->old_id)) {
-                result->outcome = git_oid_equal(&sending->head, sending->push->new_id) ? RV_PUSH_OK : RV_PUSH_MOVED;
+        sending->report_status = rv_advertisement_can(advertisement, "report-status");
+        sending->side_band = rv_advertisement_can(advertisement, "side-band-64k");
+        if (!git_oid_equal(&advertisement->head, sending->push->old_id)) {
+                result->outcome =
+                        git_oid_equal(&advertisement->head, sending->push->new_id) ? RV_PUSH_OK : RV_PUSH_MOVED;
                 result->was_there = true;
-                result->head = sending->head;
+                result->head = advertisement->head;
                 return 0;
         }
         r = make_pack(sending->push, &pack, sending->err);
@@ -309,5 +254,7 @@ int rv_push_send(const struct rv_push *push, struct rv_push_result *ret, struct 
         sending->push = push;
         sending->link = link;
         sending->err = err;
-        return send_over(sending, ret);
+        r = send_over(sending, ret);
+        rv_advertisement_done(&sending->advertisement);
+        return r;
 }

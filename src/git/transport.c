@@ -94,12 +94,25 @@ static int after(struct rv_remote *remote, int r) {
         return r;
 }
 
+static bool has_branch(git_repository *mirror, const char *branch) {
+        git_reference *reference = NULL;
+        bool has = git_branch_lookup(&reference, mirror, branch, GIT_BRANCH_LOCAL) == 0;
+
+        git_reference_free(reference);
+        return has;
+}
+
 int rv_remote_fetch(struct rv_remote *remote, git_repository *mirror, const char *branch, int64_t deadline_usec,
                     rv_remote_progress_fn progress, void *userdata, git_oid *ret_head, struct rv_error *err) {
+        int r = 1;
+
         if (remote->url.kind == RV_REMOTE_LOCAL)
                 return rv_remote_local_fetch(remote, mirror, branch, ret_head, err);
-        return after(remote,
-                     rv_remote_smart_fetch(remote, mirror, branch, deadline_usec, progress, userdata, ret_head, err));
+        if (!has_branch(mirror, branch))
+                r = rv_remote_steps_fetch(remote, mirror, branch, deadline_usec, progress, userdata, ret_head, err);
+        if (r == 1)
+                r = rv_remote_smart_fetch(remote, mirror, branch, deadline_usec, progress, userdata, ret_head, err);
+        return after(remote, r);
 }
 
 int rv_remote_read_ref(struct rv_remote *remote, const char *branch, int64_t deadline_usec, git_oid *ret,

@@ -1,6 +1,6 @@
+#include "git/advertisement.h"
 #include "git/transport_remote.h"
 #include "revertd/cleanup.h"
-#include "revertd/text.h"
 
 #include <errno.h>
 #include <string.h>
@@ -30,12 +30,6 @@ static void note_ref(struct ref_reading *reading) {
         reading->found = git_oid_fromstrn(&reading->id, packet->data, GIT_OID_HEXSZ) == 0;
 }
 
-static int refused(struct ref_reading *reading) {
-        _cleanup_free_ char *text = rv_text_line(reading->packet.data + 4, 512);
-
-        return rv_error_set(reading->err, -EREMOTEIO, "the remote says: %s", text ? text : "");
-}
-
 static int read_refs(struct ref_reading *reading) {
         for (;;) {
                 int r = rv_packet_read(reading->link, &reading->packet, reading->err);
@@ -46,7 +40,7 @@ static int read_refs(struct ref_reading *reading) {
                 if (reading->packet.kind != RV_PACKET_DATA)
                         return 0;
                 if (strncmp(reading->packet.data, "ERR ", 4) == 0)
-                        return refused(reading);
+                        return rv_remote_says(reading->packet.data + 4, reading->err);
                 if (!reading->found)
                         note_ref(reading);
         }
@@ -100,7 +94,7 @@ static int read_advertisement(struct rv_remote *remote, struct ref_reading *read
         if (packet->kind != RV_PACKET_DATA)
                 return rv_error_set(reading->err, -EREMOTEIO, "the remote does not speak Git's protocol");
         if (strncmp(packet->data, "ERR ", 4) == 0)
-                return refused(reading);
+                return rv_remote_says(reading->packet.data + 4, reading->err);
         if (strncmp(packet->data, "version 2", 9) != 0) {
                 note_ref(reading);
                 return read_refs(reading);

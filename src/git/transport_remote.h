@@ -46,6 +46,10 @@ int rv_remote_local_open(struct rv_remote *remote, const struct rv_link_options 
 int rv_remote_smart_fetch(struct rv_remote *remote, git_repository *mirror, const char *branch, int64_t deadline_usec,
                           rv_remote_progress_fn progress, void *userdata, git_oid *ret_head,
                           struct rv_error *err) RV_MUST_CHECK;
+/* The same, for a mirror without the branch. 1: the remote cannot, and nothing is said against it. */
+int rv_remote_steps_fetch(struct rv_remote *remote, git_repository *mirror, const char *branch, int64_t deadline_usec,
+                          rv_remote_progress_fn progress, void *userdata, git_oid *ret_head,
+                          struct rv_error *err) RV_MUST_CHECK;
 int rv_remote_smart_read_ref(struct rv_remote *remote, const char *branch, int64_t deadline_usec, git_oid *ret,
                              struct rv_error *err) RV_MUST_CHECK;
 
