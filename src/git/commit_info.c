@@ -134,6 +134,24 @@ static int read_message(git_repository *repo, const char *message, struct rv_com
         return read_sentences(repo, message, commit);
 }
 
+/* A revert of ours that was merged, by a forge or by hand: what the merge brought to the branch's first-parent line is
+ * ours, and stands in the message of what was merged. */
+static int read_merged(git_repository *repo, const git_commit *merge, struct rv_commit *commit) {
+        _cleanup_git_(commit) git_commit *merged = NULL;
+        struct rv_error ignored;
+        const char *message;
+
+        if (commit->incident || git_commit_parentcount(merge) != 2 ||
+            rv_commit_lookup(&merged, repo, git_commit_parent_id(merge, 1), &ignored) < 0)
+                return 0;
+        message = git_commit_message(merged);
+        if (git_commit_parentcount(merged) != 1 || !message ||
+            strnlen(message, RV_COMMIT_MESSAGE_BYTES_MAX) == RV_COMMIT_MESSAGE_BYTES_MAX ||
+            !strcasestr(message, "Revertd-Incident"))
+                return 0;
+        return read_message(repo, message, commit);
+}
+
 int rv_commit_info_read(git_repository *repo, const git_oid *id, struct rv_commit *ret, struct rv_error *err) {
         _cleanup_git_(commit) git_commit *git = NULL;
         struct rv_commit commit = {};
@@ -150,6 +168,8 @@ int rv_commit_info_read(git_repository *repo, const git_oid *id, struct rv_commi
                 commit.skip = true;
         else if (r == 0 && message)
                 r = read_message(repo, message, &commit);
+        if (r == 0)
+                r = read_merged(repo, git, &commit);
         if (r < 0) {
                 rv_commit_done(&commit);
                 return rv_error_oom(err);

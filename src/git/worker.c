@@ -2,6 +2,7 @@
 
 #include "git/deadline.h"
 #include "git/ops.h"
+#include "git/statuses.h"
 #include "revertd/build.h"
 #include "revertd/cleanup.h"
 #include "revertd/clock.h"
@@ -160,6 +161,8 @@ static int serve(struct rv_worker *worker, const struct rv_git_request *request,
                 rv_error_oom(err);
         rv_deadline_set(0);
         worker->request = NULL;
+        if (r == 0)
+                rv_statuses_tell(worker, request, reply);
         rv_git_reply_free(reply);
         return r;
 }

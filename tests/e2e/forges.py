@@ -33,6 +33,7 @@ class Forge:
         self.kind, self.repository, self.project, self.token = kind, pathlib.Path(repository), "platform/fleet", TOKEN
         self.proposals, self.asked, self.statuses, self.faults = [], [], [], []
         self.auto_merge = "scheduled"  # or "ready": nothing is waited for; "off": not allowed
+        self.on_create = None  # called once when a proposal is to be made; False: nothing comes of it
         self.lock = threading.RLock()
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self.handler())
         self.server.daemon_threads = True
@@ -196,6 +197,12 @@ class Forge:
                 pass
 
             def reply(self, status, body, headers):
+                try:
+                    self.send(status, body, headers)
+                except OSError:  # whoever asked is gone
+                    self.close_connection = True
+
+            def send(self, status, body, headers):
                 data = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
                 self.send_response(status)
                 for name, value in {"Content-Type": "application/json", **headers}.items():
@@ -211,6 +218,11 @@ class Forge:
                     forge.asked.append((self.command, self.path, json.loads(data) if data else None))
                     if self.headers.get("Authorization") != f"Bearer {TOKEN}":
                         return self.reply(401, forge.words("Bad credentials"), {})
+                    if forge.on_create and self.command == "POST" and url.path.endswith(("/pulls", "/merge_requests")):
+                        on_create, forge.on_create = forge.on_create, None
+                        if not on_create():
+                            self.close_connection = True
+                            return None
                     for i, (method, pattern, status, body, headers) in enumerate(forge.faults):
                         if method == self.command and re.search(pattern, self.path):
                             del forge.faults[i]
@@ -284,6 +296,9 @@ ROOT_PATH = {self.folder}/log
         self.remote = f"http://127.0.0.1:{port}/platform/fleet.git"
         self.origin = self.remote.replace("http://", f"http://platform:{self.admin}@")
         git(work, "push", "-q", self.origin, "main")
+        while self.api("GET", f"/repos/{self.project}")["empty"]:
+            assert time.monotonic() < until + 60
+            time.sleep(0.1)
         self.repository = self.folder / "repositories" / "platform" / "fleet.git"
 
     def run(self, *arguments):
@@ -303,6 +318,14 @@ ROOT_PATH = {self.folder}/log
     def settings(self, credential, **more):
         return {"forge": "gitea", "forge_url": self.url, "forge_project": self.project, "forge_credential": credential,
                 **more}
+
+    @property
+    def statuses(self):
+        """Of the newest commits of the branch, the newest first."""
+        return [(commit["sha"], {"state": one["status"], "description": one["description"]})
+                for commit in self.api("GET", f"/repos/{self.project}/commits?sha=main&limit=10")
+                for one in self.api("GET", f"/repos/{self.project}/commits/{commit['sha']}/statuses")
+                if one["context"] == "revertd"]
 
     @property
     def proposals(self):

@@ -363,6 +363,73 @@ def test_the_pause_counts_though_the_base_has_it_not(make):
     assert world.refs() == before
 
 
+@pytest.mark.parametrize("is_made", [True, False], ids=["before the answer", "before the request is made"])
+@pytest.mark.parametrize("kind", ["github", "gitlab", "gitea"])
+def test_killed(make, kind, is_made):
+    world = make(kind)
+    plan = world.plan()
+
+    def kill():
+        world.process.kill()
+        world.process.wait()
+        return is_made
+    world.forge.on_create = kill
+    with pytest.raises((ValueError, OSError)):
+        world.proposed(plan)
+    with world.forge.lock:
+        assert len(world.forge.proposals) == is_made
+    assert git(world.remote, "rev-parse", world.branch(plan)) == plan["commit"]
+    world.stop()
+    world.start()
+    assert world.proposed(plan)["proposal"]["number"] == 1
+    assert len(world.forge.proposals) == 1
+
+
+def statuses(world, n=2):
+    """What the forge shows, once there is so much."""
+    until = time.monotonic() + 30
+    while len(world.forge.statuses) < n:
+        assert time.monotonic() < until, world.forge.statuses
+        time.sleep(0.05)
+    return [(commit, body["state"], body["description"]) for commit, body in world.forge.statuses]
+
+
+def expected(world, revert, culprit):
+    return [(revert, "success", f"Reverts {culprit[:12]}"),
+            (culprit, "failed" if world.forge.kind == "gitlab" else "failure", f"Reverted by {revert[:12]}")]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_statuses_of_a_push(make, kind):
+    world = make(kind)
+    plan = world.plan()
+    assert world.ask("push", **plan)["outcome"] == "ok"
+    assert statuses(world) == expected(world, plan["commit"], world.commits[3])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_statuses_of_a_merge(make, kind):
+    world = make(kind)
+    plan = world.plan()
+    number = world.proposed(plan)["proposal"]["number"]
+    assert world.state(plan, number)["state"] == "open"
+    assert not world.forge.statuses
+    merged = world.forge.merge(number)
+    assert world.state(plan, number)["state"] == "merged"
+    assert statuses(world) == expected(world, merged, world.commits[3])
+
+
+def test_statuses_keep_nobody_waiting(make):
+    world = make("github")
+    world.forge.fault("POST", "statuses", 403, {"message": "Resource not accessible by personal access token"})
+    plan = world.plan()
+    with world.forge.lock:  # it answers nothing
+        assert world.ask("push", **plan)["outcome"] == "ok"
+        assert world.ask("check", commit=plan["commit"])["contained"]
+        assert world.stop() == 0
+    world.start()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_two_at_once(make, kind):
     """Two workers with the same plan, many times: one request comes of each."""

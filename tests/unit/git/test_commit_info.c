@@ -210,6 +210,36 @@ static void test_many_trailers(void **state) {
         rv_commit_done(&commit);
 }
 
+/* Merged by a forge, with a message that says nothing. */
+static void test_a_merge_of_ours_is_ours(void **state) {
+        struct world *world = *state;
+        struct rv_error err = {};
+        struct rv_commit commit;
+        git_oid id;
+
+        repo_run(&world->repo,
+                 "cd work; git switch -q -c revertd/7f3c; git commit -q --allow-empty -m 'Revert \"x\"' -m "
+                 "\"$(printf 'Revertd-Incident: 7f3c\\nRevertd-Reverts: %%s' $(git rev-parse HEAD))\"; git switch -q "
+                 "main; "
+                 "git commit -q --allow-empty -m 'In between'; "
+                 "git merge -q --no-ff -m 'Merge pull request #5' revertd/7f3c");
+        repo_id(&world->repo, "HEAD", &id);
+        assert_int_equal(rv_commit_info_read(world->git, &id, &commit, &err), 0);
+        assert_string_equal(commit.subject, "Merge pull request #5");
+        assert_string_equal(commit.incident, "7f3c");
+        assert_int_equal(commit.n_reverts, 1);
+        rv_commit_done(&commit);
+
+        repo_run(&world->repo,
+                 "cd work; git switch -q -c more; git commit -q --allow-empty -m more; git switch -q main; "
+                 "git merge -q --no-ff -m 'Merge another' more");
+        repo_id(&world->repo, "HEAD", &id);
+        assert_int_equal(rv_commit_info_read(world->git, &id, &commit, &err), 0);
+        assert_null(commit.incident);
+        assert_int_equal(commit.n_reverts, 0);
+        rv_commit_done(&commit);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_plain),
@@ -222,6 +252,7 @@ int main(void) {
                 cmocka_unit_test(test_a_huge_message_is_not_read),
                 cmocka_unit_test(test_a_huge_commit_is_refused),
                 cmocka_unit_test(test_many_trailers),
+                cmocka_unit_test(test_a_merge_of_ours_is_ours),
         };
 
         return cmocka_run_group_tests(tests, set_up, tear_down);
