@@ -79,15 +79,28 @@ static int follow(struct turn *t, struct open *o, const struct rv_git_reply *rep
         }
 }
 
+/* Where it is, and what else there is to say of it. NULL: out of memory. */
+static char *describe(const struct rv_proposal *proposal, const char *message) {
+        char *text = NULL;
+
+        if (asprintf(&text, "%s%s%s", proposal->url ? proposal->url : "the forge names no page", message ? "; " : "",
+                     message ? message : "") < 0)
+                return NULL;
+        return text;
+}
+
 int propose_enter(struct turn *t, struct open *o, const struct rv_git_reply *reply) {
+        _cleanup_free_ char *detail = describe(&reply->proposal, reply->message);
         int r;
 
+        if (!detail)
+                return -ENOMEM;
         if (reply->proposal.number == 0)
                 return incident_move(t, o, RV_INCIDENT_FAILED, RV_REASON_GIT_FAILED,
                                      "the worker does not say which pull request it is");
         o->i->times.proposed_usec = t->now_usec;
         o->i->ok_usec = 0;
-        r = incident_move(t, o, RV_INCIDENT_PROPOSED, RV_REASON_NONE, reply->proposal.url);
+        r = incident_move(t, o, RV_INCIDENT_PROPOSED, RV_REASON_NONE, detail);
         o->i->deadline_usec = t->now_usec + patience(t->engine, o);
         return r < 0 ? r : follow(t, o, reply);
 }
@@ -109,9 +122,9 @@ static int git(struct turn *t, struct open *o, const struct rv_git_reply *reply)
 }
 
 static int expired(struct turn *t, struct open *o) {
-        _cleanup_free_ char *detail = NULL;
+        _cleanup_free_ char *detail = describe(&o->i->proposal, "still open, and no longer followed");
 
-        if (asprintf(&detail, "it is still open, and no longer followed: %s", o->i->proposal.url) < 0)
+        if (!detail)
                 return -ENOMEM;
         return incident_move(t, o, RV_INCIDENT_DECLINED, RV_REASON_PROPOSAL_EXPIRED, detail);
 }

@@ -173,8 +173,10 @@ static enum rv_forge_verdict judge_refusal(const struct forge_kind *kind, enum r
                            said);
         if (status == 401 && question != RV_FORGE_ACCEPT) /* GitLab's word for: not allowed to merge */
                 return say(RV_FORGE_REFUSED, words, "does not accept forge_credential", status, said);
-        if (status == 404 && (question == RV_FORGE_FIND || question == RV_FORGE_READ))
+        if (status == 404 && (question == RV_FORGE_READ || (question == RV_FORGE_FIND && kind == &forge_gitea)))
                 return say(RV_FORGE_MISSING, words, "has no such proposal, or hides it from the token", status, said);
+        if (status == 404 && question == RV_FORGE_FIND)
+                return say(RV_FORGE_REFUSED, words, "has no such project, or hides it from the token", status, said);
         return say(kind->refusal(question, status, said), words, "refuses", status, said);
 }
 

@@ -119,6 +119,9 @@ static int create(struct proposing *p) {
                 r = ask(p, RV_FORGE_FIND, NULL, &verdict);
         if (r < 0 || verdict == RV_FORGE_DONE)
                 return r < 0 ? r : 1;
+        if (verdict == RV_FORGE_MISSING)
+                return rv_op_say(p->reply, RV_GIT_UNAVAILABLE,
+                                 "the forge has a proposal already, and does not show it");
         return say_verdict(p->reply, verdict, p->err);
 }
 
@@ -284,8 +287,9 @@ int rv_op_proposal(struct rv_worker *worker, const struct rv_git_request *reques
         r = read_proposal(worker, request, reply, err);
         if (r < 0 || reply->outcome != RV_GIT_OK)
                 return r;
-        if (reply->proposal.state == RV_PROPOSAL_MERGED)
-                return check_merged(worker, &reply->proposal, reply, err);
+        r = check_merged(worker, &reply->proposal, reply, err);
+        if (r < 0 || reply->proposal.state == RV_PROPOSAL_MERGED)
+                return r;
         r = is_on_branch(worker, &request->commit, reply, err);
         if (r == 1) {
                 reply->proposal.state = RV_PROPOSAL_MERGED;

@@ -5,12 +5,15 @@ import json
 import os
 import pathlib
 import re
+import ssl
 import subprocess
 import threading
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
+
+import parts
 
 TOKEN = "t0ken"
 ENVIRONMENT = {"GIT_AUTHOR_NAME": "Merger", "GIT_AUTHOR_EMAIL": "merger@example.com", "GIT_COMMITTER_NAME": "Merger",
@@ -29,7 +32,7 @@ class Forge:
 
     PATHS = {"github": "", "gitlab": "/api/v4", "gitea": "/api/v1"}
 
-    def __init__(self, kind, repository):
+    def __init__(self, kind, repository, certificate=None):
         self.kind, self.repository, self.project, self.token = kind, pathlib.Path(repository), "platform/fleet", TOKEN
         self.proposals, self.asked, self.statuses, self.faults = [], [], [], []
         self.auto_merge = "scheduled"  # or "ready": nothing is waited for; "off": not allowed
@@ -37,7 +40,11 @@ class Forge:
         self.lock = threading.RLock()
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self.handler())
         self.server.daemon_threads = True
-        self.root = f"http://127.0.0.1:{self.server.server_port}"
+        self.root = f"http{'s' if certificate else ''}://127.0.0.1:{self.server.server_port}"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate, pathlib.Path(certificate).with_name("key.pem"))
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
         self.url = self.root + self.PATHS[kind]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
@@ -248,7 +255,7 @@ class Gitea:
     def __init__(self, binary, folder, work):
         self.folder, self.project = pathlib.Path(folder), "platform/fleet"
         self.folder.mkdir()
-        port, assets = free_port(), os.environ.get("REVERTD_TEST_GITEA_ASSETS")
+        port, assets = parts.free_port(), os.environ.get("REVERTD_TEST_GITEA_ASSETS")
         (self.folder / "app.ini").write_text(f"""
 RUN_MODE = prod
 RUN_USER = {os.environ.get("USER") or subprocess.check_output(["id", "-un"], text=True).strip()}
@@ -355,10 +362,3 @@ ROOT_PATH = {self.folder}/log
     def stop(self):
         self.process.terminate()
         self.process.wait(30)
-
-
-def free_port():
-    import socket
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]

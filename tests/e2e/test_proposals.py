@@ -7,6 +7,7 @@ import time
 
 import pytest
 from forges import Forge, Gitea
+from servers import make_certificate
 from worker import World, git
 
 REAL = os.environ.get("REVERTD_TEST_GITEA")
@@ -313,6 +314,18 @@ def test_a_forge_that_says_nothing(make):
         reply = world.ask("propose", **plan, timeout_usec=6000000)
     assert reply["outcome"] == "unavailable", reply
     assert world.proposed(plan)["proposal"]["state"] == "open"
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_certificates(tmp_path, is_known):
+    certificate = make_certificate(tmp_path)
+    world = World(tmp_path, "propose", lambda remote: Forge("github", remote, certificate),
+                  **({"ca_file": certificate} if is_known else {}))
+    reply = world.ask("propose", spec=world.spec([world.commits[3]]))
+    assert reply["outcome"] == ("ok" if is_known else "unavailable"), reply
+    assert is_known or "certificate" in reply["message"]
+    world.stop()
+    world.forge.stop()
 
 
 def test_merged_but_not_on_the_branch(make):

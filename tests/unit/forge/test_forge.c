@@ -195,6 +195,8 @@ static void test_verdicts(void **state) {
                  RV_FORGE_REFUSED},
                 {RV_FORGE_GITHUB, RV_FORGE_ACCEPT, 200, "{\"data\":{\"enablePullRequestAutoMerge\":{}}}",
                  RV_FORGE_DONE},
+                {RV_FORGE_GITHUB, RV_FORGE_FIND, 404, "{\"message\":\"Not Found\"}", RV_FORGE_REFUSED},
+                {RV_FORGE_GITLAB, RV_FORGE_FIND, 404, "{\"message\":\"404 Project Not Found\"}", RV_FORGE_REFUSED},
                 {RV_FORGE_GITHUB, RV_FORGE_READ, 404, "{\"message\":\"Not Found\"}", RV_FORGE_MISSING},
                 {RV_FORGE_GITHUB, RV_FORGE_READ, 401, "{\"message\":\"Bad credentials\"}", RV_FORGE_REFUSED},
                 {RV_FORGE_GITHUB, RV_FORGE_READ, 500, "", RV_FORGE_UNAVAILABLE},
