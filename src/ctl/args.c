@@ -48,7 +48,7 @@ static const struct option_row {
         {'C', false, "config.file", "FILE", "the configuration (default " RV_SYSCONFDIR "/revertd.conf)"},
         {'D', false, "storage.path", "FOLDER", "keep the mirror here (default ~/.cache/revertctl)"},
         {'G', false, "git.program", "FILE", "the worker, revertd-git"},
-        {'o', true, "output", "FORMAT", "table (default), json, or html (backtest)"},
+        {'o', true, "output", "FORMAT", "table (default) or json"},
         {'S', false, "socket", "PATH", "the daemon's socket (default " DEFAULT_SOCKET ")"},
         {'U', false, "url", "URL", "the daemon's URL; also $REVERTD_URL; unix:PATH is a socket"},
         {'T', false, "token-file", "FILE", "the token for a URL, or the password with --username"},
@@ -79,6 +79,10 @@ static bool takes(const struct verb *verb, char key) {
         return (!verb->is_local && strchr(connection, key)) || strchr(verb->takes, key);
 }
 
+static bool makes_html(const struct verb *verb) {
+        return verb && strchr(verb->takes, 'W');
+}
+
 static void print_options(FILE *f, const struct verb *verb) {
         for (size_t i = 0; i < N_ROWS; i++) {
                 char left[64];
@@ -87,7 +91,8 @@ static void print_options(FILE *f, const struct verb *verb) {
                 snprintf(left, sizeof(left), "%s--%s%s%s",
                          rows[i].is_short ? (char[]){'-', rows[i].key, ',', ' ', '\0'} : "    ", rows[i].name,
                          rows[i].argument ? "=" : "", rows[i].argument ? rows[i].argument : "");
-                fprintf(f, "  %-*s %s\n", LEFT_COLUMN, left, rows[i].help);
+                fprintf(f, "  %-*s %s\n", LEFT_COLUMN, left,
+                        rows[i].key == 'o' && makes_html(verb) ? "table (default), json or html" : rows[i].help);
         }
 }
 
@@ -139,12 +144,14 @@ static int set_number(struct args *args, const char *value) {
 }
 
 static int set_output(struct args *args, const char *value) {
-        if (strcmp(value, "html") == 0 && args->verb && strchr(args->verb->takes, 'W')) {
+        if (strcmp(value, "html") == 0 && makes_html(args->verb)) {
                 args->output = CTL_HTML;
                 return -1;
         }
         if (strcmp(value, "table") != 0 && strcmp(value, "json") != 0)
-                return args_complain(args, "--output: neither table nor json: %s", value);
+                return args_complain(args, "--output: %s: %s",
+                                     makes_html(args->verb) ? "none of table, json and html" : "neither table nor json",
+                                     value);
         args->output = strcmp(value, "json") == 0 ? CTL_JSON : CTL_TABLE;
         return -1;
 }

@@ -103,7 +103,7 @@ static void add_series(struct table *table, const json_t *rule, const json_t *se
         snprintf(short_commit, sizeof(short_commit), "%s", good ? good : "");
         table_add(table, PLAIN, rv_json_string(rule, "name", NULL));
         table_add(table, PLAIN, labels);
-        table_add(table, strcmp(state, "firing") == 0 ? RED : YELLOW, state);
+        table_add(table, strcmp(state, "firing") == 0 ? RED : strcmp(state, "pending") == 0 ? YELLOW : PLAIN, state);
         table_add(table, PLAIN, rv_json_string(series, "verdict", NULL));
         table_add(table, PLAIN, isnan(value) ? NULL : rv_number_format_short(value, number));
         table_add(table, PLAIN, paint_ago(rv_json_int(series, "onset_usec", 0), now_usec, ago));
@@ -111,28 +111,32 @@ static void add_series(struct table *table, const json_t *rule, const json_t *se
         table_add(table, PLAIN, good ? short_commit : NULL);
 }
 
-/* Those that are not well. */
-static int print_series(const json_t *rules, int64_t now_usec) {
+/* Of one rule all; of all rules those that are not well. */
+static int print_series(const json_t *rules, bool with_all, int64_t now_usec) {
         static const char *const titles[] = {"RULE",  "LABELS", "STATE",    "VERDICT",
                                              "VALUE", "ONSET",  "INCIDENT", "LAST GOOD"};
         struct table *table = table_new(titles, RV_ARRAY_SIZE(titles));
         const json_t *rule, *series;
-        size_t i, k, n = 0;
+        size_t i, k, n = 0, n_known = 0;
         int status = 0;
 
         if (!table)
                 return -1;
-        json_array_foreach (rules, i, rule)
+        json_array_foreach (rules, i, rule) {
+                n_known += (size_t)rv_json_int(rule, "n_series", 0);
                 json_array_foreach (json_object_get(rule, "series"), k, series)
-                        if (strcmp(rv_json_string(series, "state", "inactive"), "inactive") != 0) {
+                        if (with_all || strcmp(rv_json_string(series, "state", "inactive"), "inactive") != 0) {
                                 add_series(table, rule, series, now_usec);
                                 n++;
                         }
+        }
         if (n > 0) {
                 putchar('\n');
                 status = table_print(table, stdout, table_terminal_width(stdout));
         }
         table_free(table);
+        if (with_all && n_known > n)
+                printf("\n%zu of %zu label sets are shown.\n", n, n_known);
         return status;
 }
 
@@ -162,5 +166,7 @@ int verb_rules(const struct args *args) {
                 puts("No rules are configured.");
                 return CTL_OK;
         }
-        return print_rules(rules, now_usec) < 0 || print_series(rules, now_usec) < 0 ? ctl_oom() : CTL_OK;
+        if (print_rules(rules, now_usec) < 0 || print_series(rules, args->n_operands > 0, now_usec) < 0)
+                return ctl_oom();
+        return CTL_OK;
 }

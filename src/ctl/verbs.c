@@ -15,7 +15,8 @@ const struct verb verbs[] = {
                 .name = "rules", .operands = "[RULE]", .takes = "", .max_operands = 1, .run = verb_rules,
                 .summary = "the rules, and what they see now",
                 .text = "Show each rule with its threshold, its verdicts over all label sets, and when it was last evaluated;\n"
-                        "below, the label sets that are pending or firing.",
+                        "below, the label sets that are pending or firing. Of a rule that is named all label sets are shown,\n"
+                        "those that are well too: 'revertctl explain' takes their labels.",
                 .examples = "  revertctl rules\n"
                             "  revertctl rules http-error-ratio\n"
                             "  revertctl rules -o json | jq '.rules[] | select(.last_error)'\n",

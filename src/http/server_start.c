@@ -95,7 +95,7 @@ static int start_daemon(struct rv_http_server *server, bool is_local, const stru
         server->daemon[is_local] = MHD_start_daemon(
                 flags, 0, NULL, NULL, request_on_call, server, MHD_OPTION_ARRAY, tls ? tls : none,
                 MHD_OPTION_CONNECTION_LIMIT, (unsigned)limit + 1, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                (size_t)(RV_HTTP_HEAD_BYTES_MAX + RV_HTTP_ANSWER_BYTES), MHD_OPTION_STRICT_FOR_CLIENT, strict,
+                (size_t)RV_HTTP_HEAD_BYTES_MAX + RV_HTTP_ANSWER_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, strict,
                 MHD_OPTION_URI_LOG_CALLBACK, request_on_uri, server, MHD_OPTION_NOTIFY_COMPLETED, request_on_completed,
                 server, MHD_OPTION_NOTIFY_CONNECTION, connection_on_notify, server, MHD_OPTION_END);
         if (!server->daemon[is_local])

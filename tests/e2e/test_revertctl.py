@@ -129,6 +129,35 @@ def test_status_says_what_revertd_does_not_see(odd):
     assert shown.index("cannot be evaluated") < shown.index("No incident is open")
 
 
+def test_rules_show_all_label_sets_of_one(odd):
+    """So that a person knows what explain can be asked about."""
+    series = [{"labels": {"app": app}, "verdict": verdict, "value": 0, "state": state, "onset_usec": 0}
+              for app, verdict, state in (("web", "breach", "firing"), ("api", "ok", "inactive"))]
+    odd.answer = (200, {}, json.dumps({"rules": [
+        {"name": "errors", "kind": "polled", "breach": "> 1", "verdicts": {"breach": 1, "ok": 101}, "n_series": 102,
+         "series": series}]}).encode())
+    some, one = ctl(odd.url, "rules").stdout, ctl(odd.url, "rules", "errors").stdout
+    assert '{app="web"}' in some and '{app="api"}' not in some and "are shown" not in some
+    assert '{app="web"}' in one and '{app="api"}  inactive  ok' in one
+    assert one.endswith("\n2 of 102 label sets are shown.\n")
+
+
+def test_help_names_the_formats_of_the_verb_alone():
+    for verb in ("status", "rules", "explain", "test"):
+        assert "html" not in ctl(verb, "--help").stdout
+    assert "json or html" in ctl("backtest", "--help").stdout
+    assert "none of table, json and html: pdf" in ctl("backtest", "-o", "pdf").stderr
+    assert "neither table nor json: html" in ctl("status", "-o", "html").stderr
+
+
+def test_a_configuration_that_is_not_there(tmp_path):
+    """Where nobody said which it is, how to say so."""
+    named = ctl("backtest", "--last=1d", f"--config.file={tmp_path}/none")
+    assert named.returncode == 1 and "No such file" in named.stderr and "--config.file" not in named.stderr
+    if not os.path.exists("/etc/revertd/revertd.conf"):
+        assert "say where it is with --config.file" in ctl("backtest", "--last=1d").stderr
+
+
 def test_hostile_texts_in_tables(odd):
     evil = "\x1b]0;owned\x07\u202e\n\x9b31m"
     odd.answer = (200, {}, json.dumps({
