@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define POLL_USEC_MIN (30 * RV_USEC_PER_SEC)
+#define POLL_USEC_MIN (10 * RV_USEC_PER_SEC)
 #define POLL_USEC_MAX (5 * RV_USEC_PER_MINUTE)
 
 static int ask(struct turn *t, struct open *o) {

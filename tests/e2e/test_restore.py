@@ -6,6 +6,7 @@ import time
 import parts
 import pytest
 from conftest import PAGE, PROGRAMS, now_text
+from forges import TOKEN, Forge
 
 FILE = "apps/checkout/settings.json"
 SCOPE = "--path=apps/checkout/**"
@@ -60,6 +61,19 @@ def test_a_conflict_falls_back(entangled):
     shown = entangled.revertd.ctl("show", incident["id"]).stdout
     assert "In the way of a revert" in shown and "Undone" in shown and entangled.good in shown
     assert any("Undone" in text and entangled.good[:7] in text for text in entangled.slack.texts())
+
+
+def test_a_conflict_leads_to_a_pull_request(entangled):
+    forge = entangled.add(Forge("gitea", entangled.repository.path))
+    entangled.revertd.credential("forge-token", TOKEN)
+    entangled.start(rule(fallback="propose"), **forge.settings("forge-token"))
+    breach(entangled)
+    incident = entangled.until("proposed")
+    assert incident["mode"] == "propose" and incident["restore"] == entangled.good
+    assert entangled.repository.reverts() == []
+    forge.merge(incident["proposal"]["number"])
+    entangled.until({"verifying", "recovered"})
+    assert tree(entangled, "main") == tree(entangled, entangled.good)
 
 
 def test_a_conflict_declines_by_default(entangled):
