@@ -18,6 +18,7 @@ enum {
         RV_COMMIT_PATHS_MAX = 64, /* paths listed for a commit; the count goes on */
         RV_DIFF_BYTES_MAX = 256 << 10,
         RV_REVERT_COMMITS_MAX = 64, /* commits undone by one plan */
+        RV_GIT_REVISIONS_MAX = 32,  /* that a request asks about */
 };
 
 struct rv_oid {
@@ -114,6 +115,8 @@ struct rv_git_request {
         struct rv_oid commit;       /* CHECK; PUSH, PROPOSE, PROPOSAL: the commit that the plan computed */
         uint64_t number;            /* PROPOSAL */
         char *revision;             /* SHOW; HISTORY: only what came after it is looked at; NULL: since since_usec */
+        struct rv_oid *deployed;    /* CHECK, HISTORY: revisions that an operator says it has applied */
+        size_t n_deployed;
 };
 struct rv_git_request *rv_git_request_free(struct rv_git_request *request);
 
@@ -167,7 +170,11 @@ struct rv_git_reply {
         size_t n_paths;
         char *diff;                  /* PLAN with want_diff; NULL: none */
         struct rv_proposal proposal; /* PROPOSE, PROPOSAL */
-        bool contained;              /* CHECK */
+        bool contained; /* CHECK: in the branch */
+        bool deployed;  /* CHECK: in one of the request's `deployed` */
+        size_t *above;  /* HISTORY: for each of those, how many of `commits` came after it; SIZE_MAX: not known, for it
+                         * is not among the newest RV_COMMITS_MAX of the branch's first-parent line */
+        size_t n_above;
         char *pause;   /* SYNC, HISTORY: what .revertd/pause at the head says, capped; NULL: there is none */
         bool progress; /* not the answer yet: still at work on a long fetch; message says how far. Counts
                                     * anew for both deadlines */

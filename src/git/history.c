@@ -212,6 +212,46 @@ int rv_history_read_since(struct rv_history *history, const git_oid *head, const
         return r < 0 ? r : 1;
 }
 
+/* A revision that is met on the way down: what was passed until then came after it. */
+static void place(const struct rv_oid *revisions, size_t n, const struct rv_oid *id, size_t passed, size_t *above,
+                  size_t *left) {
+        for (size_t i = 0; i < n; i++)
+                if (above[i] == SIZE_MAX && strcmp(revisions[i].hex, id->hex) == 0) {
+                        above[i] = passed;
+                        --*left;
+                }
+}
+
+int rv_history_place(struct rv_history *history, const git_oid *head, const struct rv_oid *revisions, size_t n,
+                     struct rv_git_reply *reply, struct rv_error *err) {
+        size_t passed = 0, left = n;
+        git_oid id = *head;
+
+        if (n == 0)
+                return 0;
+        reply->above = malloc(n * sizeof(*reply->above));
+        if (!reply->above)
+                return rv_error_oom(err);
+        memset(reply->above, 0xff, n * sizeof(*reply->above)); /* SIZE_MAX */
+        reply->n_above = n;
+        for (size_t steps = 0; left > 0 && steps < RV_COMMITS_MAX; steps++) {
+                struct rv_record *record;
+                struct rv_oid oid;
+                int r = step(history, &id, &record, err);
+
+                if (r < 0)
+                        return r;
+                rv_oid_from_git(&oid, &id);
+                place(revisions, n, &oid, passed, reply->above, &left);
+                if (passed < reply->n_commits && strcmp(reply->commits[passed].id.hex, oid.hex) == 0)
+                        passed++;
+                if (record->n_parents == 0)
+                        return 0;
+                id = record->parents[0];
+        }
+        return 0;
+}
+
 static int append_fresh(struct rv_git_reply *reply, const git_oid *id, struct rv_error *err) {
         if (!reply->fresh)
                 reply->fresh = calloc(RV_HISTORY_FRESH_MAX, sizeof(*reply->fresh));

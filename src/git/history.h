@@ -30,6 +30,10 @@ int rv_history_read_since(struct rv_history *history, const git_oid *head, const
                           const struct rv_git_request *request, struct rv_git_reply *reply,
                           struct rv_error *err) RV_MUST_CHECK;
 
+/* After either of these: where revisions stand on head's first-parent line, into reply->above. */
+int rv_history_place(struct rv_history *history, const git_oid *head, const struct rv_oid *revisions, size_t n,
+                     struct rv_git_reply *reply, struct rv_error *err) RV_MUST_CHECK;
+
 /* First-parent commits that head has and known has not, newest first, into reply->fresh. known "" gives none. */
 int rv_history_fresh(struct rv_history *history, const git_oid *head, const struct rv_oid *known,
                      struct rv_git_reply *reply, struct rv_error *err) RV_MUST_CHECK;

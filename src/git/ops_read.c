@@ -168,8 +168,31 @@ int rv_op_history(struct rv_worker *worker, const struct rv_git_request *request
                 r = rv_history_fresh(worker->history, &head, &request->known, reply, err);
         if (r < 0)
                 return r;
-        return request->revision ? history_since(worker, request, &head, reply, err)
-                                 : rv_history_read(worker->history, &head, request, reply, err);
+        r = request->revision ? history_since(worker, request, &head, reply, err)
+                              : rv_history_read(worker->history, &head, request, reply, err);
+        if (r < 0 || reply->outcome != RV_GIT_OK)
+                return r;
+        return rv_history_place(worker->history, &head, request->deployed, request->n_deployed, reply, err);
+}
+
+/* 1: the commit is in the history of one of the revisions, as far as these are known here. */
+static int is_deployed(struct rv_worker *worker, const struct rv_git_request *request, const git_oid *commit,
+                       struct rv_error *err) {
+        _cleanup_git_(odb) git_odb *odb = NULL;
+        int r = git_repository_odb(&odb, rv_mirror_repository(worker->mirror));
+
+        if (r < 0)
+                return rv_libgit2_error(err, r, "no object database");
+        for (size_t i = 0; i < request->n_deployed && r == 0; i++) {
+                git_object_t type;
+                git_oid revision;
+                size_t size;
+
+                if (rv_oid_to_git(&revision, &request->deployed[i]) == 0 &&
+                    git_odb_read_header(&size, &type, odb, &revision) == 0 && type == GIT_OBJECT_COMMIT)
+                        r = rv_op_contains(worker, &revision, commit, err);
+        }
+        return r;
 }
 
 int rv_op_check(struct rv_worker *worker, const struct rv_git_request *request, struct rv_git_reply *reply,
@@ -185,6 +208,10 @@ int rv_op_check(struct rv_worker *worker, const struct rv_git_request *request, 
         if (r < 0)
                 return r;
         reply->contained = r;
+        r = is_deployed(worker, request, &commit, err);
+        if (r < 0)
+                return r;
+        reply->deployed = r;
         return 0;
 }
 

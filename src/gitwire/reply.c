@@ -43,6 +43,7 @@ struct rv_git_reply *rv_git_reply_free(struct rv_git_reply *reply) {
         free(reply->diff);
         rv_proposal_done(&reply->proposal);
         free(reply->pause);
+        free(reply->above);
         free(reply);
         return NULL;
 }
@@ -54,6 +55,16 @@ static int set_commits(json_t *json, const struct rv_git_reply *reply) {
                 if (json_array_append_new(array, rv_commit_to_json(&reply->commits[i])) < 0)
                         return -1;
         return json_object_set(json, "commits", array);
+}
+
+/* −1 is SIZE_MAX. */
+static int set_above(json_t *json, const struct rv_git_reply *reply) {
+        _cleanup_json_ json_t *array = json_array();
+
+        for (size_t i = 0; i < reply->n_above; i++)
+                if (json_array_append_new(array, json_integer((json_int_t)reply->above[i])) < 0)
+                        return -1;
+        return json_object_set(json, "above", array);
 }
 
 int rv_git_reply_encode(const struct rv_git_reply *reply, char **ret) {
@@ -81,6 +92,9 @@ int rv_git_reply_encode(const struct rv_git_reply *reply, char **ret) {
         if (reply->proposal.number > 0)
                 r |= json_object_set_new(json, "proposal", rv_proposal_to_json(&reply->proposal));
         r |= wire_set_bool(json, "contained", reply->contained);
+        r |= wire_set_bool(json, "deployed", reply->deployed);
+        if (reply->n_above > 0)
+                r |= set_above(json, reply);
         r |= wire_set_string(json, "pause", reply->pause);
         if (r < 0)
                 return -ENOMEM;
@@ -113,6 +127,25 @@ static int get_proposal(struct rv_git_reply *reply, const json_t *json, struct r
         return json ? rv_proposal_from_json(&reply->proposal, json, err) : 0;
 }
 
+static int get_above(struct rv_git_reply *reply, const json_t *array, struct rv_error *err) {
+        size_t n = json_array_size(array);
+
+        if ((array && !json_is_array(array)) || n > RV_GIT_REVISIONS_MAX)
+                return rv_error_set(err, -EINVAL, "\"above\": not a list, or too long");
+        reply->above = n > 0 ? calloc(n, sizeof(*reply->above)) : NULL;
+        if (n > 0 && !reply->above)
+                return rv_error_oom(err);
+        for (size_t i = 0; i < n; i++) {
+                const json_t *item = json_array_get(array, i);
+                json_int_t value = json_integer_value(item);
+
+                if (!json_is_integer(item) || value < -1 || value > RV_COMMITS_MAX)
+                        return rv_error_set(err, -EINVAL, "\"above\": not a number of commits");
+                reply->above[reply->n_above++] = value < 0 ? SIZE_MAX : (size_t)value;
+        }
+        return 0;
+}
+
 static int read_reply(struct rv_git_reply *reply, const json_t *json, struct rv_error *err) {
         int64_t id = 0;
         int r;
@@ -135,6 +168,8 @@ static int read_reply(struct rv_git_reply *reply, const json_t *json, struct rv_
             (r = wire_get_string(json, "diff", &reply->diff, err)) < 0 ||
             (r = get_proposal(reply, json_object_get(json, "proposal"), err)) < 0 ||
             (r = wire_get_bool(json, "contained", &reply->contained, err)) < 0 ||
+            (r = wire_get_bool(json, "deployed", &reply->deployed, err)) < 0 ||
+            (r = get_above(reply, json_object_get(json, "above"), err)) < 0 ||
             (r = wire_get_string(json, "pause", &reply->pause, err)) < 0)
                 return r;
         reply->id = (uint64_t)id;

@@ -37,6 +37,7 @@ struct rv_git_request *rv_git_request_free(struct rv_git_request *request) {
         wire_free_values(request->values, request->n_values);
         rv_revert_spec_done(&request->spec);
         free(request->revision);
+        free(request->deployed);
         free(request);
         return NULL;
 }
@@ -62,6 +63,8 @@ int rv_git_request_encode(const struct rv_git_request *request, char **ret) {
         if (request->number > 0)
                 r |= wire_set_int(json, "number", (int64_t)request->number);
         r |= wire_set_string(json, "revision", request->revision);
+        if (request->n_deployed > 0)
+                r |= wire_set_oids(json, "deployed", request->deployed, request->n_deployed);
         if (r < 0)
                 return -ENOMEM;
         return wire_dump(RV_TAKE(json), ret);
@@ -86,7 +89,9 @@ static int read_request(struct rv_git_request *request, const json_t *json, stru
             (r = wire_get_bool(json, "want_diff", &request->want_diff, err)) < 0 ||
             (r = wire_get_oid(json, "commit", &request->commit, err)) < 0 ||
             (r = wire_get_size(json, "number", &number, err)) < 0 ||
-            (r = wire_get_string(json, "revision", &request->revision, err)) < 0)
+            (r = wire_get_string(json, "revision", &request->revision, err)) < 0 ||
+            (r = wire_get_oids(json, "deployed", RV_GIT_REVISIONS_MAX, &request->deployed, &request->n_deployed,
+                               err)) < 0)
                 return r;
         request->number = number;
         request->id = (uint64_t)id;

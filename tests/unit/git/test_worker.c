@@ -204,6 +204,73 @@ static void test_history_of_a_scope(void **state) {
         rv_git_reply_free(reply);
 }
 
+static struct rv_oid oid_of(const struct world *world, const char *revision) {
+        struct rv_oid oid;
+
+        repo_hex(&world->repo, revision, &oid);
+        return oid;
+}
+
+/* What an operator has applied, among what touched the scope. */
+static void test_history_says_where_revisions_stand(void **state) {
+        static const struct rv_oid unknown = {"1111111111111111111111111111111111111111"};
+        char *scope[] = {(char *)"apps/checkout/**"};
+        struct world *world = *state;
+        struct rv_git_request request = {.op = RV_GIT_HISTORY, .scope = scope, .n_scope = 1};
+        struct rv_git_reply *reply;
+
+        repo_change(&world->repo, world->now - 50, "apps/cart/image", "2");
+        repo_run(&world->repo, "git -C work push -q origin main");
+        struct rv_oid deployed[] = {oid_of(world, "HEAD~3"), oid_of(world, "HEAD~2"), oid_of(world, "HEAD~1"),
+                                    oid_of(world, "HEAD"), unknown};
+        request.deployed = deployed;
+        request.n_deployed = RV_ARRAY_SIZE(deployed);
+        for (size_t max = 1; max <= 2; max++) {
+                request.max_touching = max; /* what is told of is less than what is looked at for this */
+                reply = ask(world, &request);
+                assert_outcome(reply, RV_GIT_OK);
+                assert_int_equal(reply->n_commits, max);
+                assert_int_equal(reply->n_above, RV_ARRAY_SIZE(deployed));
+                assert_int_equal(reply->above[0], max); /* before any of them */
+                assert_int_equal(reply->above[1], 1);
+                assert_int_equal(reply->above[2], 0);
+                assert_int_equal(reply->above[3], 0); /* not in the scope, and after all that is */
+                assert_true(reply->above[4] == SIZE_MAX);
+                rv_git_reply_free(reply);
+        }
+}
+
+static bool is_deployed(struct world *world, const struct rv_oid *deployed, size_t n, const char *commit) {
+        struct rv_git_request request = {.op = RV_GIT_CHECK,
+                                         .commit = oid_of(world, commit),
+                                         .deployed = (struct rv_oid *)deployed,
+                                         .n_deployed = n};
+        struct rv_git_reply *reply = ask(world, &request);
+        bool is = reply->deployed;
+
+        assert_outcome(reply, RV_GIT_OK);
+        assert_true(reply->contained);
+        rv_git_reply_free(reply);
+        return is;
+}
+
+static void test_check_says_what_a_revision_holds(void **state) {
+        struct world *world = *state;
+        struct rv_oid unknown = {"1111111111111111111111111111111111111111"};
+        struct rv_oid blob = oid_of(world, "HEAD:apps/cart/image"), before = oid_of(world, "HEAD~1");
+        struct rv_oid at = oid_of(world, "HEAD"), of_a_chart[] = {unknown, blob, before, at};
+
+        assert_true(is_deployed(world, &at, 1, "HEAD"));
+        assert_true(is_deployed(world, &at, 1, "HEAD~2"));
+        assert_false(is_deployed(world, &before, 1, "HEAD"));
+        assert_true(is_deployed(world, &before, 1, "HEAD~1"));
+        assert_false(is_deployed(world, &unknown, 1, "HEAD"));
+        assert_false(is_deployed(world, &blob, 1, "HEAD"));
+        assert_false(is_deployed(world, NULL, 0, "HEAD"));
+        assert_true(is_deployed(world, of_a_chart, 4, "HEAD"));
+        assert_false(is_deployed(world, of_a_chart, 3, "HEAD"));
+}
+
 static void test_plan_and_push(void **state) {
         struct world *world = *state;
         struct rv_git_request request, check = {.op = RV_GIT_CHECK};
@@ -872,6 +939,8 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_sync_says_what_is_fresh),
                 TEST(test_history_of_a_scope),
+                TEST(test_history_says_where_revisions_stand),
+                TEST(test_check_says_what_a_revision_holds),
                 TEST(test_plan_and_push),
                 TEST(test_the_pause_file),
                 TEST(test_signed),

@@ -49,6 +49,8 @@ static void test_request_goes_round(void **state) {
                 .commit = {B40},
                 .number = UINT64_MAX >> 1,
                 .revision = (char *)"HEAD~3",
+                .deployed = commits,
+                .n_deployed = 2,
         };
         struct rv_git_request *copy = NULL;
         _cleanup_free_ char *text = NULL;
@@ -82,6 +84,8 @@ static void test_request_goes_round(void **state) {
         assert_string_equal(copy->commit.hex, B40);
         assert_int_equal(copy->number, UINT64_MAX >> 1);
         assert_string_equal(copy->revision, "HEAD~3");
+        assert_int_equal(copy->n_deployed, 2);
+        assert_string_equal(copy->deployed[1].hex, commits[1].hex);
         rv_git_request_free(copy);
 }
 
@@ -89,6 +93,7 @@ static void test_reply_goes_round(void **state) {
         char *paths[] = {(char *)"apps/checkout/values.yaml"};
         struct rv_oid reverts[] = {{A40}};
         struct rv_oid fresh[] = {{B40}, {A40}};
+        size_t above[] = {0, SIZE_MAX, 3};
         struct rv_commit commit = {
                 .id = {B40},
                 .n_parents = 2,
@@ -132,6 +137,9 @@ static void test_reply_goes_round(void **state) {
                              .state = RV_PROPOSAL_MERGED,
                              .merged = {A40}},
                 .contained = true,
+                .deployed = true,
+                .above = above,
+                .n_above = 3,
                 .pause = (char *)"freeze",
                 .progress = true,
         };
@@ -179,6 +187,9 @@ static void test_reply_goes_round(void **state) {
         assert_int_equal(copy->proposal.state, RV_PROPOSAL_MERGED);
         assert_string_equal(copy->proposal.merged.hex, A40);
         assert_true(copy->contained);
+        assert_true(copy->deployed);
+        assert_int_equal(copy->n_above, 3);
+        assert_memory_equal(copy->above, above, sizeof(above));
         assert_string_equal(copy->pause, "freeze");
         assert_true(copy->progress);
         rv_git_reply_free(copy);
@@ -266,6 +277,11 @@ static void test_bad_replies_are_refused(void **state) {
                 "{\"id\":1,\"outcome\":\"ok\",\"commits\":[{\"id\":\"" A40 "\"}]}",
                 "{\"id\":1,\"outcome\":\"ok\",\"n_files\":-3}",
                 "{\"id\":1,\"outcome\":\"ok\",\"contained\":1}",
+                "{\"id\":1,\"outcome\":\"ok\",\"deployed\":1}",
+                "{\"id\":1,\"outcome\":\"ok\",\"above\":1}",
+                "{\"id\":1,\"outcome\":\"ok\",\"above\":[\"1\"]}",
+                "{\"id\":1,\"outcome\":\"ok\",\"above\":[-2]}",
+                "{\"id\":1,\"outcome\":\"ok\",\"above\":[10001]}",
                 "{\"id\":1,\"outcome\":\"ok\",\"proposal\":[]}",
                 "{\"id\":1,\"outcome\":\"ok\",\"proposal\":{\"state\":\"open\"}}",
                 "{\"id\":1,\"outcome\":\"ok\",\"proposal\":{\"number\":1}}",
