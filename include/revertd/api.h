@@ -5,6 +5,7 @@
 #include "revertd/engine.h"
 #include "revertd/gitclient.h"
 #include "revertd/http_server.h"
+#include "revertd/operator.h"
 #include "revertd/outbox.h"
 #include "revertd/source.h"
 #include "revertd/store.h"
@@ -14,7 +15,7 @@
         X(DETECT, "detect")   /* from the onset to the opening of the incident */                                      \
         X(DECIDE, "decide")   /* to the complete plan that the guards let pass */                                      \
         X(PUSH, "push")       /* to the push, with the wait for a person or for hold */                                \
-        X(APPLY, "apply")     /* to the remote ref that was read again */                                              \
+        X(APPLY, "apply")     /* to the operator's word that it has applied it; without one, to the re-read ref */     \
         X(RECOVER, "recover") /* to the first good value of the run that proved it */
 
 enum rv_phase {
@@ -69,6 +70,7 @@ struct rv_api_context {
         const struct rv_config *config;
         const struct rv_prometheus *prometheus;
         const struct rv_schedule *schedule;
+        const struct rv_operators *operators;
         const struct rv_outbox *outbox;
         const struct rv_signatures *signatures;
         const struct rv_api_repository *repositories; /* as many as config has */

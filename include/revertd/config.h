@@ -172,6 +172,23 @@ struct rv_signature_config {
         char *time_header; /* a Unix time that is signed before the body, with a colon between; NULL: the body alone */
 };
 
+/* What applies a repository, and by which API it is read. */
+enum rv_operator_type {
+        RV_OPERATOR_ARGOCD,            /* Argo CD's own */
+        RV_OPERATOR_ARGOCD_KUBERNETES, /* the same objects, by Kubernetes's */
+        RV_OPERATOR_FLUX,              /* Kubernetes's: there is no other */
+        RV_OPERATOR_TYPE_MAX
+};
+const char *rv_operator_type_to_string(enum rv_operator_type type);
+
+struct rv_operator_config {
+        struct rv_location at;
+        char *name;
+        enum rv_operator_type type;
+        struct rv_endpoint endpoint;
+        bool nudge; /* it is told after a push */
+};
+
 enum rv_receiver_type { RV_RECEIVER_SLACK, RV_RECEIVER_TYPE_MAX };
 const char *rv_receiver_type_to_string(enum rv_receiver_type type);
 
@@ -213,6 +230,9 @@ struct rv_rule_config {
         struct rv_template *confirm; /* alerts: expression that must be in breach (breach_op is set); NULL: none */
 
         int repository; /* index */
+        int applied_by; /* index of an operator; −1: none is asked, and application is NULL */
+        struct rv_template *application;
+        struct rv_template *space; /* its namespace; NULL: the operator's own */
         struct rv_template **paths;
         size_t n_paths;
         int64_t window_usec;     /* how far before the onset a cause may lie */
@@ -232,6 +252,7 @@ struct rv_rule_config {
         int64_t hold_usec;             /* wait this long before the push; cleared in between: nothing is done */
         int64_t approval_timeout_usec; /* approve: the question ends */
         int64_t cooldown_usec;         /* for the scope, after a push */
+        int64_t apply_timeout_usec;    /* by then the operator must have applied the revert */
         int64_t recover_usec;          /* ok for this long proves recovery */
         int64_t verify_timeout_usec;   /* and by then it must be proven */
         int *receivers;                /* indices */
@@ -270,6 +291,8 @@ struct rv_config {
         size_t n_events;
         struct rv_signature_config *signatures;
         size_t n_signatures;
+        struct rv_operator_config *operators;
+        size_t n_operators;
         struct rv_receiver_config *receivers;
         size_t n_receivers;
         struct rv_rule_config *rules;
@@ -302,6 +325,10 @@ int rv_config_write_repository(const struct rv_config *config, size_t index, FIL
 
 struct rv_config *rv_config_ref(struct rv_config *config);
 struct rv_config *rv_config_unref(struct rv_config *config);
+
+/* Whether Kubernetes takes it for the name of an object or a namespace: at most 253 lower-case letters, digits, '-' and
+ * '.', with a letter or digit at both ends. */
+bool rv_config_is_object_name(const char *s);
 
 /* −1: no such name. */
 int rv_config_find_rule(const struct rv_config *config, const char *name);

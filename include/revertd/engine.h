@@ -7,6 +7,7 @@
  * crash at any instant harmless. */
 #pragma once
 
+#include "revertd/applied.h"
 #include "revertd/incident.h"
 #include "revertd/rule.h"
 #include "revertd/signal.h"
@@ -21,6 +22,7 @@ enum rv_event_kind {
         RV_EVENT_ALERTS,    /* a delivery of alerts */
         RV_EVENT_QUERIED,   /* answer to RV_EFFECT_QUERY */
         RV_EVENT_LOOKED_UP, /* answer to RV_EFFECT_LOOK_UP */
+        RV_EVENT_APPLIED,   /* answer to RV_EFFECT_APPLIED */
         RV_EVENT_GIT,       /* answer to RV_EFFECT_GIT, or NULL: the worker was lost */
         RV_EVENT_SYNCED,    /* a branch was polled (RV_GIT_SYNC) */
         RV_EVENT_APPROVE,
@@ -52,6 +54,11 @@ struct rv_event {
                         uint64_t token;
                         enum rv_alert_state state;
                 } looked_up;
+                struct {
+                        uint64_t token;
+                        const struct rv_applied *applied; /* NULL: there is no answer */
+                        const char *error;                /* why; NULL: not known */
+                } applied;
                 struct {
                         uint64_t token;
                         const struct rv_git_reply *reply; /* NULL: lost */
@@ -98,6 +105,7 @@ struct rv_event {
 enum rv_effect_kind {
         RV_EFFECT_QUERY,
         RV_EFFECT_LOOK_UP, /* what Alertmanager makes of an alert */
+        RV_EFFECT_APPLIED, /* what an operator has applied */
         RV_EFFECT_GIT,
 };
 
@@ -110,9 +118,14 @@ struct rv_effect {
         char *expr;
         size_t alertmanager; /* LOOK_UP: index */
         struct rv_labels *labels;
+        size_t applied_by; /* APPLIED: index of the operator */
+        char *application, *space;
+        bool nudge;        /* and tell it that there is something new */
         size_t repository; /* GIT: index */
         struct rv_git_request *request;
 };
+
+void rv_effect_done(struct rv_effect *effect);
 
 struct rv_step {
         struct rv_batch batch;

@@ -170,9 +170,9 @@ struct rv_git_reply {
         size_t n_paths;
         char *diff;                  /* PLAN with want_diff; NULL: none */
         struct rv_proposal proposal; /* PROPOSE, PROPOSAL */
-        bool contained; /* CHECK: in the branch */
-        bool deployed;  /* CHECK: in one of the request's `deployed` */
-        size_t *above;  /* HISTORY: for each of those, how many of `commits` came after it; SIZE_MAX: not known, for it
+        bool contained;              /* CHECK: in the branch */
+        bool deployed;               /* CHECK: in one of the request's `deployed` */
+        size_t *above; /* HISTORY: for each of those, how many of `commits` came after it; SIZE_MAX: not known, for it
                          * is not among the newest RV_COMMITS_MAX of the branch's first-parent line */
         size_t n_above;
         char *pause;   /* SYNC, HISTORY: what .revertd/pause at the head says, capped; NULL: there is none */

@@ -35,8 +35,9 @@ typedef void (*rv_http_callback)(const struct rv_http_response *response, void *
 
 struct rv_http_request {
         const char *path;         /* appended to the target's URL; "" for none */
+        const char *method;       /* NULL: GET, or with a body POST. A literal */
         const char *content_type; /* with a body */
-        const char *body;         /* NULL: GET. Copied */
+        const char *body;         /* NULL: none. Copied */
         size_t body_bytes;
         size_t response_bytes_max;
 };

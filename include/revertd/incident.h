@@ -14,7 +14,7 @@
         X(HOLDING, "holding", 0, "the plan is complete and waits: for a person, or for its hold time")                 \
         X(REVERTING, "reverting", 0, "the intent is stored; the revert is being pushed")                               \
         X(PROPOSED, "proposed", 0, "a pull request with the revert is open, and waits to be merged")                   \
-        X(CONVERGING, "converging", 0, "pushed; the remote ref is read again")                                         \
+        X(CONVERGING, "converging", 0, "pushed; the remote ref is read again, and the operator must apply it")         \
         X(VERIFYING, "verifying", 0, "the metric must now recover")                                                    \
         X(RECOVERED, "recovered", 1, "reverted, and proven to be well again")                                          \
         X(REVERTED, "reverted", 1, "reverted by hand; no rule was named that could prove recovery")                    \
@@ -42,7 +42,7 @@ bool rv_incident_state_is_end(enum rv_incident_state state);
         X(NOT_CONFIRMED, "not_confirmed", "the second look did not confirm the breach")                                \
         X(SILENCED, "silenced", "the alert is silenced in Alertmanager")                                               \
         X(INHIBITED, "inhibited", "the alert is inhibited by another one")                                             \
-        X(BAD_SCOPE, "bad_scope", "the labels give no safe path in the repository")                                    \
+        X(BAD_SCOPE, "bad_scope", "the labels give no safe path in the repository, or no application")                 \
         X(NO_CANDIDATE, "no_candidate", "no commit touched the scope in the rule's window before the onset")           \
         X(AFTER_ONSET, "after_onset",                                                                                  \
           "the only commits in the scope came after the onset, so they cannot be the cause")                           \
@@ -77,6 +77,7 @@ bool rv_incident_state_is_end(enum rv_incident_state state);
         X(GIT_FAILED, "git_failed", "the Git worker failed")                                                           \
         X(NOT_FOUND, "not_found", "there is no such commit on the branch")                                             \
         X(RULE_GONE, "rule_gone", "the rule or its repository is no longer configured")                                \
+        X(NOT_APPLIED, "not_applied", "the operator did not apply the revert in time")                                 \
         X(NOT_RECOVERED, "not_recovered", "the metric did not recover in time")                                        \
         X(REVERT_LOST, "revert_lost", "the revert is no longer on the branch")                                         \
         X(TOO_MANY, "too_many", "too many incidents are open")
@@ -105,7 +106,8 @@ struct rv_incident_times {
         int64_t decided_usec;   /* the plan was complete and the guards had passed */
         int64_t proposed_usec;  /* the pull request was open */
         int64_t pushed_usec;    /* it was on the branch: pushed by the worker, or a pull request merged */
-        int64_t applied_usec;   /* the remote ref was re-read */
+        int64_t landed_usec;    /* the remote ref was re-read, and holds it */
+        int64_t applied_usec;   /* the operator has applied it; where none is asked: as landed_usec */
         int64_t recovered_usec; /* the first ok of the run that proved it */
         int64_t ended_usec;
 };
@@ -123,7 +125,9 @@ struct rv_incident {
         char *repository; /* name */
         char **scope;     /* expanded path patterns; by hand: may be empty, then everything */
         size_t n_scope;
-        enum rv_mode mode; /* as when it was opened, or as fallback = "propose" makes it; by hand: enforce */
+        char *applied_by;          /* the operator that is asked; NULL: none, and application and space too */
+        char *application, *space; /* as it calls it; space NULL: in its own namespace */
+        enum rv_mode mode;         /* as when it was opened, or as fallback = "propose" makes it; by hand: enforce */
         bool by_hand;
         char *actor;       /* who asked or approved; NULL: nobody yet */
         char *note;        /* their reason; NULL: none */
@@ -168,9 +172,9 @@ struct rv_incident {
 
 struct rv_incident *rv_incident_free(struct rv_incident *incident);
 
-/* {"id", "state", "reason", "detail", "rule", "labels": {}, "summary", "repository", "scope": [], "mode", "by_hand",
+/* {"id", "state", "reason", "detail", "rule", "labels": {}, "summary", "repository", "scope": [], "operator", "application", "namespace", "mode", "by_hand",
  *  "actor", "note", "force", "value", "last_value", "samples",
- *  "times": {"onset_usec", "detected_usec", "decided_usec", "proposed_usec", "pushed_usec", "applied_usec", "recovered_usec", "ended_usec"},
+ *  "times": {"onset_usec", "detected_usec", "decided_usec", "proposed_usec", "pushed_usec", "landed_usec", "applied_usec", "recovered_usec", "ended_usec"},
  *  "suspects": [rv_suspect_to_json()…], "plan": rv_plan_to_json(), "proposal": rv_proposal_to_json(), "head", "last_good", "revisions": [],
  *  "after", "ruled_out", "to", "restore", "conflict", "released", "attempts",
  *  "guards": {"<reason>": objects…, in the order in which they are asked}, "moves", "retry_usec", "deadline_usec", "ok_usec", "n_transitions"}

@@ -28,6 +28,7 @@ int rv_log_format_from_string(const char *s, enum rv_log_format *ret) RV_MUST_CH
         X(FAILED, "2a1063cc278243a28115359618c7aaba")                                                                  \
         X(QUERY_FAILED, "fb903627f8dc43fcae00b5449a334549")                                                            \
         X(WORKER_LOST, "fb9802b6c88d431d9d8fc610113ed233")                                                             \
+        X(OPERATOR_FAILED, "e68a13a65e314b86b2cc0562caee036e")                                                         \
         X(STORE_FAILED, "a311a0e690404813bd076425ac85cd8f")                                                            \
         X(NOTICE_FAILED, "870580c8987c45fcb1d302a826ace400")                                                           \
         X(PAUSED, "6c7a5dd1497540a18635d38fbd7786d4")                                                                  \

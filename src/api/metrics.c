@@ -75,6 +75,42 @@ static void put_prometheus(FILE *f, const struct rv_api_context *context) {
                           config->prometheus[i].name, NULL);
 }
 
+static void put_operators(FILE *f, const struct rv_api_context *context) {
+        const struct rv_operator_config *config = context->config->operators;
+        size_t n = context->config->n_operators;
+
+        rv_metric_family(f, "revertd_operator_questions_total", RV_METRIC_COUNTER,
+                         "Times that an operator was asked what it has applied.");
+        for (size_t i = 0; i < n; i++)
+                rv_metric(f, "revertd_operator_questions_total",
+                          (double)rv_operator_get_metrics(context->operators, i)->questions, "operator", config[i].name,
+                          NULL);
+        rv_metric_family(f, "revertd_operator_question_failures_total", RV_METRIC_COUNTER,
+                         "Times that there was no usable answer.");
+        for (size_t i = 0; i < n; i++)
+                rv_metric(f, "revertd_operator_question_failures_total",
+                          (double)rv_operator_get_metrics(context->operators, i)->failures, "operator", config[i].name,
+                          NULL);
+        rv_metric_family(f, "revertd_operator_question_seconds_total", RV_METRIC_COUNTER,
+                         "Time that the answers took.");
+        for (size_t i = 0; i < n; i++)
+                rv_metric(f, "revertd_operator_question_seconds_total",
+                          rv_operator_get_metrics(context->operators, i)->seconds_sum, "operator", config[i].name,
+                          NULL);
+        rv_metric_family(f, "revertd_operator_nudges_total", RV_METRIC_COUNTER,
+                         "Times that an operator was told of a revert.");
+        for (size_t i = 0; i < n; i++)
+                rv_metric(f, "revertd_operator_nudges_total",
+                          (double)rv_operator_get_metrics(context->operators, i)->nudges, "operator", config[i].name,
+                          NULL);
+        rv_metric_family(f, "revertd_operator_nudge_failures_total", RV_METRIC_COUNTER,
+                         "Times that it did not take that.");
+        for (size_t i = 0; i < n; i++)
+                rv_metric(f, "revertd_operator_nudge_failures_total",
+                          (double)rv_operator_get_metrics(context->operators, i)->nudge_failures, "operator",
+                          config[i].name, NULL);
+}
+
 static void put_alerts(FILE *f, const struct rv_counters *counters) {
         rv_metric_single(f, "revertd_alerts_received_total", RV_METRIC_COUNTER, "Alerts in webhook deliveries.",
                          (double)counters->alerts_received);
@@ -295,6 +331,7 @@ int rv_api_metrics_text(const struct rv_api_context *context, char **ret, size_t
                 rv_engine_count(context->engine, &counts);
         put_build(f, context);
         put_prometheus(f, context);
+        put_operators(f, context);
         put_alerts(f, context->counters);
         put_rules(f, context, &counts);
         put_incidents(f, context->counters, &counts);

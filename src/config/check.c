@@ -232,11 +232,34 @@ static void check_proposal(struct rv_reader *reader, const struct rv_rule_config
                                   reader->config->repositories[rule->repository].name);
 }
 
+/* An operator is asked for an application: one that stands in the defaults alone is for the rules that have one. */
+static void check_operator(struct rv_reader *reader, struct rv_rule_config *rule) {
+        const struct rv_operator_config *operators = reader->config->operators;
+
+        if (rule->application)
+                choose_only_one(reader, "operator", reader->config->n_operators, &rule->applied_by);
+        else if (rule->applied_by >= 0 && rv_reader_given(reader, "operator") && is_absent(reader, "application"))
+                rv_reader_problem(reader, "operator",
+                                  "needs application, what the operator calls that which it applies");
+        if (rv_reader_given(reader, "namespace") && is_absent(reader, "application"))
+                rv_reader_problem(reader, "namespace", "needs application");
+        if (rule->application && rule->applied_by >= 0) {
+                if (operators[rule->applied_by].type != RV_OPERATOR_ARGOCD && is_absent(reader, "namespace"))
+                        rv_reader_problem(reader, "namespace",
+                                          "is missing: Kubernetes knows the application by it too");
+                return;
+        }
+        rule->applied_by = -1;
+        rule->application = rv_template_free(rule->application);
+        rule->space = rv_template_free(rule->space);
+}
+
 static int check_rule(struct rv_reader *reader, struct rv_rule_config *rule) {
         check_signal(reader, rule);
         choose_only_one(reader, "repository", reader->config->n_repositories, &rule->repository);
         check_restore(reader, rule);
         check_proposal(reader, rule);
+        check_operator(reader, rule);
         check_longer(reader, "window", rule->window_usec, "max_age", rule->max_age_usec);
         check_longer(reader, "recover", rule->recover_usec, "verify_timeout", rule->verify_timeout_usec);
         return is_absent(reader, "receivers") ? tell_all(reader->config, rule) : 0;
@@ -257,6 +280,9 @@ int rv_check_section(struct rv_reader *reader, enum rv_section section, void *ba
                 return 0;
         case RV_SECTION_EVENT:
                 rv_check_event(reader, base);
+                return 0;
+        case RV_SECTION_OPERATOR:
+                check_endpoint(reader, &((const struct rv_operator_config *)base)->endpoint);
                 return 0;
         case RV_SECTION_RULE:
                 return check_rule(reader, base);

@@ -23,6 +23,12 @@ static const char *const breach_ops[RV_BREACH_OP_MAX] = {
         [RV_BREACH_LE] = "<=", [RV_BREACH_EQ] = "==", [RV_BREACH_NE] = "!=",
 };
 
+static const char *const operator_types[RV_OPERATOR_TYPE_MAX] = {
+        [RV_OPERATOR_ARGOCD] = "argocd",
+        [RV_OPERATOR_ARGOCD_KUBERNETES] = "argocd-kubernetes",
+        [RV_OPERATOR_FLUX] = "flux",
+};
+
 static const char *const receiver_types[RV_RECEIVER_TYPE_MAX] = {[RV_RECEIVER_SLACK] = "slack"};
 
 const char *rv_mode_to_string(enum rv_mode mode) {
@@ -75,6 +81,10 @@ const char *rv_dependents_to_string(enum rv_dependents dependents) {
 
 const char *rv_outside_to_string(enum rv_outside outside) {
         return outside < RV_OUTSIDE_MAX ? outsides[outside] : NULL;
+}
+
+const char *rv_operator_type_to_string(enum rv_operator_type type) {
+        return type < RV_OPERATOR_TYPE_MAX ? operator_types[type] : NULL;
 }
 
 const char *rv_forge_to_string(enum rv_forge forge) {

@@ -263,7 +263,7 @@ static int read_element(struct rv_reader *reader, enum rv_section section, confi
         ++*n;
         if (section == RV_SECTION_RULE) {
                 struct rv_rule_config *rule = base;
-                rule->prometheus = rule->repository = rule->alertmanager = -1;
+                rule->prometheus = rule->repository = rule->alertmanager = rule->applied_by = -1;
         }
         return read_group(reader, section, group, base);
 }
@@ -291,7 +291,7 @@ static int read_list(struct rv_reader *reader, enum rv_section section, config_s
 
 /* Read once for its own sake, so that what is wrong in it is said even where no rule uses it. */
 static int read_defaults(struct rv_reader *reader, config_setting_t *root) {
-        struct rv_rule_config scratch = {.prometheus = -1, .repository = -1, .alertmanager = -1};
+        struct rv_rule_config scratch = {.prometheus = -1, .repository = -1, .alertmanager = -1, .applied_by = -1};
         config_setting_t *group = member(root, "defaults");
         if (!group)
                 return 0;
@@ -321,6 +321,8 @@ int rv_reader_main(struct rv_reader *reader, config_setting_t *root) {
                 r = read_list(reader, RV_SECTION_EVENT, root);
         if (r == 0)
                 r = read_list(reader, RV_SECTION_SIGNATURE, root);
+        if (r == 0)
+                r = read_list(reader, RV_SECTION_OPERATOR, root);
         if (r == 0)
                 r = read_list(reader, RV_SECTION_RECEIVER, root);
         if (r == 0)

@@ -30,6 +30,7 @@
 #define ALERTMANAGER(key, type, field, ...) ROW(ALERTMANAGER, rv_alertmanager_config, key, type, field, __VA_ARGS__)
 #define EVENT(key, type, field, ...) ROW(EVENT, rv_event_config, key, type, field, __VA_ARGS__)
 #define SIGNATURE(key, type, field, ...) ROW(SIGNATURE, rv_signature_config, key, type, field, __VA_ARGS__)
+#define OPERATOR(key, type, field, ...) ROW(OPERATOR, rv_operator_config, key, type, field, __VA_ARGS__)
 #define RECEIVER(key, type, field, ...) ROW(RECEIVER, rv_receiver_config, key, type, field, __VA_ARGS__)
 #define RULE(key, type, field, ...) ROW(RULE, rv_rule_config, key, type, field, __VA_ARGS__)
 
@@ -148,6 +149,12 @@ const struct rv_key rv_schema[] = {
         SIGNATURE("time_header", header_name, time_header, "where the time stands that is signed with the body",
                   .absent = "the body alone is signed"),
 
+        OPERATOR("name", name, name, "what rules call it", .flags = REQUIRED),
+        OPERATOR("type", operator_type, type, "what it is, and by which API it is read", .flags = REQUIRED),
+        OPERATOR("url", url, endpoint.url, "of Argo CD, or of the Kubernetes API", .flags = REQUIRED),
+        ENDPOINT(OPERATOR),
+        OPERATOR("nudge", boolean, nudge, "tell it after a push that there is something new", .fallback = "false"),
+
         RECEIVER("name", name, name, "what rules call it", .flags = REQUIRED),
         RECEIVER("type", receiver_type, type, "what it is", .flags = REQUIRED),
         RECEIVER("credential", credential, credential, "with channel a bot token, else the URL of an incoming webhook",
@@ -184,6 +191,12 @@ const struct rv_key rv_schema[] = {
         RULE("confirm", query_template, confirm, "PromQL that must be in breach too", .absent = "none"),
         RULE("repository", repository, repository, "where the cause is looked for",
              .absent = "the only one", .flags = IN_DEFAULTS),
+        RULE("operator", applied_by, applied_by, "what applies the repository; \"\" for none",
+             .absent = "the only one, with application", .flags = IN_DEFAULTS | MAY_CLEAR),
+        RULE("application", object, application, "what the operator calls that which it applies", .absent = "none",
+             .flags = IN_DEFAULTS),
+        RULE("namespace", object, space, "where the application is", .absent = "the operator's own",
+             .flags = IN_DEFAULTS),
         RULE("paths", paths, paths, "the scope", .offset_n = offsetof(struct rv_rule_config, n_paths),
              .flags = REQUIRED | NONEMPTY | IN_DEFAULTS),
         RULE("window", duration, window_usec, "how far before the onset a cause may lie",
@@ -217,6 +230,8 @@ const struct rv_key rv_schema[] = {
              .min = MINUTE, .max = 90 * DAY, .fallback = "7d", .flags = IN_DEFAULTS),
         RULE("cooldown", duration, cooldown_usec, "no second push for the scope within this time",
              .min = 0, .max = 30 * DAY, .fallback = "30m", .flags = IN_DEFAULTS),
+        RULE("apply_timeout", duration, apply_timeout_usec, "by then the operator must have applied the revert",
+             .min = SEC, .max = DAY, .fallback = "10m", .flags = IN_DEFAULTS),
         RULE("recover", duration, recover_usec, "ok for this long proves recovery",
              .min = 0, .max = DAY, .fallback = "2m", .flags = IN_DEFAULTS),
         RULE("verify_timeout", duration, verify_timeout_usec, "by then recovery must be proven",
@@ -246,6 +261,7 @@ const struct rv_section_info *rv_section_info(enum rv_section section) {
                                              LIST(rv_alertmanager_config, alertmanagers)},
                 [RV_SECTION_EVENT] = {"events", "event", LIST(rv_event_config, events)},
                 [RV_SECTION_SIGNATURE] = {"signatures", "signature", LIST(rv_signature_config, signatures)},
+                [RV_SECTION_OPERATOR] = {"operators", "operator", LIST(rv_operator_config, operators)},
                 [RV_SECTION_RECEIVER] = {"receivers", "receiver", LIST(rv_receiver_config, receivers)},
                 [RV_SECTION_RULE] = {"rules", "rule", LIST(rv_rule_config, rules)},
         };

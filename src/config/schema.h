@@ -12,6 +12,7 @@ enum rv_section {
         RV_SECTION_ALERTMANAGER,
         RV_SECTION_EVENT,
         RV_SECTION_SIGNATURE,
+        RV_SECTION_OPERATOR,
         RV_SECTION_RECEIVER,
         RV_SECTION_RULE,
         RV_SECTION_MAX

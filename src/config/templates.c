@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 
 /* The rule before this one, which often says the same, most of all where both take a default: thousands of rules then
  * share a template. NULL: there is none. */
@@ -121,16 +122,18 @@ static int dummy_labels(const char *source, struct rv_labels **ret, struct rv_er
         return r;
 }
 
+/* Caller frees *ret. */
+static int expand_with_dummies(const struct rv_template *template, char **ret, struct rv_error *err) {
+        _cleanup_labels_ struct rv_labels *labels = NULL;
+        int r = dummy_labels(rv_template_source(template), &labels, err);
+        return r < 0 ? r : rv_template_expand(template, RV_TEMPLATE_PATH, labels, 1.0, ret, err);
+}
+
 /* What can be known of a path before there are labels: that it is one. */
 static int check_path_template(const struct rv_template *template, struct rv_error *err) {
-        _cleanup_labels_ struct rv_labels *labels = NULL;
         _cleanup_free_ char *path = NULL;
-        int r = dummy_labels(rv_template_source(template), &labels, err);
-        if (r == 0)
-                r = rv_template_expand(template, RV_TEMPLATE_PATH, labels, 1.0, &path, err);
-        if (r == 0)
-                r = rv_pathspec_check(path, err);
-        return r;
+        int r = expand_with_dummies(template, &path, err);
+        return r < 0 ? r : rv_pathspec_check(path, err);
 }
 
 static int compile_path(struct rv_template **ret, const char *text, struct rv_error *err) {
@@ -178,6 +181,25 @@ static void done_paths(const struct rv_key *key, void *base) {
         *COUNT(base, key) = 0;
 }
 
+/* -- Names of objects -- */
+
+/* A HelmRelease says which version of a chart it has installed, never which commit that came from. */
+TAKE(object) {
+        static const char helm[] = "helmrelease/";
+        _cleanup_free_ char *name = NULL;
+        if (strncasecmp(text, helm, strlen(helm)) == 0)
+                return rv_error_set(err, -EINVAL,
+                                    "a HelmRelease names no commit: give the Kustomization that applies it");
+        int r = take_template(reader, key, text, base, err);
+        if (r < 0)
+                return r;
+        r = expand_with_dummies(*FIELD(struct rv_template *, base, key), &name, err);
+        if (r == 0 && !rv_config_is_object_name(name))
+                r = rv_error_set(err, -EINVAL, "'%s' is no name of an object: lower-case letters, digits, '-' and '.'",
+                                 text);
+        return r;
+}
+
 /* -- Matchers -- */
 
 TAKE(matchers) {
@@ -211,6 +233,7 @@ static void done_matchers(const struct rv_key *key, void *base) {
 
 const struct rv_type rv_type_template = {"template", .take = take_template, .done = done_template};
 const struct rv_type rv_type_query_template = {"PromQL template", .take = take_query_template, .done = done_template};
+const struct rv_type rv_type_object = {"template of a name", .take = take_object, .done = done_template};
 const struct rv_type rv_type_matchers = {"list of matchers", .list = true, .take = take_matchers,
                                          .done = done_matchers};
 const struct rv_type rv_type_paths = {"list of path templates", .list = true, .take = take_paths, .done = done_paths};

@@ -236,6 +236,10 @@ static const char *receiver_type_word(unsigned i) {
         return i < RV_RECEIVER_TYPE_MAX ? rv_receiver_type_to_string(i) : NULL;
 }
 
+static const char *operator_type_word(unsigned i) {
+        return i < RV_OPERATOR_TYPE_MAX ? rv_operator_type_to_string(i) : NULL;
+}
+
 static const char *outside_word(unsigned i) {
         return i < RV_OUTSIDE_MAX ? rv_outside_to_string(i) : NULL;
 }
@@ -295,6 +299,7 @@ TAKE_WORD(suspects, enum rv_suspects)
 TAKE_WORD(fallback, enum rv_fallback)
 TAKE_WORD(unrecovered, enum rv_unrecovered)
 TAKE_WORD(receiver_type, enum rv_receiver_type)
+TAKE_WORD(operator_type, enum rv_operator_type)
 TAKE_WORD(forge, enum rv_forge)
 TAKE_WORD(merge_method, enum rv_merge_method)
 
@@ -321,6 +326,14 @@ TAKE(alertmanager) {
         int index = FIND(reader->config, alertmanagers, text);
         if (index < 0 && *text)
                 return rv_error_set(err, -EINVAL, "there is no alertmanager named '%s'", text);
+        *FIELD(int, base, key) = index;
+        return 0;
+}
+
+TAKE(applied_by) {
+        int index = FIND(reader->config, operators, text);
+        if (index < 0 && *text)
+                return rv_error_set(err, -EINVAL, "there is no operator named '%s'", text);
         *FIELD(int, base, key) = index;
         return 0;
 }
@@ -408,6 +421,8 @@ const struct rv_type rv_type_mode = {"word", .words = mode_word, .take = take_mo
 const struct rv_type rv_type_receiver_type = {"word", .words = receiver_type_word, .take = take_receiver_type};
 const struct rv_type rv_type_forge = {"word", .words = forge_word, .take = take_forge};
 const struct rv_type rv_type_merge_method = {"word", .words = merge_method_word, .take = take_merge_method};
+const struct rv_type rv_type_operator_type = {"word", .words = operator_type_word, .take = take_operator_type};
+const struct rv_type rv_type_applied_by = {"name of an operator", .take = take_applied_by};
 const struct rv_type rv_type_prometheus = {"name of a prometheus", .take = take_prometheus};
 const struct rv_type rv_type_alertmanager = {"name of an alertmanager", .take = take_alertmanager};
 const struct rv_type rv_type_repository = {"name of a repository", .take = take_repository};

@@ -34,6 +34,9 @@ struct rv_type {
         X(boolean)                                                                                                     \
         X(mode)                                                                                                        \
         X(receiver_type)                                                                                               \
+        X(operator_type)                                                                                               \
+        X(applied_by)                                                                                                  \
+        X(object)                                                                                                      \
         X(forge)                                                                                                       \
         X(merge_method)                                                                                                \
         X(project)                                                                                                     \

@@ -1,6 +1,7 @@
 #include "config/values.h"
 
 #include "revertd/cleanup.h"
+#include "revertd/config.h"
 #include "revertd/text.h"
 
 #include <arpa/inet.h>
@@ -57,6 +58,14 @@ int rv_value_check_name(const char *s, struct rv_error *err) {
                 if (!strchr(letters_and_digits, *p) && !strchr("._-", *p))
                         return rv_error_set(err, -EINVAL, "'%s' is no name: letters, digits, '.', '_' and '-' only", s);
         return 0;
+}
+
+bool rv_config_is_object_name(const char *s) {
+        static const char ends[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+        size_t n = strlen(s);
+
+        return n > 0 && n <= 253 && strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789.-") == n && strchr(ends, s[0]) &&
+               strchr(ends, s[n - 1]) && !strstr(s, "..");
 }
 
 /* user@, where it may be: an SSH remote names its user there. */

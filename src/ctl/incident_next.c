@@ -156,9 +156,13 @@ void incident_print_next(FILE *f, const json_t *incident) {
         fprintf(f, "\n%sWhat now%s\n", paint_begin(f, BOLD), paint_end(f, BOLD));
         if (!rv_json_bool(incident, "by_hand", false))
                 fputs("  revertd does nothing more about this breach until the value was well once.\n", f);
-        if (reason == RV_REASON_NOT_RECOVERED)
+        if (reason == RV_REASON_NOT_RECOVERED || reason == RV_REASON_NOT_APPLIED) {
+                if (reason == RV_REASON_NOT_APPLIED)
+                        fputs("  Look at the operator: what it said last stands above. It may still apply the "
+                              "revert.\n",
+                              f);
                 print_undo(f, incident);
-        else
+        } else
                 print_by_hand(f, incident, reason);
         if (reason != RV_REASON_NONE)
                 fprintf(f, "  More about this reason: docs/reasons.md#%s\n", rv_reason_to_string(reason));

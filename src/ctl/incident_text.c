@@ -132,6 +132,17 @@ static void print_samples(FILE *f, const json_t *incident) {
         }
 }
 
+/* "checkout of prod", or with its namespace "shop/checkout of prod". */
+static void print_application(FILE *f, const json_t *incident) {
+        const char *name = string(incident, "application"), *space = string(incident, "namespace");
+        _cleanup_free_ char *text = NULL;
+
+        if (!name || asprintf(&text, "%s%s%s of operator %s", space ? space : "", space ? "/" : "", name,
+                              rv_json_string(incident, "operator", "?")) < 0)
+                return;
+        field(f, "Application", text);
+}
+
 static void print_scope(FILE *f, const json_t *incident) {
         const json_t *pattern;
         size_t i;
@@ -139,6 +150,7 @@ static void print_scope(FILE *f, const json_t *incident) {
         field(f, "Repository", string(incident, "repository"));
         json_array_foreach (json_object_get(incident, "scope"), i, pattern)
                 field(f, i == 0 ? "Scope" : "", json_string_value(pattern));
+        print_application(f, incident);
         field(f, "Last good", string(incident, "last_good"));
 }
 
@@ -166,13 +178,13 @@ static void print_subject(FILE *f, const json_t *incident, const char *breach) {
 
 /* -- when -- */
 
-static void print_timeline(FILE *f, const json_t *times, int64_t now_usec, bool is_open) {
+static void print_timeline(FILE *f, const json_t *times, bool has_operator, int64_t now_usec, bool is_open) {
         static const struct {
                 const char *key, *name;
         } steps[] = {
-                {"onset_usec", "onset"},         {"detected_usec", "detected"}, {"decided_usec", "decided"},
-                {"proposed_usec", "proposed"},   {"pushed_usec", "pushed"},     {"applied_usec", "on branch"},
-                {"recovered_usec", "recovered"}, {"ended_usec", "ended"},
+                {"onset_usec", "onset"},       {"detected_usec", "detected"},   {"decided_usec", "decided"},
+                {"proposed_usec", "proposed"}, {"pushed_usec", "pushed"},       {"landed_usec", "on branch"},
+                {"applied_usec", "applied"},   {"recovered_usec", "recovered"}, {"ended_usec", "ended"},
         };
         char buf[PAINT_TIME_MAX];
         int64_t first_usec = 0, previous_usec = 0;
@@ -180,7 +192,8 @@ static void print_timeline(FILE *f, const json_t *times, int64_t now_usec, bool 
         heading(f, "Times");
         for (size_t i = 0; i < RV_ARRAY_SIZE(steps); i++) {
                 int64_t usec = rv_json_int(times, steps[i].key, 0);
-                if (usec == 0)
+                bool is_known = usec > 0 && (has_operator || strcmp(steps[i].key, "applied_usec") != 0);
+                if (!is_known)
                         continue;
                 fprintf(f, "  %-*s%s", LABEL_COLUMN, steps[i].name, paint_time(usec, buf));
                 if (previous_usec > 0)
@@ -334,7 +347,7 @@ void incident_print(FILE *f, const json_t *incident, const json_t *transitions, 
         incident_print_next(f, incident);
         print_subject(f, incident, breach);
         print_samples(f, incident);
-        print_timeline(f, times, now_usec, rv_json_int(times, "ended_usec", 0) == 0);
+        print_timeline(f, times, string(incident, "application"), now_usec, rv_json_int(times, "ended_usec", 0) == 0);
         incident_print_suspects(f, incident);
         print_guards(f, incident);
         print_plan(f, incident, with_diff);

@@ -29,6 +29,7 @@ void rv_daemon_publish(struct rv_daemon *daemon) {
         daemon->api.config = parts->config;
         daemon->api.prometheus = parts->prometheus;
         daemon->api.schedule = parts->schedule;
+        daemon->api.operators = parts->operators;
         daemon->api.outbox = parts->outbox;
         daemon->api.signatures = parts->signatures;
         daemon->api.repositories = parts->shown;

@@ -42,6 +42,7 @@ struct rv_parts {
         struct rv_config *config;
         struct rv_prometheus *prometheus;
         struct rv_alertmanagers *alertmanagers;
+        struct rv_operators *operators;
         struct rv_schedule *schedule;
         struct rv_outbox *outbox;
         struct rv_signatures *signatures;
@@ -108,6 +109,8 @@ void rv_effects_done(struct rv_daemon *daemon);
 /* -- report.c: transitions, told to the log and counted -- */
 
 void rv_report_step(struct rv_daemon *daemon, const struct rv_event *event, const struct rv_step *step);
+/* err NULL: it took it. */
+void rv_report_nudge(size_t index, const char *application, const struct rv_error *err, void *daemon);
 /* err NULL: it was evaluated. */
 void rv_report_evaluation(struct rv_daemon *daemon, size_t rule, const struct rv_error *err);
 

@@ -55,6 +55,21 @@ static void on_looked_up(enum rv_alert_state state, const struct rv_error *err, 
                 rv_daemon_feed(daemon, &event);
 }
 
+static void on_applied(const struct rv_applied *applied, const struct rv_error *err, void *userdata) {
+        struct rv_pending *pending = userdata;
+        struct rv_daemon *daemon = pending->daemon;
+        struct rv_event event = {.kind = RV_EVENT_APPLIED,
+                                 .applied = {pending->token, applied, err ? err->text : NULL}};
+        bool wanted = is_current(pending);
+
+        if (!applied)
+                rv_log(RV_LOG_WARN, RV_EV_OPERATOR_FAILED, "an operator did not say what it has applied", "error",
+                       err->text, NULL);
+        finish(pending);
+        if (wanted)
+                rv_daemon_feed(daemon, &event);
+}
+
 static void on_git(const struct rv_git_reply *reply, const struct rv_error *err, void *userdata) {
         struct rv_pending *pending = userdata;
         struct rv_daemon *daemon = pending->daemon;
@@ -83,6 +98,8 @@ static int answer_lost(sd_event_source *source, void *userdata) {
         else if (pending->kind == RV_EFFECT_LOOK_UP)
                 event = (struct rv_event){.kind = RV_EVENT_LOOKED_UP,
                                           .looked_up = {.token = pending->token, .state = RV_ALERT_UNKNOWN}};
+        else if (pending->kind == RV_EFFECT_APPLIED)
+                event = (struct rv_event){.kind = RV_EVENT_APPLIED, .applied = {.token = pending->token}};
         bool wanted = is_current(pending);
         finish(pending);
         (void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
@@ -127,6 +144,9 @@ static int start_one(struct rv_daemon *daemon, struct rv_effect *effect, struct 
         case RV_EFFECT_LOOK_UP:
                 return rv_alert_lookup(daemon->parts->alertmanagers, effect->alertmanager, effect->labels, on_looked_up,
                                        pending, err);
+        case RV_EFFECT_APPLIED:
+                return rv_operator_ask(daemon->parts->operators, effect->applied_by, effect->space, effect->application,
+                                       effect->nudge, on_applied, pending, err);
         case RV_EFFECT_GIT:
                 break;
         }

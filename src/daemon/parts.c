@@ -54,6 +54,9 @@ static int fill(struct rv_parts *parts, struct rv_daemon *daemon, const struct r
         r = rv_alertmanagers_new(&parts->alertmanagers, config, daemon->client, err);
         if (r < 0)
                 return r;
+        r = rv_operators_new(&parts->operators, config, daemon->client, rv_report_nudge, daemon, err);
+        if (r < 0)
+                return r;
         r = rv_outbox_new(&parts->outbox, config, daemon->event, daemon->client, daemon->store, err);
         if (r < 0)
                 return r;
@@ -97,6 +100,7 @@ struct rv_parts *rv_parts_free(struct rv_parts *parts) {
         rv_schedule_free(parts->schedule);
         rv_outbox_free(parts->outbox);
         rv_signatures_free(parts->signatures);
+        rv_operators_free(parts->operators);
         rv_alertmanagers_free(parts->alertmanagers);
         rv_prometheus_free(parts->prometheus);
         for (size_t i = 0; parts->repositories && i < parts->config->n_repositories; i++)

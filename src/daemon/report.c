@@ -105,6 +105,18 @@ void rv_report_step(struct rv_daemon *daemon, const struct rv_event *event, cons
                 tell_pause(event);
 }
 
+void rv_report_nudge(size_t index, const char *application, const struct rv_error *err, void *daemon) {
+        const char *name = ((const struct rv_daemon *)daemon)->parts->config->operators[index].name;
+
+        if (err)
+                rv_log(RV_LOG_WARN, RV_EV_OPERATOR_FAILED,
+                       "an operator could not be told of the revert; it finds out by itself", "operator", name,
+                       "application", application, "error", err->text, NULL);
+        else
+                rv_log(RV_LOG_INFO, RV_EV_NONE, "an operator was told of the revert", "operator", name, "application",
+                       application, NULL);
+}
+
 /* A server that does not answer fails every rule that asks it: told once for each rule, and when it is over. */
 void rv_report_evaluation(struct rv_daemon *daemon, size_t rule, const struct rv_error *err) {
         bool *failing = &daemon->parts->rule_failing[rule];

@@ -86,14 +86,30 @@ int ask_look_up(struct turn *t, struct open *o) {
         return 0;
 }
 
+int ask_applied(struct turn *t, struct open *o, bool nudge) {
+        struct rv_effect *effect = effect_new(t, o, RV_EFFECT_APPLIED);
+
+        if (!effect)
+                return -ENOMEM;
+        effect->applied_by = (size_t)rule_config(t->engine, o->rule)->applied_by;
+        effect->nudge = nudge;
+        effect->application = strdup(o->i->application);
+        effect->space = o->i->space ? strdup(o->i->space) : NULL;
+        return effect->application && (effect->space || !o->i->space) ? 0 : -ENOMEM;
+}
+
 int retry_later(struct turn *t, struct open *o) {
+        return retry_after(t, o, RV_USEC_PER_SEC, RETRY_USEC_MAX);
+}
+
+int retry_after(struct turn *t, struct open *o, int64_t first_usec, int64_t max_usec) {
         struct rv_incident *i = o->i;
-        int64_t delay = RV_USEC_PER_SEC << (i->attempts < 10 ? i->attempts : 10);
+        int64_t delay = first_usec << (i->attempts < 10 ? i->attempts : 10);
 
         if (i->deadline_usec > 0 && t->now_usec >= i->deadline_usec)
                 return state_of(o)->expired(t, o);
-        if (delay > RETRY_USEC_MAX)
-                delay = RETRY_USEC_MAX;
+        if (delay > max_usec)
+                delay = max_usec;
         i->attempts++;
         i->retry_usec = t->now_usec + delay;
         if (i->deadline_usec > 0 && i->retry_usec > i->deadline_usec)

@@ -44,9 +44,9 @@ static int move_acts(struct turn *t, const struct clock_step *step) {
 }
 
 static void move_times(struct rv_incident_times *times, const struct clock_step *step) {
-        int64_t *const each[] = {&times->onset_usec,     &times->detected_usec, &times->decided_usec,
-                                 &times->proposed_usec,  &times->pushed_usec,   &times->applied_usec,
-                                 &times->recovered_usec, &times->ended_usec};
+        int64_t *const each[] = {&times->onset_usec,    &times->detected_usec,  &times->decided_usec,
+                                 &times->proposed_usec, &times->pushed_usec,    &times->landed_usec,
+                                 &times->applied_usec,  &times->recovered_usec, &times->ended_usec};
 
         for (size_t i = 0; i < RV_ARRAY_SIZE(each); i++)
                 *each[i] = moved_past(step, *each[i]);

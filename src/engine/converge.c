@@ -1,11 +1,15 @@
-/* Converging: the remote ref is read again, and must hold the revert. */
+/* Converging: the remote ref is read again, and must hold the revert. Where the rule has an operator, that must apply it
+ * then (apply.c). */
 #include "core.h"
 
 #include <errno.h>
 
 static int ask(struct turn *t, struct open *o) {
-        struct rv_git_request *request = request_new(RV_GIT_CHECK);
+        struct rv_git_request *request;
 
+        if (o->i->times.landed_usec > 0)
+                return apply_ask(t, o);
+        request = request_new(RV_GIT_CHECK);
         if (!request)
                 return -ENOMEM;
         request->commit = *rv_incident_revert(o->i);
@@ -29,19 +33,27 @@ static int git(struct turn *t, struct open *o, const struct rv_git_reply *reply)
         if (reply->outcome != RV_GIT_OK || !reply->contained)
                 return incident_move(t, o, RV_INCIDENT_FAILED, RV_REASON_REVERT_LOST, reply->message);
         o->i->head = reply->head;
-        o->i->times.applied_usec = t->now_usec;
-        return verify_enter(t, o);
+        return o->i->times.landed_usec > 0 ? apply_checked(t, o, reply) : apply_enter(t, o);
 }
 
 static int expired(struct turn *t, struct open *o) {
+        if (o->i->times.landed_usec > 0)
+                return apply_expired(t, o);
         return incident_move(t, o, RV_INCIDENT_FAILED, RV_REASON_REMOTE_UNAVAILABLE,
                              "the revert was pushed, but the branch could not be read again");
+}
+
+static int64_t patience(const struct rv_engine *engine, const struct open *o) {
+        const struct rv_rule_config *rule = rule_config(engine, o->rule);
+
+        return o->i->times.landed_usec > 0 && rule ? rule->apply_timeout_usec : CONVERGE_PATIENCE_USEC;
 }
 
 const struct state state_converging = {
         .ask = ask,
         .git = git,
+        .applied = apply_answered,
         .expired = expired,
-        .patience_usec = CONVERGE_PATIENCE_USEC,
+        .patience = patience,
         .waits = true,
 };

@@ -114,14 +114,17 @@ struct open {
         struct series *series;         /* NULL: by hand without a rule, or a dry run */
         enum rv_git_op asked;          /* what i->token stands for, if it is a request to Git */
         int64_t asked_usec;
-        int64_t verify_from_usec; /* verifying: verdicts of an earlier time prove nothing */
-        int64_t ok_last_usec;     /* verifying: newest ok */
-        int64_t ok_proven_usec;   /* verifying: how long it is known to have been ok */
-        bool ok_unbroken;         /* verifying: the newest verdict was ok */
-        bool is_first_push;       /* reverting: asked for once, so that the answer tells all; not after a restart */
-        unsigned failures;        /* answers "failed" in this state */
-        bool is_answered;         /* somebody reverts in the scope already, by the newest history */
-        bool is_restoring;        /* attributing: i->token asks for what a restore would undo */
+        int64_t verify_from_usec;                       /* verifying: verdicts of an earlier time prove nothing */
+        int64_t ok_last_usec;                           /* verifying: newest ok */
+        int64_t ok_proven_usec;                         /* verifying: how long it is known to have been ok */
+        bool ok_unbroken;                               /* verifying: the newest verdict was ok */
+        struct rv_oid behind[RV_APPLIED_REVISIONS_MAX]; /* converging: applied, and known not to hold the revert */
+        size_t n_behind, n_looked_up;                   /* the latter: of them being looked up */
+        bool is_nudged;     /* converging: the operator has heard of it; not after a restart */
+        bool is_first_push; /* reverting: asked for once, so that the answer tells all; not after a restart */
+        unsigned failures;  /* answers "failed" in this state */
+        bool is_answered;   /* somebody reverts in the scope already, by the newest history */
+        bool is_restoring;  /* attributing: i->token asks for what a restore would undo */
         bool is_dirty, is_over;
         bool is_look; /* nothing of it is stored, counted or told */
         struct open *next_dirty;
@@ -214,6 +217,9 @@ int incident_add(struct turn *t, struct rv_incident *i, struct rule *rule, struc
                  struct series *series, struct open **ret);
 /* Rule, summary and, if asked for, scope. -EINVAL: the labels give no safe path; err says why; the rest is there. */
 int incident_describe(struct rv_incident *i, const struct rv_rule_config *rule, bool with_scope, struct rv_error *err);
+/* What the rule's operator, if it has one, is asked for. -EINVAL: the labels give no name; err says why. */
+int incident_find_application(const struct rv_engine *engine, struct rv_incident *i, const struct rv_rule_config *rule,
+                              struct rv_error *err);
 /* What an incident of the label set would be about, with its scope. -EINVAL: the labels give no safe path. */
 int incident_about(const struct series *series, const struct rv_rule_config *rule, struct rv_incident **ret);
 struct open *open_free(struct rv_engine *engine, struct open *o);
@@ -223,6 +229,7 @@ int open_load(struct rv_engine *engine, const struct rv_record *record, struct r
 /* -- state.c: the one place where an incident changes its state, and who handles what in each -- */
 int incident_begin(struct turn *t, struct open *o, enum rv_incident_state first);
 int incident_move(struct turn *t, struct open *o, enum rv_incident_state to, enum rv_reason reason, const char *detail);
+int incident_note(struct turn *t, struct open *o, const char *detail); /* of the state that it is in */
 void incident_touch(struct turn *t, struct open *o); /* its record is written at the end of the turn */
 int incidents_flush(struct turn *t);
 
@@ -236,6 +243,8 @@ struct state {
         int (*git)(struct turn *t, struct open *o, const struct rv_git_reply *reply);     /* NULL: lost */
         int (*queried)(struct turn *t, struct open *o, const struct rv_samples *samples); /* NULL: failed */
         int (*looked_up)(struct turn *t, struct open *o, enum rv_alert_state state);
+        int (*applied)(struct turn *t, struct open *o, const struct rv_applied *applied,
+                       const char *error);              /* applied NULL: there is no answer, and error may say why */
         int (*expired)(struct turn *t, struct open *o); /* the deadline is over */
         int (*verdict)(struct turn *t, struct open *o, enum rv_verdict verdict,
                        int64_t at_usec); /* NULL: all the same */
@@ -254,8 +263,10 @@ extern const struct state state_confirming, state_attributing, state_holding, st
 int ask_git(struct turn *t, struct open *o, struct rv_git_request *request); /* takes request, also on failure */
 int ask_query(struct turn *t, struct open *o, int prometheus, char *expr);   /* takes expr, also on failure */
 int ask_look_up(struct turn *t, struct open *o);
+int ask_applied(struct turn *t, struct open *o, bool nudge);
 struct rv_git_request *request_new(enum rv_git_op op);
 int retry_later(struct turn *t, struct open *o); /* or expired, if the deadline is over */
+int retry_after(struct turn *t, struct open *o, int64_t first_usec, int64_t max_usec); /* twice as long each time */
 /* Lost, unavailable, failed, forbidden, not found: handled here, *ret_handled says so. */
 int handle_failure(struct turn *t, struct open *o, const struct rv_git_reply *reply, bool *ret_handled);
 int failure_text(const struct rv_git_reply *reply, char **ret); /* "message: path, path" */
@@ -289,6 +300,13 @@ int propose_enter(struct turn *t, struct open *o, const struct rv_git_reply *rep
 int converge_enter(struct turn *t, struct open *o);
 int verify_enter(struct turn *t, struct open *o);
 void verify_restart(struct turn *t, struct open *o);
+
+/* -- apply.c: converging, once the branch holds the revert: the operator must apply it -- */
+int apply_enter(struct turn *t, struct open *o);
+int apply_ask(struct turn *t, struct open *o);
+int apply_answered(struct turn *t, struct open *o, const struct rv_applied *applied, const char *error);
+int apply_checked(struct turn *t, struct open *o, const struct rv_git_reply *reply); /* of a CHECK that was done */
+int apply_expired(struct turn *t, struct open *o);
 
 /* -- restore.c: the scope goes back to a commit -- */
 bool is_restore(const struct rv_incident *i);

@@ -9,13 +9,18 @@
 
 #define PRUNE_USEC RV_USEC_PER_HOUR
 
+void rv_effect_done(struct rv_effect *effect) {
+        free(effect->expr);
+        rv_labels_unref(effect->labels);
+        free(effect->application);
+        free(effect->space);
+        rv_git_request_free(effect->request);
+}
+
 void rv_step_done(struct rv_step *step) {
         rv_batch_done(&step->batch);
-        for (size_t i = 0; i < step->n_effects; i++) {
-                free(step->effect[i].expr);
-                rv_labels_unref(step->effect[i].labels);
-                rv_git_request_free(step->effect[i].request);
-        }
+        for (size_t i = 0; i < step->n_effects; i++)
+                rv_effect_done(&step->effect[i]);
         free(step->effect);
         for (size_t i = 0; i < step->n_transitions; i++)
                 rv_transition_done(&step->transition[i]);
@@ -267,6 +272,15 @@ static int on_looked_up(struct turn *t, const struct rv_event *event) {
                                                           : state_of(o)->looked_up(t, o, event->looked_up.state);
 }
 
+static int on_applied(struct turn *t, const struct rv_event *event) {
+        struct open *o = find_token(t->engine, event->applied.token);
+
+        if (!o || !state_of(o)->applied)
+                return 0;
+        o->i->token = 0;
+        return state_of(o)->applied(t, o, event->applied.applied, event->applied.error);
+}
+
 static int on_synced(struct turn *t, const struct rv_event *event) {
         struct repository *repository;
         int r;
@@ -294,6 +308,8 @@ static int dispatch(struct turn *t, const struct rv_event *event) {
                 return on_queried(t, event);
         case RV_EVENT_LOOKED_UP:
                 return on_looked_up(t, event);
+        case RV_EVENT_APPLIED:
+                return on_applied(t, event);
         case RV_EVENT_GIT:
                 return on_git(t, event);
         case RV_EVENT_SYNCED:

@@ -122,6 +122,8 @@ static int fill(struct turn *t, const struct rv_event *event, struct rv_incident
                 return -ENOMEM;
         if (rule) {
                 r = incident_describe(i, rule, event->revert.n_scope == 0, t->err);
+                if (r == 0)
+                        r = incident_find_application(t->engine, i, rule, t->err);
                 if (r < 0)
                         return r;
         }

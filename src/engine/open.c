@@ -146,6 +146,34 @@ int incident_about(const struct series *series, const struct rv_rule_config *rul
         return r;
 }
 
+/* Also -EINVAL: the labels give no name. */
+static int expand_name(const struct rv_incident *i, const struct rv_template *template, const char *what, char **ret,
+                       struct rv_error *err) {
+        int r;
+
+        if (!template)
+                return 0;
+        r = rv_template_expand(template, RV_TEMPLATE_PATH, i->labels, i->value, ret, err);
+        if (r == 0 && !rv_config_is_object_name(*ret))
+                r = rv_error_set(err, -EINVAL, "'%s' is no name of an object", *ret);
+        return r == 0 || r == -ENOMEM ? r : rv_error_prefix(err, -EINVAL, "%s", what);
+}
+
+int incident_find_application(const struct rv_engine *engine, struct rv_incident *i, const struct rv_rule_config *rule,
+                              struct rv_error *err) {
+        int r;
+
+        if (!rule->application)
+                return 0;
+        r = expand_name(i, rule->application, "application", &i->application, err);
+        if (r == 0)
+                r = expand_name(i, rule->space, "namespace", &i->space, err);
+        if (r < 0)
+                return r;
+        i->applied_by = strdup(engine->config->operators[rule->applied_by].name);
+        return i->applied_by ? 0 : -ENOMEM;
+}
+
 static int open_for(struct turn *t, struct series *series, int64_t onset_usec, const struct rv_incident *before) {
         struct rule *rule = (struct rule *)series->key.rule;
         const struct rv_rule_config *config = rule_config(t->engine, rule);
@@ -169,6 +197,8 @@ static int open_for(struct turn *t, struct series *series, int64_t onset_usec, c
         }
         i->repository = strdup(repository->name);
         scope = incident_describe(i, config, true, &err);
+        if (scope == 0)
+                scope = incident_find_application(t->engine, i, config, &err);
         if (!i->repository || recent_tell(series, i) < 0 || scope == -ENOMEM) {
                 rv_incident_free(i);
                 return -ENOMEM;

@@ -108,6 +108,13 @@ static int set_detail(struct rv_incident *i, const char *detail) {
         return detail && *detail && !i->detail ? -ENOMEM : 0;
 }
 
+int incident_note(struct turn *t, struct open *o, const char *detail) {
+        if (o->i->detail && detail && strcmp(o->i->detail, detail) == 0)
+                return 0;
+        incident_touch(t, o);
+        return set_detail(o->i, detail);
+}
+
 /* Whether it is certain that the branch does not hold the revert: then the intent is no act. A worker may say its own no
  * before it looks at the branch; that makes it certain only where no push was asked for before, for an earlier one whose
  * answer was lost may have arrived. */

@@ -90,8 +90,8 @@ static int read_request(struct rv_git_request *request, const json_t *json, stru
             (r = wire_get_oid(json, "commit", &request->commit, err)) < 0 ||
             (r = wire_get_size(json, "number", &number, err)) < 0 ||
             (r = wire_get_string(json, "revision", &request->revision, err)) < 0 ||
-            (r = wire_get_oids(json, "deployed", RV_GIT_REVISIONS_MAX, &request->deployed, &request->n_deployed,
-                               err)) < 0)
+            (r = wire_get_oids(json, "deployed", RV_GIT_REVISIONS_MAX, &request->deployed, &request->n_deployed, err)) <
+                    0)
                 return r;
         request->number = number;
         request->id = (uint64_t)id;

@@ -23,7 +23,11 @@ static struct rv_http_transfer *transfer_new(const struct rv_http_request *reque
         if (!t)
                 return NULL;
         *t = (struct rv_http_transfer){
-                .path = t->text, .body_bytes = request->body_bytes, .response_bytes_max = request->response_bytes_max};
+                .path = t->text,
+                .method = request->method,
+                .body_bytes = request->body_bytes,
+                .response_bytes_max = request->response_bytes_max,
+        };
         memcpy(t->text, request->path, path);
         if (type)
                 t->content_type = memcpy(t->text + path, request->content_type, type);

@@ -67,7 +67,8 @@ struct rv_http_transfer {
         size_t response_bytes_max;
         const char *path;
         const char *content_type; /* NULL: none */
-        const char *body;         /* NULL: GET */
+        const char *body;         /* NULL: none */
+        const char *method;       /* NULL: GET, or with a body POST */
         size_t body_bytes;
         char text[]; /* that these point into */
 };

@@ -159,6 +159,7 @@ int slot_prepare(struct slot *slot, struct rv_http_target *target, struct rv_htt
                 curl_easy_setopt(slot->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)transfer->body_bytes);
         } else
                 curl_easy_setopt(slot->easy, CURLOPT_HTTPGET, 1L);
+        curl_easy_setopt(slot->easy, CURLOPT_CUSTOMREQUEST, transfer->method);
         slot->transfer = transfer;
         slot->body_bytes = 0;
         slot->body_bytes_max = transfer->response_bytes_max;

@@ -23,6 +23,9 @@ struct rv_incident *rv_incident_free(struct rv_incident *incident) {
         free(incident->summary);
         free(incident->repository);
         free_strings(incident->scope, incident->n_scope);
+        free(incident->applied_by);
+        free(incident->application);
+        free(incident->space);
         free(incident->actor);
         free(incident->note);
         for (size_t i = 0; i < incident->n_suspects; i++)
@@ -38,11 +41,11 @@ struct rv_incident *rv_incident_free(struct rv_incident *incident) {
 }
 
 static json_t *times_to_json(const struct rv_incident_times *t) {
-        return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "onset_usec", (json_int_t)t->onset_usec,
+        return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "onset_usec", (json_int_t)t->onset_usec,
                          "detected_usec", (json_int_t)t->detected_usec, "decided_usec", (json_int_t)t->decided_usec,
                          "proposed_usec", (json_int_t)t->proposed_usec, "pushed_usec", (json_int_t)t->pushed_usec,
-                         "applied_usec", (json_int_t)t->applied_usec, "recovered_usec", (json_int_t)t->recovered_usec,
-                         "ended_usec", (json_int_t)t->ended_usec);
+                         "landed_usec", (json_int_t)t->landed_usec, "applied_usec", (json_int_t)t->applied_usec,
+                         "recovered_usec", (json_int_t)t->recovered_usec, "ended_usec", (json_int_t)t->ended_usec);
 }
 
 static void times_from_json(struct rv_incident_times *t, const json_t *json) {
@@ -52,6 +55,7 @@ static void times_from_json(struct rv_incident_times *t, const json_t *json) {
                 .decided_usec = rv_json_int(json, "decided_usec", 0),
                 .proposed_usec = rv_json_int(json, "proposed_usec", 0),
                 .pushed_usec = rv_json_int(json, "pushed_usec", 0),
+                .landed_usec = rv_json_int(json, "landed_usec", 0),
                 .applied_usec = rv_json_int(json, "applied_usec", 0),
                 .recovered_usec = rv_json_int(json, "recovered_usec", 0),
                 .ended_usec = rv_json_int(json, "ended_usec", 0),
@@ -102,14 +106,16 @@ static void guards_from_json(struct rv_incident *incident, const json_t *object)
 json_t *rv_incident_to_json(const struct rv_incident *i) {
         /* A missing part (out of memory) makes json_pack() fail as a whole. */
         return json_pack(
-                "{s:s, s:s, s:s, s:s?, s:s?, s:o, s:s?, s:s, s:o, s:s, s:b, s:s?, s:s?, s:b, s:o, s:o, s:o, s:o,"
+                "{s:s, s:s, s:s, s:s?, s:s?, s:o, s:s?, s:s, s:o, s:s?, s:s?, s:s?, s:s, s:b, s:s?, s:s?, s:b, s:o, "
+                "s:o, s:o, s:o,"
                 " s:o, s:o, s:o, s:s, s:s, s:s, s:s, s:o, s:s?, s:s, s:s?, s:s, s:o, s:i, s:i, s:I, s:I, s:I, s:i}",
                 "id", i->id, "state", rv_incident_state_to_string(i->state), "reason", rv_reason_to_string(i->reason),
                 "detail", i->detail, "rule", i->rule, "labels",
                 i->labels ? rv_labels_to_json(i->labels) : json_object(), "summary", i->summary, "repository",
-                i->repository, "scope", json_from_strings(i->scope, i->n_scope), "mode", rv_mode_to_string(i->mode),
-                "by_hand", i->by_hand, "actor", i->actor, "note", i->note, "force", i->force, "value",
-                rv_value_to_json(i->value), "last_value", rv_value_to_json(i->last_value), "samples",
+                i->repository, "scope", json_from_strings(i->scope, i->n_scope), "operator", i->applied_by,
+                "application", i->application, "namespace", i->space, "mode", rv_mode_to_string(i->mode), "by_hand",
+                i->by_hand, "actor", i->actor, "note", i->note, "force", i->force, "value", rv_value_to_json(i->value),
+                "last_value", rv_value_to_json(i->last_value), "samples",
                 i->samples ? json_incref(i->samples) : json_array(), "times", times_to_json(&i->times), "suspects",
                 suspects_to_json(i), "plan", i->plan ? rv_plan_to_json(i->plan) : json_null(), "proposal",
                 i->proposal.number > 0 ? rv_proposal_to_json(&i->proposal) : json_null(), "head", i->head.hex,
@@ -140,6 +146,9 @@ static int read_texts(struct rv_incident *i, const json_t *json, struct rv_error
                 {"rule", offsetof(struct rv_incident, rule)},
                 {"summary", offsetof(struct rv_incident, summary)},
                 {"repository", offsetof(struct rv_incident, repository)},
+                {"operator", offsetof(struct rv_incident, applied_by)},
+                {"application", offsetof(struct rv_incident, application)},
+                {"namespace", offsetof(struct rv_incident, space)},
                 {"actor", offsetof(struct rv_incident, actor)},
                 {"note", offsetof(struct rv_incident, note)},
                 {"to", offsetof(struct rv_incident, to)},

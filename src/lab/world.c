@@ -259,6 +259,19 @@ static int answer_git(struct lab_world *w, const struct rv_effect *effect) {
         return r;
 }
 
+/* What is on the branch runs here. */
+static int answer_applied(struct lab_world *w, const struct rv_effect *effect) {
+        const struct rv_incident *i = rv_engine_incident(w->engine, effect->incident);
+        struct rv_applied applied = {.n_revisions = 1, .is_settled = true, .words = (char *)"applied"};
+        bool is_pushed = i && i->plan && i->times.pushed_usec > 0;
+
+        if (is_pushed)
+                applied.revision[0] = *rv_incident_revert(i);
+        return lab_world_handle(
+                w, &(struct rv_event){.kind = RV_EVENT_APPLIED,
+                                      .applied = {.token = effect->token, .applied = is_pushed ? &applied : NULL}});
+}
+
 static int answer(struct lab_world *w, struct rv_effect *effect) {
         switch (effect->kind) {
         case RV_EFFECT_QUERY:
@@ -266,6 +279,8 @@ static int answer(struct lab_world *w, struct rv_effect *effect) {
         case RV_EFFECT_LOOK_UP: /* nothing is silenced here */
                 return lab_world_handle(w, &(struct rv_event){.kind = RV_EVENT_LOOKED_UP,
                                                               .looked_up = {effect->token, RV_ALERT_ACTIVE}});
+        case RV_EFFECT_APPLIED:
+                return answer_applied(w, effect);
         default:
                 return answer_git(w, effect);
         }

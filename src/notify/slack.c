@@ -82,7 +82,7 @@ static const char *title(const struct rv_incident *incident) {
         case RV_INCIDENT_UNRECOVERED:
                 return "Reverted, but not recovered";
         case RV_INCIDENT_FAILED:
-                return "Revert failed";
+                return incident->reason == RV_REASON_NOT_APPLIED ? "Reverted, but not applied" : "Revert failed";
         case RV_INCIDENT_STATE_MAX:
                 break;
         }
@@ -365,7 +365,9 @@ static void render_times(struct mrkdwn *m, const struct notice *notice) {
         append_phase(m, "decided", times->decided_usec, times->detected_usec);
         append_phase(m, "proposed", times->proposed_usec, times->detected_usec);
         append_phase(m, times->proposed_usec > 0 ? "merged" : "pushed", times->pushed_usec, times->detected_usec);
-        append_phase(m, "on the branch", times->applied_usec, times->detected_usec);
+        append_phase(m, "on the branch", times->landed_usec, times->detected_usec);
+        if (incident->application)
+                append_phase(m, "applied", times->applied_usec, times->detected_usec);
         append_phase(m, "recovered", times->recovered_usec, times->detected_usec);
 }
 

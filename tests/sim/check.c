@@ -118,6 +118,15 @@ static void check_recovered(struct sim *sim, const struct observed *incident, co
                 sim_fail(sim, "incident %s recovered by %d reverts", incident->id, incident->pushed);
 }
 
+/* -- Before that the operator must have applied the revert; a reload may have taken that duty away -- */
+
+static void check_applied(struct sim *sim, const struct observed *incident, const json_t *value) {
+        const struct rv_rule_config *config = rule_present(sim, incident->rule);
+        bool has_operator = config && config->application && rv_json_string(value, "application", NULL);
+        if (has_operator && !incident->is_applied)
+                sim_fail(sim, "incident %s is verified before the operator applied its revert", incident->id);
+}
+
 /* -- The intent: budget, pause, mode (3, 5) -- */
 
 /* Those that arrived, and were intended in the 24 hours before this one was. */
@@ -216,8 +225,10 @@ static void check_moved(struct sim *sim, struct observed *incident, const struct
                 check_intent(sim, incident, batch);
         if (to == RV_INCIDENT_RECOVERED)
                 check_recovered(sim, incident, value);
-        if (to == RV_INCIDENT_VERIFYING)
+        if (to == RV_INCIDENT_VERIFYING) {
                 incident->ok_first_usec = 0;
+                check_applied(sim, incident, value);
+        }
         if (!rv_incident_state_is_end(to))
                 return;
         incident->ended_usec = sim->now_usec;

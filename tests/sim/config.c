@@ -80,6 +80,9 @@ static void write_rule(struct sim *sim, FILE *f, int rule) {
                 PICK(sim, "0", "0", "0.6", "0.7"),
                 restores ? PICK(sim, "leave", "decline") : PICK(sim, "leave", "leave", "whole", "decline"));
         fprintf(f, "shared_cause = %s; max_files = %s; ", PICK(sim, "0", "1", "5"), PICK(sim, "1", "2", "1000"));
+        fputs(PICK(sim, "", "application = \"{{ $labels.app }}\"; apply_timeout = \"5m\"; ",
+                   "application = \"{{ $labels.app }}\"; apply_timeout = \"20m\"; "),
+              f);
         fprintf(f,
                 "repository = \"r%d\"; paths = [ \"apps/{{ $labels.app }}/**\" ]; window = \"%s\"; max_age = \"%s\"; "
                 "mode = \"%s\"; hold = \"%s\"; approval_timeout = \"%s\"; proposal_timeout = \"%s\"; cooldown = "
@@ -97,6 +100,7 @@ struct rv_config *config_vary(struct sim *sim, int variant) {
         FILE *f = open_memstream(&text, &n);
         fprintf(f,
                 "budget = %d; prometheus: ({ name = \"p\"; url = \"http://p\"; });\n"
+                "operators: ({ name = \"op\"; type = \"argocd\"; url = \"http://op\"; });\n"
                 "alertmanagers: ({ name = \"am\"; url = \"http://am\"; });\n"
                 "receivers: ({ name = \"people\"; type = \"slack\"; credential = \"hook\"; });\nrepositories: (",
                 (int)random_between(sim, 1, 8));

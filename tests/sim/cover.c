@@ -8,7 +8,7 @@ static const char *const event_names[RV_EVENT_KIND_MAX] = {
         [RV_EVENT_ALERTS] = "alerts", [RV_EVENT_QUERIED] = "queried", [RV_EVENT_LOOKED_UP] = "looked up",
         [RV_EVENT_GIT] = "git",       [RV_EVENT_SYNCED] = "synced",   [RV_EVENT_APPROVE] = "approve",
         [RV_EVENT_REJECT] = "reject", [RV_EVENT_PAUSE] = "pause",     [RV_EVENT_RESUME] = "resume",
-        [RV_EVENT_REVERT] = "revert", [RV_EVENT_CLOCK] = "clock",
+        [RV_EVENT_REVERT] = "revert", [RV_EVENT_CLOCK] = "clock",     [RV_EVENT_APPLIED] = "applied",
 };
 
 static bool is_about(const struct sim *sim, const struct observed *incident, const struct rv_event *event) {
@@ -20,6 +20,7 @@ static bool is_about(const struct sim *sim, const struct observed *incident, con
                 return rule && !rule->expr;
         case RV_EVENT_QUERIED:
         case RV_EVENT_LOOKED_UP:
+        case RV_EVENT_APPLIED:
         case RV_EVENT_GIT:
                 return sim->me->answered && strcmp(sim->me->answered, incident->id) == 0;
         case RV_EVENT_SYNCED:
@@ -51,6 +52,8 @@ static bool must_be_met(enum rv_incident_state state, enum rv_event_kind event) 
                 return state == RV_INCIDENT_CONFIRMING || state == RV_INCIDENT_VERIFYING;
         case RV_EVENT_LOOKED_UP:
                 return state == RV_INCIDENT_CONFIRMING || state == RV_INCIDENT_HOLDING;
+        case RV_EVENT_APPLIED:
+                return state == RV_INCIDENT_CONVERGING;
         case RV_EVENT_GIT:
                 return state == RV_INCIDENT_ATTRIBUTING || state == RV_INCIDENT_REVERTING ||
                        state == RV_INCIDENT_PROPOSED || state == RV_INCIDENT_CONVERGING;

@@ -89,9 +89,10 @@ static void trace_step(struct sim *sim, const struct rv_step *step) {
         }
         for (size_t i = 0; i < step->n_effects; i++)
                 TRACE(sim, "incident %.4s: asks %s", step->effect[i].incident,
-                      step->effect[i].kind == RV_EFFECT_GIT     ? rv_git_op_to_string(step->effect[i].request->op)
-                      : step->effect[i].kind == RV_EFFECT_QUERY ? step->effect[i].expr
-                                                                : "Alertmanager");
+                      step->effect[i].kind == RV_EFFECT_GIT       ? rv_git_op_to_string(step->effect[i].request->op)
+                      : step->effect[i].kind == RV_EFFECT_QUERY   ? step->effect[i].expr
+                      : step->effect[i].kind == RV_EFFECT_APPLIED ? "the operator"
+                                                                  : "Alertmanager");
 }
 
 static void start_effects(struct sim *sim, struct rv_step *step) {
@@ -102,6 +103,10 @@ static void start_effects(struct sim *sim, struct rv_step *step) {
                 }
                 if (step->effect[i].kind == RV_EFFECT_LOOK_UP) {
                         alertmanager_ask(sim, &step->effect[i]);
+                        continue;
+                }
+                if (step->effect[i].kind == RV_EFFECT_APPLIED) {
+                        operator_ask(sim, &step->effect[i]);
                         continue;
                 }
                 check_push_asked(sim, &step->effect[i]);

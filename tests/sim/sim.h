@@ -79,6 +79,7 @@ struct observed {
         int64_t onset_usec, opened_usec, held_usec, intent_usec, ended_usec;
         int64_t ok_first_usec;     /* of the answers to confirm, since the last breach */
         enum rv_alert_state alert; /* as last looked up */
+        bool is_applied;           /* by the operator's newest word */
         int budget, budget_all;    /* when the intent was stored */
         int pushed;                /* commits of it on the branch */
 };
@@ -204,9 +205,10 @@ struct sim {
         int64_t quiet_until_usec;   /* too little traffic */
         int64_t vanished_until_usec[LABEL_SETS];
         int64_t silenced_until_usec[LABEL_SETS];
-        int64_t full_until_usec;   /* the disks */
-        int64_t broken_until_usec; /* the workers fail */
-        int64_t busy_until_usec;   /* others push all the time */
+        int64_t full_until_usec;                /* the disks */
+        int64_t broken_until_usec;              /* the workers fail */
+        int64_t busy_until_usec;                /* others push all the time */
+        int64_t stuck_until_usec[REPOSITORIES]; /* the operator applies nothing */
         struct episode episode[RULES_MAX][LABEL_SETS];
 
         struct replica replica[REPLICAS_MAX];
@@ -305,6 +307,10 @@ bool world_is_bad(struct sim *sim, int set);
 void world_commit(struct sim *sim, int repository);
 void metrics_ask(struct sim *sim, const struct rv_effect *effect);
 void alertmanager_ask(struct sim *sim, const struct rv_effect *effect);
+
+/* -- operator.c -- */
+void operator_deploy(struct sim *sim, struct task *task); /* a task, for each repository */
+void operator_ask(struct sim *sim, const struct rv_effect *effect);
 
 /* -- shell.c -- */
 /* 0: taken, and stored. -EPIPE: taken and stored, but nobody was told of that. Else nothing has happened. */

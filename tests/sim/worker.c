@@ -156,6 +156,14 @@ static void answer_push(struct sim *sim, int repository, const struct rv_git_req
         reply->commit = made.id;
 }
 
+static void answer_check(const struct branch *branch, const struct rv_git_request *request,
+                         struct rv_git_reply *reply) {
+        ssize_t at = branch_find(branch, &request->commit);
+        reply->contained = at >= 0;
+        for (size_t i = 0; at >= 0 && i < request->n_deployed; i++)
+                reply->deployed |= branch_find(branch, &request->deployed[i]) >= at;
+}
+
 static void answer_show(const struct branch *branch, const struct rv_git_request *request, struct rv_git_reply *reply) {
         ssize_t i = find_revision(branch, request->revision);
         if (i < 0) {
@@ -185,7 +193,7 @@ struct rv_git_reply *worker_answer(struct sim *sim, int repository, const struct
                 answer_push(sim, repository, request, reply);
                 break;
         case RV_GIT_CHECK:
-                reply->contained = branch_find(branch, &request->commit) >= 0;
+                answer_check(branch, request, reply);
                 break;
         case RV_GIT_SHOW:
                 answer_show(branch, request, reply);

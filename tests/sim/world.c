@@ -1,4 +1,4 @@
-/* The world: people who commit, an operator who deploys, what is measured, who alerts, who answers. Each task puts
+/* The world: people who commit, what is measured, who alerts, who answers. Each task puts
  * itself on the agenda again. */
 #include "sim.h"
 
@@ -66,16 +66,6 @@ static void commit(struct sim *sim, struct task *task) {
         agenda_add(sim, sim->now_usec + random_arrival(sim, 12 * RV_USEC_PER_MINUTE), commit)->a = task->a;
 }
 
-/* -- The operator -- */
-
-static void deploy(struct sim *sim, struct task *task) {
-        int repository = task->a;
-        struct branch *branch = &sim->branch[repository];
-        if (branch->deployed < branch->n)
-                branch_deploy(branch, sim->now_usec);
-        agenda_add(sim, sim->now_usec + random_delay(sim, 30 * RV_USEC_PER_SEC), deploy)->a = repository;
-}
-
 /* -- Trouble that no commit made, and data that says nothing -- */
 
 static void trouble(struct sim *sim, struct task *task) {
@@ -83,7 +73,7 @@ static void trouble(struct sim *sim, struct task *task) {
         (void)task;
         if (sim->is_calm)
                 return;
-        switch (random_between(sim, 0, 8)) {
+        switch (random_between(sim, 0, 9)) {
         case 0:
                 sim->spurious_until_usec[random_between(sim, 0, LABEL_SETS - 1)] = until_usec;
                 break;
@@ -107,6 +97,11 @@ static void trouble(struct sim *sim, struct task *task) {
                 break;
         case 7:
                 sim->silenced_until_usec[random_between(sim, 0, LABEL_SETS - 1)] = until_usec;
+                break;
+        case 8:
+                sim->stuck_until_usec[random_between(sim, 0, REPOSITORIES - 1)] =
+                        sim->now_usec + 3 * (until_usec - sim->now_usec);
+                TRACE(sim, "an operator is stuck");
                 break;
         default:
                 sim->full_until_usec = sim->now_usec + random_delay(sim, RV_USEC_PER_MINUTE);
@@ -574,7 +569,7 @@ void world_start(struct sim *sim) {
         for (int i = 0; i < REPOSITORIES; i++) {
                 branch_init(sim, &sim->branch[i]);
                 agenda_add(sim, sim->now_usec + random_arrival(sim, 10 * RV_USEC_PER_MINUTE), commit)->a = i;
-                agenda_add(sim, sim->now_usec + 1, deploy)->a = i;
+                agenda_add(sim, sim->now_usec + 1, operator_deploy)->a = i;
         }
         agenda_add(sim, sim->now_usec + 3, alert);
         agenda_add(sim, sim->now_usec + random_arrival(sim, 10 * RV_USEC_PER_MINUTE), trouble);
@@ -585,6 +580,8 @@ void world_start(struct sim *sim) {
 void world_calm(struct sim *sim) {
         sim->is_calm = true;
         sim->full_until_usec = sim->broken_until_usec = sim->busy_until_usec = 0;
+        for (int i = 0; i < REPOSITORIES; i++)
+                sim->stuck_until_usec[i] = 0;
         EACH_REPLICA(sim)
         for (int which = 0; which < PAUSES; which++)
                 if (sim->me->paused[which].until_usec == 0 && sim->me->paused[which].on)

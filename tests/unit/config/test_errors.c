@@ -89,6 +89,37 @@ static void test_a_group_too_large_for_libconfig(void **state) {
         free(text);
 }
 
+static void test_operators(void **state) {
+#define OPERATORS "operators: ( { name = \"argo\"; type = \"argocd\"; url = \"http://a\"; } );"
+#define FLUX "operators: ( { name = \"flux\"; type = \"flux\"; url = \"http://k\"; } );"
+        static const struct refused cases[] = {
+                {"operators: ( { name = \"x\"; type = \"spinnaker\"; url = \"http://a\"; } );",
+                 "f:1: operator x: type: 'spinnaker' is none of: argocd, argocd-kubernetes, flux"},
+                {"operators: ( { name = \"x\"; type = \"flux\"; url = \"http://a\"; nudge = \"yes\"; } );",
+                 "f:1: operator x: nudge: true or false is wanted, not a string"},
+                {BASE RULE "application = \"checkout\"; } );", "f:1: rule r: operator: is missing, and there is none"},
+                {BASE OPERATORS "\n" RULE "\noperator = \"flux\"; application = \"x\"; } );",
+                 "f:3: rule r: operator: there is no operator named 'flux'"},
+                {BASE OPERATORS "\n" RULE "\noperator = \"argo\"; } );",
+                 "f:3: rule r: operator: needs application, what the operator calls that which it applies"},
+                {BASE OPERATORS RULE "namespace = \"shop\"; } );", "f:1: rule r: namespace: needs application"},
+                {BASE FLUX RULE "application = \"checkout\"; } );",
+                 "f:1: rule r: namespace: is missing: Kubernetes knows the application by it too"},
+                {BASE FLUX "\n" RULE "namespace = \"a\";\napplication = \"HelmRelease/{{ $labels.app }}\"; } );",
+                 "f:3: rule r: application: a HelmRelease names no commit: give the Kustomization that applies it"},
+                {BASE OPERATORS RULE "application = \"Checkout\"; } );",
+                 "f:1: rule r: application: 'Checkout' is no name of an object: lower-case letters, digits, '-' and "
+                 "'.'"},
+                {BASE OPERATORS RULE "application = \"a/{{ $labels.app }}\"; } );",
+                 "f:1: rule r: application: 'a/{{ $labels.app }}' is no name of an object: lower-case letters, digits, "
+                 "'-' and '.'"},
+                {BASE OPERATORS RULE "application = \"{{ $label }}\"; } );",
+                 "f:1: rule r: application: column 4: expected $labels.NAME or $value"},
+        };
+        (void)state;
+        assert_each_refused(cases, RV_ARRAY_SIZE(cases));
+}
+
 static void test_syntax_errors_show_the_line(void **state) {
         static const struct refused cases[] = {
                 {"budget = 1;\n  budge == 2; # here\n", "f:2: syntax error at or before: budge == 2; # here"},
@@ -452,6 +483,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_what_libconfig_would_let_pass),
                 cmocka_unit_test(test_a_group_too_large_for_libconfig),
+                cmocka_unit_test(test_operators),
                 cmocka_unit_test(test_syntax_errors_show_the_line),
                 cmocka_unit_test(test_keys_and_types),
                 cmocka_unit_test(test_groups_that_do_not_fit_together),

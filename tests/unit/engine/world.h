@@ -72,6 +72,8 @@ struct world {
         size_t n_alerts_matched;
         enum rv_alert_state alert_state; /* as Alertmanager has it */
         size_t n_lookups;
+        struct rv_applied applied; /* what the operator says; words NULL: it does not answer */
+        size_t n_applied_asked, n_nudges;
         bool alerts_decide_nothing; /* is_undecided, of those that world_alert() delivers */
         struct rv_error err;
 };
@@ -82,6 +84,7 @@ static const char world_head[] =
         "                { name = \"other\"; url = \"/srv/other.git\"; } );\n"
         "prometheus: ( { name = \"prod\"; url = \"http://127.0.0.1:9090\"; } );\n"
         "alertmanagers: ( { name = \"am\"; url = \"http://127.0.0.1:9093\"; } );\n"
+        "operators: ( { name = \"argo\"; type = \"argocd\"; url = \"http://127.0.0.1:8080\"; } );\n"
         "receivers: ( { name = \"deploys\"; type = \"slack\"; credential = \"slack\"; channel = \"C1\"; } );\n"
         "budget = 3;\n"
         "defaults: { repository = \"fleet\"; prometheus = \"prod\"; interval = \"15s\"; for = \"0\"; cooldown = "
@@ -164,11 +167,8 @@ static inline void world_do(struct world *w, const struct rv_event *event) {
 }
 
 static inline void world_forget_asked(struct world *w) {
-        for (size_t i = 0; i < w->n_asked; i++) {
-                free(w->asked[i].expr);
-                rv_labels_unref(w->asked[i].labels);
-                rv_git_request_free(w->asked[i].request);
-        }
+        for (size_t i = 0; i < w->n_asked; i++)
+                rv_effect_done(&w->asked[i]);
         w->n_asked = 0;
 }
 
@@ -436,6 +436,8 @@ static inline struct rv_git_reply *world_reply(struct world *w, const struct rv_
                 break;
         case RV_GIT_CHECK:
                 reply->contained = !w->ref_lost && world_find(w, &request->commit) >= 0;
+                for (size_t i = 0; i < request->n_deployed; i++)
+                        reply->deployed |= world_find(w, &request->deployed[i]) >= world_find(w, &request->commit);
                 break;
         default:
                 world_reply_show(w, request, reply);
@@ -480,6 +482,13 @@ static inline void world_answer(struct world *w) {
                 event.looked_up.token = effect.token;
                 event.looked_up.state = w->alert_state;
                 w->n_lookups++;
+        } else if (effect.kind == RV_EFFECT_APPLIED) {
+                event.kind = RV_EVENT_APPLIED;
+                event.applied.token = effect.token;
+                event.applied.applied = w->applied.words ? &w->applied : NULL;
+                event.applied.error = w->applied.words ? NULL : "operator argo: status 503";
+                w->n_applied_asked++;
+                w->n_nudges += effect.nudge;
         } else {
                 samples = world_samples(NULL, w->query_value);
                 event.queried.token = effect.token;
@@ -488,9 +497,7 @@ static inline void world_answer(struct world *w) {
         world_do(w, &event);
         rv_git_reply_free(reply);
         rv_samples_done(&samples);
-        free(effect.expr);
-        rv_labels_unref(effect.labels);
-        rv_git_request_free(effect.request);
+        rv_effect_done(&effect);
 }
 
 static inline void world_settle(struct world *w) {
