@@ -57,6 +57,16 @@ int forge_request(struct rv_forge_request *ret, const char *method, json_t *body
         return 0;
 }
 
+json_t *forge_pull_body(const struct rv_repository_config *config, const struct rv_forge_subject *subject) {
+        return json_pack("{s:s, s:s, s:s, s:s}", "title", subject->title, "head", subject->branch, "base",
+                         config->branch, "body", subject->text);
+}
+
+json_t *forge_status_body(const struct rv_forge_subject *subject, const char *bad, const char *name_key) {
+        return json_pack("{s:s, s:s, s:s, s:s*}", "state", subject->is_well ? "success" : bad, name_key, "revertd",
+                         "description", subject->title, "target_url", subject->text);
+}
+
 char *forge_escape(const char *text) {
         static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
         char *escaped = malloc(3 * strlen(text) + 1), *end = escaped;
@@ -102,6 +112,15 @@ int forge_read_proposal(const json_t *json, const char *number, const char *url,
         ret->proposal.number = (uint64_t)n;
         ret->proposal.url = copy_page(rv_json_string(json, url, ""));
         return 0;
+}
+
+void forge_read_state(const json_t *json, bool is_merged, struct rv_forge_pull *ret) {
+        ret->proposal.state = is_merged                                                ? RV_PROPOSAL_MERGED
+                              : strcmp(rv_json_string(json, "state", ""), "open") == 0 ? RV_PROPOSAL_OPEN
+                                                                                       : RV_PROPOSAL_CLOSED;
+        if (is_merged)
+                forge_read_oid(json, "merge_commit_sha", &ret->proposal.merged);
+        forge_read_oid(json_object_get(json, "head"), "sha", &ret->head);
 }
 
 /* Of several from the same branch, the one that is open; else the first, which is the newest. */

@@ -34,19 +34,13 @@ static int ask(const struct rv_repository_config *config, enum rv_forge_question
         case RV_FORGE_FIND:
                 return ask_find(config, subject, ret);
         case RV_FORGE_CREATE:
-                return forge_request(ret, "POST",
-                                     json_pack("{s:s, s:s, s:s, s:s}", "title", subject->title, "head", subject->branch,
-                                               "base", config->branch, "body", subject->text),
-                                     "%s/repos/%s/pulls", url, project);
+                return forge_request(ret, "POST", forge_pull_body(config, subject), "%s/repos/%s/pulls", url, project);
         case RV_FORGE_ACCEPT:
         case RV_FORGE_ACCEPT_ELSE:
                 return forge_request(ret, "POST", accept_body(config, question, subject),
                                      "%s/repos/%s/pulls/%llu/merge", url, project, number);
         case RV_FORGE_STATUS:
-                return forge_request(ret, "POST",
-                                     json_pack("{s:s, s:s, s:s, s:s*}", "state",
-                                               subject->is_well ? "success" : "failure", "context", "revertd",
-                                               "description", subject->title, "target_url", subject->text),
+                return forge_request(ret, "POST", forge_status_body(subject, "failure", "context"),
                                      "%s/repos/%s/statuses/%s", url, project, subject->commit.hex);
         case RV_FORGE_READ:
         case RV_FORGE_QUESTION_MAX:
@@ -60,7 +54,7 @@ static enum rv_forge_verdict refusal(enum rv_forge_question question, long statu
                 return RV_FORGE_EXISTS;
         if (question == RV_FORGE_CREATE && status == 422 && strcasestr(words, "no changes"))
                 return RV_FORGE_NO_CHANGES;
-        if (question == RV_FORGE_CREATE && status == 404) /* the branch; the project would be missing to FIND as well */
+        if (question == RV_FORGE_CREATE && status == 404) /* the branch; a project stays missing */
                 return RV_FORGE_NOT_YET;
         if (question == RV_FORGE_ACCEPT && status == 405 && strcasestr(words, "try again later"))
                 return RV_FORGE_NOT_YET;
@@ -80,12 +74,7 @@ static int read_pull(const json_t *json, struct rv_forge_pull *ret) {
         r = forge_read_proposal(json, "number", "html_url", ret);
         if (r < 0)
                 return r;
-        ret->proposal.state = rv_json_bool(json, "merged", false)                      ? RV_PROPOSAL_MERGED
-                              : strcmp(rv_json_string(json, "state", ""), "open") == 0 ? RV_PROPOSAL_OPEN
-                                                                                       : RV_PROPOSAL_CLOSED;
-        if (ret->proposal.state == RV_PROPOSAL_MERGED)
-                forge_read_oid(json, "merge_commit_sha", &ret->proposal.merged);
-        forge_read_oid(head, "sha", &ret->head);
+        forge_read_state(json, rv_json_bool(json, "merged", false), ret);
         return 0;
 }
 

@@ -53,10 +53,7 @@ static int ask(const struct rv_repository_config *config, enum rv_forge_question
         case RV_FORGE_FIND:
                 return ask_find(config, subject, ret);
         case RV_FORGE_CREATE:
-                return forge_request(ret, "POST",
-                                     json_pack("{s:s, s:s, s:s, s:s}", "title", subject->title, "head", subject->branch,
-                                               "base", config->branch, "body", subject->text),
-                                     "%s/repos/%s/pulls", url, project);
+                return forge_request(ret, "POST", forge_pull_body(config, subject), "%s/repos/%s/pulls", url, project);
         case RV_FORGE_ACCEPT:
                 return ask_accept(config, subject, ret);
         case RV_FORGE_ACCEPT_ELSE:
@@ -66,10 +63,7 @@ static int ask(const struct rv_repository_config *config, enum rv_forge_question
                                                subject->title, "commit_message", subject->text),
                                      "%s/repos/%s/pulls/%llu/merge", url, project, number);
         case RV_FORGE_STATUS:
-                return forge_request(ret, "POST",
-                                     json_pack("{s:s, s:s, s:s, s:s*}", "state",
-                                               subject->is_well ? "success" : "failure", "context", "revertd",
-                                               "description", subject->title, "target_url", subject->text),
+                return forge_request(ret, "POST", forge_status_body(subject, "failure", "context"),
                                      "%s/repos/%s/statuses/%s", url, project, subject->commit.hex);
         case RV_FORGE_READ:
         case RV_FORGE_QUESTION_MAX:
@@ -103,12 +97,7 @@ static int read_pull(const json_t *json, struct rv_forge_pull *ret) {
         r = forge_read_proposal(json, "number", "html_url", ret);
         if (r < 0)
                 return r;
-        ret->proposal.state = is_merged                                                ? RV_PROPOSAL_MERGED
-                              : strcmp(rv_json_string(json, "state", ""), "open") == 0 ? RV_PROPOSAL_OPEN
-                                                                                       : RV_PROPOSAL_CLOSED;
-        if (is_merged)
-                forge_read_oid(json, "merge_commit_sha", &ret->proposal.merged);
-        forge_read_oid(head, "sha", &ret->head);
+        forge_read_state(json, is_merged, ret);
         if (rv_json_string(json, "node_id", NULL) && !(ret->node_id = strdup(rv_json_string(json, "node_id", ""))))
                 return -ENOMEM;
         return 0;

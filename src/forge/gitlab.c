@@ -53,10 +53,7 @@ static int ask(const struct rv_repository_config *config, enum rv_forge_question
                 return forge_request(ret, "PUT", accept_body(config, subject),
                                      "%s/projects/%s/merge_requests/%llu/merge", url, project, number);
         case RV_FORGE_STATUS:
-                return forge_request(ret, "POST",
-                                     json_pack("{s:s, s:s, s:s, s:s*}", "state",
-                                               subject->is_well ? "success" : "failed", "name", "revertd",
-                                               "description", subject->title, "target_url", subject->text),
+                return forge_request(ret, "POST", forge_status_body(subject, "failed", "name"),
                                      "%s/projects/%s/statuses/%s", url, project, subject->commit.hex);
         case RV_FORGE_READ:
         case RV_FORGE_QUESTION_MAX:

@@ -19,6 +19,11 @@ int forge_request(struct rv_forge_request *ret, const char *method, json_t *body
         RV_PRINTF(4, 5) RV_MUST_CHECK;
 #define FORGE_NO_BODY NULL
 
+/* What GitHub's interface and Gitea's, which is made after it, have in common; and GitLab's for a status, in other words. */
+json_t *forge_pull_body(const struct rv_repository_config *config, const struct rv_forge_subject *subject);
+json_t *forge_status_body(const struct rv_forge_subject *subject, const char *bad, const char *name_key);
+void forge_read_state(const json_t *json, bool is_merged, struct rv_forge_pull *ret);
+
 /* For one part of a path, or of a query. Caller frees; NULL: out of memory. */
 char *forge_escape(const char *text);
 
