@@ -435,9 +435,26 @@ static void compose(struct sim *sim, int manager, int rule, struct delivery *ret
         }
 }
 
+/* What decides nothing, whatever it says: Grafana without data, an event with a verdict that nobody knows. Neither is a
+ * word of it told on: the checks go by what was said before. */
+static void say_nothing(struct sim *sim) {
+        int rule = (int)random_between(sim, FIRST_ALERT_RULE, RULES_MAX - 1);
+        struct rv_alert alert = {.labels = labels_make((int)random_between(sim, 0, LABEL_SETS - 1), alert_names[rule]),
+                                 .firing = random_chance(sim, 2),
+                                 .is_undecided = true,
+                                 .is_event = random_chance(sim, 2),
+                                 .starts_usec = sim->now_usec};
+        struct rv_alerts alerts = {.alert = &alert, .n = 1};
+        struct rv_event event = {.kind = RV_EVENT_ALERTS, .alerts = &alerts};
+        (void)shell_handle(sim, &event);
+        rv_labels_unref(alert.labels);
+}
+
 static void notify(struct sim *sim, struct task *task) {
         int manager = task->a;
         struct delivery delivery;
+        if (random_chance(sim, 8))
+                say_nothing(sim);
         for (int rule = FIRST_ALERT_RULE; rule < RULES_MAX; rule++) {
                 compose(sim, manager, rule, &delivery);
                 if (delivery.n == 0 || !deliver(sim, &delivery))

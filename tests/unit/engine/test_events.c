@@ -63,13 +63,24 @@ static void its_end_may_be_told(void **state) {
         world_free(w);
 }
 
+static int64_t shown_onset(struct world *w) {
+        json_t *rules = rv_engine_rules_json(w->engine, w->now_usec);
+        json_t *series = json_array_get(json_object_get(json_array_get(rules, 0), "series"), 0);
+        int64_t onset_usec = json_integer_value(json_object_get(series, "onset_usec"));
+
+        json_decref(rules);
+        return onset_usec;
+}
+
 /* Each has a time of its own; only an end in between makes another episode. */
 static void more_of_the_same_is_the_same(void **state) {
         struct world *w = world_new(ALERTS("page", "mode = \"observe\";"));
+        int64_t first_usec;
 
         (void)state;
         world_bad_commit(w);
-        say(w, true, w->now_usec);
+        first_usec = w->now_usec;
+        say(w, true, first_usec);
         world_settle(w);
         assert_ended(w, DECLINED, OBSERVE);
         for (int i = 0; i < 5; i++) {
@@ -78,6 +89,7 @@ static void more_of_the_same_is_the_same(void **state) {
                 world_restart(w);
         }
         assert_int_equal(w->n_opened, 1);
+        assert_int_equal(shown_onset(w), first_usec);
         say(w, false, w->now_usec);
         world_pass(w, MINUTE);
         say(w, true, w->now_usec);
