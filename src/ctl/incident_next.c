@@ -162,7 +162,7 @@ void incident_print_next(FILE *f, const json_t *incident) {
                               "revert.\n",
                               f);
                 print_undo(f, incident);
-        } else
+        } else if (state != RV_INCIDENT_UNRECOVERED || reason != RV_REASON_REAPPLIED) /* what is to be done is told */
                 print_by_hand(f, incident, reason);
         if (reason != RV_REASON_NONE)
                 fprintf(f, "  More about this reason: docs/reasons.md#%s\n", rv_reason_to_string(reason));

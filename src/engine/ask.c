@@ -73,6 +73,7 @@ int ask_query(struct turn *t, struct open *o, int prometheus, char *expr) {
         }
         effect->prometheus = (size_t)prometheus;
         effect->expr = expr;
+        o->asked = RV_GIT_OP_MAX;
         return 0;
 }
 

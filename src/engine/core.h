@@ -112,7 +112,7 @@ struct open {
         struct rule *rule;             /* NULL: by hand without one, or gone */
         struct repository *repository; /* NULL: gone */
         struct series *series;         /* NULL: by hand without a rule, or a dry run */
-        enum rv_git_op asked;          /* what i->token stands for, if it is a request to Git */
+        enum rv_git_op asked;          /* what i->token stands for; RV_GIT_OP_MAX: a query */
         int64_t asked_usec;
         int64_t verify_from_usec;                       /* verifying: verdicts of an earlier time prove nothing */
         int64_t ok_last_usec;                           /* verifying: newest ok */
@@ -235,6 +235,12 @@ int incidents_flush(struct turn *t);
 
 /* -- decline.c -- */
 int incident_decline(struct turn *t, struct open *o, enum rv_reason guard); /* with what the guard has to say */
+
+int reapplied_detail(const struct rv_commit *commit, char **ret); /* -ENOMEM: *ret is NULL */
+
+/* -- reapplied.c: did what was reverted come back? -- */
+int reapplied_look(struct turn *t, struct repository *repository); /* its branch has another head */
+int reapplied_answer(struct turn *t, struct open *o, const struct rv_git_reply *reply);
 
 /* What a state does. Each is called only for an incident that is in it. */
 struct state {

@@ -48,31 +48,32 @@ static const struct rv_commit *find_culprit(const struct turn *t, const struct o
 }
 
 /* To revert it is of no use before that is done. */
-static int reapplied_detail(const struct rv_commit *commit, char **ret) {
-        return asprintf(
-                ret,
-                "%.*s, by %s, brings back what %.*s had reverted; pin the version there, or suspend what writes "
-                "it, before it is reverted once more",
-                ID_DIGITS, commit->id.hex, commit->author_name, ID_DIGITS, commit->reapplies.hex);
+int reapplied_detail(const struct rv_commit *commit, char **ret) {
+        if (asprintf(ret,
+                     "%.*s, by %s, brings back what %.*s had reverted; pin the version there, or suspend what writes "
+                     "it, before it is reverted once more",
+                     ID_DIGITS, commit->id.hex, commit->author_name, ID_DIGITS, commit->reapplies.hex) >= 0)
+                return 0;
+        *ret = NULL;
+        return -ENOMEM;
 }
 
 static int image_updater_detail(const struct rv_commit *commit, char **ret) {
-        return asprintf(ret,
-                        "%.*s is by %s, which would write the same image again; pin the version there, or suspend it, "
-                        "before this is reverted by hand",
-                        ID_DIGITS, commit->id.hex, commit->author_name);
+        if (asprintf(ret,
+                     "%.*s is by %s, which would write the same image again; pin the version there, or suspend it, "
+                     "before this is reverted by hand",
+                     ID_DIGITS, commit->id.hex, commit->author_name) >= 0)
+                return 0;
+        *ret = NULL;
+        return -ENOMEM;
 }
 
 static int culprit_detail(const struct turn *t, const struct open *o, enum rv_reason guard, char **ret) {
         const struct rv_commit *commit = find_culprit(t, o, guard);
-        int n = !commit                        ? 0
-                : guard == RV_REASON_REAPPLIED ? reapplied_detail(commit, ret)
-                                               : image_updater_detail(commit, ret);
 
-        if (n >= 0)
+        if (!commit)
                 return 0;
-        *ret = NULL;
-        return -ENOMEM;
+        return guard == RV_REASON_REAPPLIED ? reapplied_detail(commit, ret) : image_updater_detail(commit, ret);
 }
 
 static int dependents_detail(const struct rv_plan *plan, char **ret) {

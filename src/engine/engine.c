@@ -291,7 +291,9 @@ static int on_synced(struct turn *t, const struct rv_event *event) {
                 return 0;
         repository = t->engine->repository[event->synced.repository];
         r = history_note(t, repository, event->synced.reply, t->now_usec);
-        return r < 0 ? r : pause_obey_file(t, repository);
+        if (r == 0)
+                r = pause_obey_file(t, repository);
+        return r < 0 || event->synced.reply->n_fresh == 0 ? r : reapplied_look(t, repository);
 }
 
 static int dispatch(struct turn *t, const struct rv_event *event) {

@@ -132,6 +132,10 @@ static int queried(struct turn *t, struct open *o, const struct rv_samples *samp
         return r;
 }
 
+static int git(struct turn *t, struct open *o, const struct rv_git_reply *reply) {
+        return !reply && o->asked == RV_GIT_OP_MAX ? queried(t, o, NULL) : reapplied_answer(t, o, reply);
+}
+
 static int verdict(struct turn *t, struct open *o, enum rv_verdict verdict, int64_t at_usec) {
         const struct rv_rule_config *rule = rule_config(t->engine, o->rule);
 
@@ -170,6 +174,7 @@ static int64_t patience(const struct rv_engine *engine, const struct open *o) {
 
 const struct state state_verifying = {
         .ask = verify_ask,
+        .git = git,
         .queried = queried,
         .expired = expired,
         .verdict = verdict,

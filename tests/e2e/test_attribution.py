@@ -87,6 +87,20 @@ def test_what_was_reverted_and_comes_back_is_not_reverted_again(world):
     assert world.repository.reverts() == [first["plan"]["commit"]]
 
 
+def test_what_comes_back_while_it_is_verified_is_told_at_once(world):
+    """The alert goes on firing; the deadline of the verification is far away."""
+    fleet(world, PAGE.replace('verify_timeout = "1m"', 'verify_timeout = "1h"'))
+    await_look(world, commit(world, manifest("v2.4.1"), "Roll out"))
+    page(world)
+    world.until("verifying")
+    again = commit(world, manifest("v2.4.1"), "Roll out, once more")
+    incident = world.until("unrecovered")
+    assert incident["reason"] == "reapplied" and again[:10] in incident["detail"]
+    world.told("brings back")
+    assert "revertctl revert" not in world.revertd.ctl("show", incident["id"]).stdout
+    assert world.repository.reverts() == [incident["plan"]["commit"]]
+
+
 def test_later_changes_beside_it_stop_the_revert(world):
     fleet(world)
     bad = commit(world, manifest("v2.4.1"), "Roll out")

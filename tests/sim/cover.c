@@ -56,7 +56,8 @@ static bool must_be_met(enum rv_incident_state state, enum rv_event_kind event) 
                 return state == RV_INCIDENT_CONVERGING;
         case RV_EVENT_GIT:
                 return state == RV_INCIDENT_ATTRIBUTING || state == RV_INCIDENT_REVERTING ||
-                       state == RV_INCIDENT_PROPOSED || state == RV_INCIDENT_CONVERGING;
+                       state == RV_INCIDENT_PROPOSED || state == RV_INCIDENT_CONVERGING ||
+                       state == RV_INCIDENT_VERIFYING;
         default:
                 return true;
         }

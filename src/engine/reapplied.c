@@ -1,0 +1,55 @@
+/* Verifying: whether somebody, or an automation, has brought back what the revert took away. Then it proves nothing any
+ * more, and people are told at once instead of when the time for recovery is over. */
+#include "core.h"
+
+#include "revertd/cleanup.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_waiting(const struct open *o, const struct repository *repository) {
+        return !o->is_over && o->repository == repository && o->i->state == RV_INCIDENT_VERIFYING && o->i->token == 0 &&
+               o->i->plan;
+}
+
+/* What came since the revert, itself among it. */
+static int ask(struct turn *t, struct open *o) {
+        struct rv_git_request *request = request_history(o, 0);
+        int64_t retry_usec = o->i->retry_usec;
+        int r;
+
+        if (!request)
+                return -ENOMEM;
+        if (asprintf(&request->revision, "%s~1", rv_incident_revert(o->i)->hex) < 0) {
+                request->revision = NULL;
+                rv_git_request_free(request);
+                return -ENOMEM;
+        }
+        r = ask_git(t, o, request);
+        o->i->retry_usec = retry_usec; /* the metric is asked all the same */
+        return r;
+}
+
+int reapplied_look(struct turn *t, struct repository *repository) {
+        struct open *o, *next;
+        int r = 0;
+
+        HASH_ITER (hh, t->engine->open, o, next)
+                if (r == 0 && is_waiting(o, repository) &&
+                    strcmp(rv_incident_revert(o->i)->hex, repository->head.hex) != 0)
+                        r = ask(t, o);
+        return r;
+}
+
+int reapplied_answer(struct turn *t, struct open *o, const struct rv_git_reply *reply) {
+        _cleanup_free_ char *detail = NULL;
+
+        for (size_t k = 0; reply && reply->outcome == RV_GIT_OK && k < reply->n_commits; k++)
+                if (strcmp(reply->commits[k].reapplies.hex, rv_incident_revert(o->i)->hex) == 0) {
+                        int r = reapplied_detail(&reply->commits[k], &detail);
+
+                        return r < 0 ? r : incident_move(t, o, RV_INCIDENT_UNRECOVERED, RV_REASON_REAPPLIED, detail);
+                }
+        return 0; /* no answer is none: the next commit asks anew */
+}
