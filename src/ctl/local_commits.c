@@ -78,7 +78,10 @@ static int order_culprits(struct local *l, const struct rv_git_reply *history, s
                 return rv_error_oom(err);
         for (size_t i = 0; i < l->n_culprits; i++) {
                 const struct rv_oid *by = rv_undone_by(undone, &l->culprits[i].commit.id);
+                size_t at = place_in(history, &l->culprits[i]);
                 l->culprits[i].reverted = by != NULL;
+                if (at != SIZE_MAX)
+                        l->culprits[i].commit.reapplies = history->commits[at].reapplies;
                 if (by)
                         l->culprits[i].reverted_by = *by;
                 for (size_t k = i; k > 0 && place_in(history, &l->culprits[k]) < place_in(history, &l->culprits[k - 1]);

@@ -120,11 +120,12 @@ struct open {
         bool ok_unbroken;                               /* verifying: the newest verdict was ok */
         struct rv_oid behind[RV_APPLIED_REVISIONS_MAX]; /* converging: applied, and known not to hold the revert */
         size_t n_behind, n_looked_up;                   /* the latter: of them being looked up */
-        bool is_nudged;     /* converging: the operator has heard of it; not after a restart */
-        bool is_first_push; /* reverting: asked for once, so that the answer tells all; not after a restart */
-        unsigned failures;  /* answers "failed" in this state */
-        bool is_answered;   /* somebody reverts in the scope already, by the newest history */
-        bool is_restoring;  /* attributing: i->token asks for what a restore would undo */
+        bool is_nudged;       /* converging: the operator has heard of it; not after a restart */
+        bool is_first_push;   /* reverting: asked for once, so that the answer tells all; not after a restart */
+        unsigned failures;    /* answers "failed" in this state */
+        bool is_answered;     /* somebody reverts in the scope already, by the newest history */
+        bool is_restoring;    /* attributing: i->token asks for what a restore would undo */
+        struct rv_oid looked; /* verifying: the newest head that was looked at for what brings the change back */
         bool is_dirty, is_over;
         bool is_look; /* nothing of it is stored, counted or told */
         struct open *next_dirty;
@@ -239,7 +240,7 @@ int incident_decline(struct turn *t, struct open *o, enum rv_reason guard); /* w
 int reapplied_detail(const struct rv_commit *commit, char **ret); /* -ENOMEM: *ret is NULL */
 
 /* -- reapplied.c: did what was reverted come back? -- */
-int reapplied_look(struct turn *t, struct repository *repository); /* its branch has another head */
+int reapplied_look(struct turn *t, struct open *o); /* if it can be asked, and something has come to the branch */
 int reapplied_answer(struct turn *t, struct open *o, const struct rv_git_reply *reply);
 
 /* What a state does. Each is called only for an incident that is in it. */

@@ -283,6 +283,7 @@ static int on_applied(struct turn *t, const struct rv_event *event) {
 
 static int on_synced(struct turn *t, const struct rv_event *event) {
         struct repository *repository;
+        struct open *o, *next;
         int r;
 
         if (event->synced.repository >= t->engine->config->n_repositories)
@@ -293,7 +294,10 @@ static int on_synced(struct turn *t, const struct rv_event *event) {
         r = history_note(t, repository, event->synced.reply, t->now_usec);
         if (r == 0)
                 r = pause_obey_file(t, repository);
-        return r < 0 || event->synced.reply->n_fresh == 0 ? r : reapplied_look(t, repository);
+        HASH_ITER (hh, t->engine->open, o, next)
+                if (r == 0 && o->repository == repository)
+                        r = reapplied_look(t, o);
+        return r;
 }
 
 static int dispatch(struct turn *t, const struct rv_event *event) {

@@ -277,10 +277,13 @@ int manual_order(struct open *o, const struct rv_git_reply *history) {
         for (size_t k = 0; k < o->i->n_suspects; k++) {
                 struct rv_suspect *s = &o->i->suspects[k];
                 const struct rv_oid *by = rv_undone_by(undone, &s->commit.id);
+                size_t at = place(history, &s->commit);
 
                 s->reverted = by != NULL;
                 if (by)
                         s->reverted_by = *by;
+                if (at != SIZE_MAX)
+                        s->commit.reapplies = history->commits[at].reapplies;
         }
         rv_undone_free(undone);
         sort_newest_first(o->i, history);

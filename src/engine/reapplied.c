@@ -8,9 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_waiting(const struct open *o, const struct repository *repository) {
-        return !o->is_over && o->repository == repository && o->i->state == RV_INCIDENT_VERIFYING && o->i->token == 0 &&
-               o->i->plan;
+static bool is_at(const struct open *o, const struct rv_oid *id) {
+        return strcmp(o->repository->head.hex, id->hex) == 0;
+}
+
+/* Nothing has come since the revert, or since it was looked at last. */
+static bool is_quiet(const struct open *o) {
+        return is_at(o, rv_incident_revert(o->i)) || is_at(o, &o->i->plan->spec.base) || is_at(o, &o->looked);
 }
 
 /* What came since the revert, itself among it. */
@@ -31,25 +35,23 @@ static int ask(struct turn *t, struct open *o) {
         return r;
 }
 
-int reapplied_look(struct turn *t, struct repository *repository) {
-        struct open *o, *next;
-        int r = 0;
-
-        HASH_ITER (hh, t->engine->open, o, next)
-                if (r == 0 && is_waiting(o, repository) &&
-                    strcmp(rv_incident_revert(o->i)->hex, repository->head.hex) != 0)
-                        r = ask(t, o);
-        return r;
+int reapplied_look(struct turn *t, struct open *o) {
+        if (o->is_over || o->i->state != RV_INCIDENT_VERIFYING || o->i->token > 0 || !o->i->plan || !o->repository ||
+            is_quiet(o))
+                return 0;
+        return ask(t, o);
 }
 
 int reapplied_answer(struct turn *t, struct open *o, const struct rv_git_reply *reply) {
         _cleanup_free_ char *detail = NULL;
 
+        if (reply) /* no answer is none: it is asked for again */
+                o->looked = reply->head;
         for (size_t k = 0; reply && reply->outcome == RV_GIT_OK && k < reply->n_commits; k++)
                 if (strcmp(reply->commits[k].reapplies.hex, rv_incident_revert(o->i)->hex) == 0) {
                         int r = reapplied_detail(&reply->commits[k], &detail);
 
                         return r < 0 ? r : incident_move(t, o, RV_INCIDENT_UNRECOVERED, RV_REASON_REAPPLIED, detail);
                 }
-        return 0; /* no answer is none: the next commit asks anew */
+        return 0;
 }

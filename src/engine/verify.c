@@ -97,7 +97,9 @@ int verify_enter(struct turn *t, struct open *o) {
         o->i->deadline_usec = t->now_usec + rule->verify_timeout_usec;
         o->verify_from_usec = o->i->times.applied_usec;
         restart_proof(o);
-        return r < 0 ? r : verify_ask(t, o);
+        if (r == 0)
+                r = verify_ask(t, o);
+        return r < 0 ? r : reapplied_look(t, o);
 }
 
 /* After a restart, or when the clock was set back: what was seen before is no proof of the time in between. The end of
@@ -129,7 +131,7 @@ static int queried(struct turn *t, struct open *o, const struct rv_samples *samp
         r = prove(t, o, verdict, t->now_usec);
         if (!o->is_over)
                 o->i->retry_usec = t->now_usec + interval_usec(rule);
-        return r;
+        return r < 0 ? r : reapplied_look(t, o);
 }
 
 static int git(struct turn *t, struct open *o, const struct rv_git_reply *reply) {
