@@ -400,6 +400,13 @@ static bool undoes_what_came_before(const struct branch *branch, const struct ch
 
 /* Replicas do not know of each other's incidents: what one has reverted and the operator has not yet applied still
  * looks broken to the other. It must not go on to the commit below. */
+static bool goes_below(const struct change *made, size_t i) {
+        for (size_t k = 0; k < made->n_undoes; k++)
+                if (made->undoes[k] < i)
+                        return true;
+        return false;
+}
+
 static void check_goes_no_deeper(struct sim *sim, const struct observed *incident, const struct branch *branch,
                                  const struct change *made) {
         /* Its onset may be by another clock than the world's. What is reverted as a whole is asked about by its scope. */
@@ -411,7 +418,8 @@ static void check_goes_no_deeper(struct sim *sim, const struct observed *inciden
                         continue; /* the other's clock was far behind: it lies before all that is looked at */
                 if (strcmp(waiting->incident, incident->after) == 0)
                         continue; /* without an operator's word it counts as applied: see check_applied() */
-                if (waiting->incident[0] && (waiting->apps & made->apps & (1u << incident->set)) &&
+                if (waiting->incident[0] && goes_below(made, i) &&
+                    (waiting->apps & made->apps & (1u << incident->set)) &&
                     undoes_what_came_before(branch, waiting, incident->onset_usec))
                         sim_fail(sim, "1: incident %s goes on below %.8s, which is not applied yet", incident->id,
                                  waiting->id.hex);

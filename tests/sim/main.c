@@ -260,12 +260,13 @@ static bool print_counts(const struct result *result, unsigned jobs) {
                 add_counts(&sum, &result[i].sum);
                 done += result[i].done;
         }
-        printf("%llu schedules: %llu events, %llu commits, %llu crashes, %llu pushes, %llu restores, %llu requests, of "
+        printf("%llu schedules: %llu events, %llu commits, %llu crashes, %llu times out of memory, %llu pushes, %llu "
+               "restores, %llu requests, of "
                "which %llu were merged\n",
                (unsigned long long)done, (unsigned long long)sum.count.events, (unsigned long long)sum.count.commits,
-               (unsigned long long)sum.count.crashes, (unsigned long long)sum.count.pushes,
-               (unsigned long long)sum.count.restores, (unsigned long long)sum.count.proposals,
-               (unsigned long long)sum.count.merges);
+               (unsigned long long)sum.count.crashes, (unsigned long long)sum.count.outages,
+               (unsigned long long)sum.count.pushes, (unsigned long long)sum.count.restores,
+               (unsigned long long)sum.count.proposals, (unsigned long long)sum.count.merges);
         for (int i = 0; i < RV_INCIDENT_STATE_MAX; i++)
                 if (rv_incident_state_is_end((enum rv_incident_state)i))
                         printf("  %-18s %8llu\n", rv_incident_state_to_string((enum rv_incident_state)i),

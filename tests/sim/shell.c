@@ -153,8 +153,17 @@ static bool is_allowed_error(const struct rv_event *event, int r) {
 
 static int handle(struct sim *sim, const struct rv_event *event, struct rv_step *step) {
         struct rv_error err = {0};
+        bool is_tight = !sim->is_calm && random_per_mille(sim, 2);
+        memory_fail_after(is_tight ? random_between(sim, 0, 80) : -1);
         int r = rv_engine_handle(sim->me->engine, event, wall_usec(sim), step, &err);
+        memory_fail_after(-1);
         sim->count.events++;
+        if (r == -ENOMEM && is_tight) {
+                TRACE(sim, "memory is out");
+                sim->count.outages++;
+                go_down(sim, 5 * RV_USEC_PER_SEC);
+                return r;
+        }
         if (r < 0) {
                 if (!is_allowed_error(event, r))
                         sim_fail(sim, "event %d was not handled: %d: %s", event->kind, r, err.text);

@@ -216,7 +216,7 @@ struct sim {
         struct replica *me; /* the one that the present task concerns */
         struct {
                 uint64_t met[RV_INCIDENT_STATE_MAX][RV_EVENT_KIND_MAX]; /* events, by the states that they found */
-                uint64_t events, commits, crashes, pushes, restores, proposals, merges, ended[RV_INCIDENT_STATE_MAX],
+                uint64_t events, commits, crashes, outages, pushes, restores, proposals, merges, ended[RV_INCIDENT_STATE_MAX],
                         reasons[RV_REASON_MAX];
         } count;
 };
@@ -311,6 +311,9 @@ void alertmanager_ask(struct sim *sim, const struct rv_effect *effect);
 /* -- operator.c -- */
 void operator_deploy(struct sim *sim, struct task *task); /* a task, for each repository */
 void operator_ask(struct sim *sim, const struct rv_effect *effect);
+
+/* -- memory.c -- */
+void memory_fail_after(long n); /* allocations; −1: none fails */
 
 /* -- shell.c -- */
 /* 0: taken, and stored. -EPIPE: taken and stored, but nobody was told of that. Else nothing has happened. */
