@@ -216,8 +216,8 @@ struct sim {
         struct replica *me; /* the one that the present task concerns */
         struct {
                 uint64_t met[RV_INCIDENT_STATE_MAX][RV_EVENT_KIND_MAX]; /* events, by the states that they found */
-                uint64_t events, commits, crashes, outages, pushes, restores, proposals, merges, ended[RV_INCIDENT_STATE_MAX],
-                        reasons[RV_REASON_MAX];
+                uint64_t events, commits, crashes, outages, pushes, restores, proposals, merges,
+                        ended[RV_INCIDENT_STATE_MAX], reasons[RV_REASON_MAX];
         } count;
 };
 
