@@ -32,13 +32,24 @@ static bool names_any(const struct rv_config *config) {
         bool any = config->listen.credential || config->listen.key_credential;
 
         for (size_t i = 0; i < config->n_repositories; i++)
-                any = any || (config->repositories[i].credential && !config->repositories[i].socket);
+                any = any || ((config->repositories[i].credential || config->repositories[i].forge_credential) &&
+                              !config->repositories[i].socket);
         for (size_t i = 0; i < config->n_prometheus; i++)
                 any = any || config->prometheus[i].endpoint.credential || config->prometheus[i].endpoint.key_credential;
         any = any || config->n_signatures > 0;
         for (size_t i = 0; i < config->n_receivers; i++)
                 any = any || config->receivers[i].credential;
         return any;
+}
+
+static void look_for_workers(json_t *warnings, const struct rv_config *config,
+                             const struct rv_repository_config *repository) {
+        const char *const credentials[] = {repository->credential,  repository->forge_credential,
+                                           repository->passphrase,  repository->proxy_login,
+                                           repository->signing_key, repository->signing_passphrase};
+
+        for (size_t i = 0; i < RV_ARRAY_SIZE(credentials); i++)
+                look_for(warnings, config, "repository", repository->name, credentials[i]);
 }
 
 /* NULL: out of memory. */
@@ -56,8 +67,7 @@ static json_t *find_warnings(const struct rv_config *config) {
         look_for(warnings, config, "listen", NULL, config->listen.key_credential);
         for (size_t i = 0; i < config->n_repositories; i++)
                 if (!config->repositories[i].socket) /* else its worker has its own */
-                        look_for(warnings, config, "repository", config->repositories[i].name,
-                                 config->repositories[i].credential);
+                        look_for_workers(warnings, config, &config->repositories[i]);
         for (size_t i = 0; i < config->n_prometheus; i++) {
                 const struct rv_endpoint *endpoint = &config->prometheus[i].endpoint;
                 look_for(warnings, config, "prometheus", config->prometheus[i].name, endpoint->credential);
