@@ -186,12 +186,11 @@ static int check_merged(struct rv_worker *worker, struct rv_proposal *proposal, 
 static int propose(struct proposing *p) {
         int r = name_branch(p);
 
-        if (r == 1 && rv_forge_describe(p->request->spec.message, &p->title, &p->text) < 0)
-                r = rv_error_oom(p->err);
-        if (r == 1)
-                r = rv_forge_link_new(&p->link, rv_mirror_remote(p->worker->mirror), p->worker->deadline_usec, p->err);
-        else
+        if (r != 1)
                 return r;
+        if (rv_forge_describe(p->request->spec.message, &p->title, &p->text) < 0)
+                return rv_error_oom(p->err);
+        r = rv_forge_link_new(&p->link, rv_mirror_remote(p->worker->mirror), p->worker->deadline_usec, p->err);
         if (r == 0)
                 r = find_or_create(p);
         if (r != 1)
