@@ -40,6 +40,7 @@ struct rv_alert {
         struct rv_labels *annotations;
         bool firing;       /* else resolved */
         bool is_undecided; /* neither: what watches it had no data, or failed */
+        bool is_unlisted;  /* no Alertmanager knows it */
         bool is_event; /* it starts when it was said: what fires again without an end in between is more of the same */
         int64_t starts_usec;        /* 0: when it comes in */
         int64_t ends_usec;          /* 0 while firing, or when it comes in */

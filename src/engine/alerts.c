@@ -49,8 +49,13 @@ static void expire_later(struct turn *t, struct series *series) {
         note_expiry(t->engine, series);
 }
 
+/* By the sender's clock. An event that claims to be from the future would make all that are stamped right look old. */
+static int64_t starts_of(const struct turn *t, const struct rv_alert *alert) {
+        return alert->is_event && alert->starts_usec > t->now_usec ? t->now_usec : alert->starts_usec;
+}
+
 static int note_firing(struct turn *t, struct rule *rule, const struct rv_alert *alert) {
-        int64_t starts_usec = alert->starts_usec > 0 ? alert->starts_usec : t->now_usec;
+        int64_t starts_usec = alert->starts_usec > 0 ? starts_of(t, alert) : t->now_usec;
         int64_t onset_usec = starts_usec < t->now_usec ? starts_usec : t->now_usec;
         struct series *series;
         bool is_later, is_more, opens;
@@ -74,6 +79,7 @@ static int note_firing(struct turn *t, struct rule *rule, const struct rv_alert 
                 series->starts_usec = starts_usec;
         if (is_later && !is_more)
                 series->s.onset_usec = onset_usec;
+        series->is_unlisted = alert->is_unlisted;
         series->resolve_after_usec = alert->resolve_after_usec;
         expire_later(t, series);
         if (opens) {
@@ -110,8 +116,8 @@ static int note_resolved(struct turn *t, struct rule *rule, const struct rv_aler
                 return 0;
         if (alert->starts_usec > 0 && alert->ends_usec > 0 && alert->ends_usec < series->starts_usec)
                 return 0; /* the end of an episode before this one */
-        if (alert->starts_usec > series->resolved_usec)
-                series->resolved_usec = alert->starts_usec;
+        if (starts_of(t, alert) > series->resolved_usec)
+                series->resolved_usec = starts_of(t, alert);
         return end_episode(t, series);
 }
 

@@ -44,6 +44,7 @@ struct series {
         int64_t ended_usec;         /* its last incident ended then, while in breach; 0: none did */
         int64_t starts_usec;        /* alerts: startsAt of the newest episode, by the sender's clock */
         int64_t resolved_usec;      /* alerts: startsAt of the newest episode that is over */
+        bool is_unlisted;           /* alerts: no Alertmanager can be asked about it */
         int64_t resolve_after_usec; /* alerts: over when not told again for that long; 0: when its end is told */
         int64_t expires_usec;       /* which is then; 0: never, or not heard of since the start */
         int64_t well_usec;          /* first of the run of evaluations that all were ok; 0: the newest was not */

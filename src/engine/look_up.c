@@ -7,7 +7,7 @@
 bool look_up_is_wanted(const struct rv_engine *engine, const struct open *o) {
         const struct rv_rule_config *rule = rule_config(engine, o->rule);
 
-        return rule && rule->alertmanager >= 0 && !o->i->by_hand;
+        return rule && rule->alertmanager >= 0 && !o->i->by_hand && !(o->series && o->series->is_unlisted);
 }
 
 int look_up_end(struct turn *t, struct open *o, enum rv_alert_state state) {

@@ -128,6 +128,7 @@ static int parse_alert(const json_t *json, bool is_grafana, struct rv_alert *ale
                 return rv_error_set(err, -EINVAL, "startsAt: not a time");
         if (alert->firing)
                 alert->ends_usec = 0; /* some senders put the time at which it would time out */
+        alert->is_unlisted = is_grafana;
         alert->is_undecided = is_undecided(json, alert, is_grafana);
         return 0;
 }

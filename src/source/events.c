@@ -148,7 +148,7 @@ static int parse_item(const struct rv_event_config *config, const json_t *item, 
 
         if (!json_is_object(item))
                 return rv_error_set(err, -EINVAL, "is not an object");
-        alert->is_event = true;
+        alert->is_event = alert->is_unlisted = true;
         r = read_verdict(config, item, alert, tally, err);
         if (r == 0)
                 r = read_labels(config, item, &alert->labels, err);

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 /* Caller frees. */
-static char *guide_read(const char *path) {
+static inline char *guide_read(const char *path) {
         char *text = NULL;
         size_t n = 0;
         FILE *f = fopen(path, "re");
@@ -26,7 +26,7 @@ static char *guide_read(const char *path) {
 
 /* The next block between a line that begins with `begin` and the line `end`, from *p on, which moves past it; the text
  * is cut there. *ret_more: the rest of the first line. NULL: there is no more. */
-static char *guide_block(char **p, const char *begin, const char *end, char **ret_more) {
+static inline char *guide_block(char **p, const char *begin, const char *end, char **ret_more) {
         char *found = strstr(*p, begin);
         if (!found)
                 return NULL;
@@ -41,7 +41,7 @@ static char *guide_block(char **p, const char *begin, const char *end, char **re
 }
 
 /* Those of a manual page's EXAMPLES, where \e is a backslash; from *p on, which is its whole text at first. */
-static char *guide_manual_block(char **p) {
+static inline char *guide_manual_block(char **p) {
         if (strstr(*p, ".Sh NAME\n"))
                 assert_non_null(*p = strstr(*p, ".Sh EXAMPLES\n"));
         char *block = guide_block(p, ".Bd -literal", "\n.Ed\n", NULL);
@@ -51,7 +51,7 @@ static char *guide_manual_block(char **p) {
 }
 
 /* What a block may leave out. */
-static const struct {
+__attribute__((unused)) static const struct {
         const char *key, *text;
 } guide_rest[] = {
         {"repositories:", "repositories: ( { name = \"fleet\"; url = \"/srv/fleet.git\"; } );\n"},
@@ -59,7 +59,7 @@ static const struct {
 };
 
 /* A whole configuration of it. Caller frees. */
-static char *guide_complete(const char *block) {
+static inline char *guide_complete(const char *block) {
         char *text = NULL;
         size_t n = 0;
         FILE *f = open_memstream(&text, &n);

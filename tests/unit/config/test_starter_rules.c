@@ -6,16 +6,11 @@
 #include "revertd/config.h"
 #include "revertd/json.h"
 
-#include <errno.h>
-#include <glob.h>
-#include <setjmp.h>
-#include <spawn.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <string.h>
-#include <sys/wait.h>
+#include "../guide.h"
 
-#include <cmocka.h>
+#include <glob.h>
+#include <spawn.h>
+#include <sys/wait.h>
 
 extern char **environ;
 
@@ -52,18 +47,6 @@ static void write_file(const char *path, const char *text) {
         _cleanup_fclose_ FILE *f = fopen(path, "we");
         assert_non_null(f);
         assert_true(fputs(text, f) >= 0);
-}
-
-static char *read_file(const char *path) {
-        char *text = NULL;
-        size_t n = 0;
-        FILE *in = fopen(path, "re");
-        if (!in)
-                fail_msg("%s: %s", path, strerror(errno));
-        ssize_t k = getdelim(&text, &n, '\0', in);
-        fclose(in);
-        assert_true(k > 0);
-        return text;
 }
 
 static struct rv_config *load(const struct room *room, const char *rule_file) {
@@ -149,7 +132,7 @@ static void exercise(const struct room *room, const char *rule_file) {
         _cleanup_free_ char *source = NULL;
         assert_true(asprintf(&source, RV_SOURCE_DIR "/tests/unit/config/rules/%.*s.yml",
                              (int)(strlen(name) - strlen(".conf")), name) > 0);
-        _cleanup_free_ char *test = read_file(source);
+        _cleanup_free_ char *test = guide_read(source);
         _cleanup_free_ char *test_path = in_room(room, "test.yml"), *rules_path = in_room(room, "rules.json");
 
         struct rv_config *config = load(room, rule_file);

@@ -8,6 +8,7 @@ static void say(struct world *w, bool firing, int64_t at_usec) {
         struct rv_alert alert = {.labels = world_labels("web", NULL),
                                  .firing = firing,
                                  .is_event = true,
+                                 .is_unlisted = true,
                                  .starts_usec = at_usec,
                                  .ends_usec = firing ? 0 : at_usec,
                                  .resolve_after_usec = firing ? RESOLVE_AFTER : 0};
@@ -131,6 +132,27 @@ static void late_ones_change_nothing(void **state) {
         world_free(w);
 }
 
+/* One wrong stamp must not deafen it for the right ones. */
+static void from_the_future_is_from_now(void **state) {
+        struct world *w = world_new(ENFORCE);
+
+        (void)state;
+        world_bad_commit(w);
+        say(w, true, w->now_usec + 1000 * HOUR);
+        world_settle(w);
+        assert_state(w, VERIFYING);
+        world_pass(w, MINUTE);
+        say(w, false, w->now_usec);
+        world_pass(w, 30 * SEC);
+        assert_state(w, RECOVERED);
+        say(w, true, w->now_usec);
+        say(w, false, w->now_usec + 1000 * HOUR);
+        world_pass(w, MINUTE);
+        say(w, true, w->now_usec);
+        assert_int_equal(w->n_opened, 3);
+        world_free(w);
+}
+
 /* While it does not run it hears nothing, so that the silence is its own. */
 static void the_time_begins_anew_at_the_start(void **state) {
         struct world *w = world_new(ALERTS("page", "mode = \"enforce\"; verify_timeout = \"1h\";"));
@@ -170,6 +192,23 @@ static void a_clock_that_is_set_ends_nothing(void **state) {
         world_free(w);
 }
 
+static void no_alertmanager_is_asked(void **state) {
+        struct world *w = world_new(LOOKED_UP("page", "mode = \"approve\";"));
+
+        (void)state;
+        w->alert_state = RV_ALERT_ABSENT;
+        world_bad_commit(w);
+        say(w, true, 0);
+        world_settle(w);
+        assert_state(w, HOLDING);
+        world_restart(w);
+        world_do(w, &(struct rv_event){.kind = RV_EVENT_APPROVE, .person = {w->incident, "token", NULL}});
+        world_settle(w);
+        assert_state(w, VERIFYING);
+        assert_int_equal(w->n_lookups, 0);
+        world_free(w);
+}
+
 static void before_the_push_it_clears(void **state) {
         struct world *w = world_new(ALERTS("page", "mode = \"approve\";"));
 
@@ -189,8 +228,10 @@ int main(void) {
                 cmocka_unit_test(its_end_may_be_told),
                 cmocka_unit_test(more_of_the_same_is_the_same),
                 cmocka_unit_test(late_ones_change_nothing),
+                cmocka_unit_test(from_the_future_is_from_now),
                 cmocka_unit_test(the_time_begins_anew_at_the_start),
                 cmocka_unit_test(a_clock_that_is_set_ends_nothing),
+                cmocka_unit_test(no_alertmanager_is_asked),
                 cmocka_unit_test(before_the_push_it_clears),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

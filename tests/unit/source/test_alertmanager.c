@@ -53,6 +53,7 @@ static void as_sent_by_0_34(void **state) {
         assert_non_null(strstr(alerts.group_key, "ErrRate"));
         const struct rv_alert *firing = &alerts.alert[0], *resolved = &alerts.alert[1];
         assert_true(firing->firing);
+        assert_false(firing->is_unlisted);
         assert_string_equal(rv_labels_get(firing->labels, "service"), "pay");
         assert_string_equal(rv_labels_get(firing->annotations, "summary"), "5xx above 2%");
         assert_int_equal(firing->starts_usec, INT64_C(1772359200540634));
@@ -116,7 +117,7 @@ static void as_sent_by_grafana(void **state) {
         (void)state;
         assert_int_equal(parse(GRAFANA(GRAFANA_ALERT("firing", "Errors", "\"summary\":\"it fails\""))), 0);
         assert_int_equal(alerts.n, 1);
-        assert_true(alerts.alert[0].firing);
+        assert_true(alerts.alert[0].firing && alerts.alert[0].is_unlisted);
         assert_false(alerts.alert[0].is_undecided);
         assert_string_equal(rv_labels_get(alerts.alert[0].labels, "grafana_folder"), "prod");
         for (size_t i = 0; i < RV_ARRAY_SIZE(undecided); i++) {

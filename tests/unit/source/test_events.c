@@ -104,7 +104,7 @@ static void labels_are_constants_or_pointed_at(void **state) {
         assert_string_equal(label(1, "r"), "1e+21");
         assert_int_equal(alerts.alert[0].labels->n, 6);
         for (size_t i = 0; i < 2; i++) {
-                assert_true(alerts.alert[i].firing && alerts.alert[i].is_event);
+                assert_true(alerts.alert[i].firing && alerts.alert[i].is_event && alerts.alert[i].is_unlisted);
                 assert_int_equal(alerts.alert[i].resolve_after_usec, 5 * RV_USEC_PER_MINUTE);
                 assert_int_equal(alerts.alert[i].starts_usec, 0);
         }
