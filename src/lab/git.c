@@ -1,6 +1,6 @@
-/* The branches of a test, and a worker that answers as revertd-git would. There are no files: a commit has paths, and
- * words for the lines that it changes; a later commit to the same lines of the same path stands in a revert's way. What
- * stands in lines that it adds and removes is said apart from that, and is in the first of its paths in the scope. */
+/* A worker that answers as revertd-git would, of branches without files: a commit has paths, and words for the lines
+ * that it changes; a later commit to the same lines of the same path stands in a revert's way. What stands in lines
+ * that it adds and removes is said apart from that, and is in the first of its paths in the scope. */
 #include "lab/lab.h"
 
 #include "revertd/cleanup.h"
@@ -11,93 +11,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int length(const config_setting_t *list) {
-        return list ? config_setting_length(list) : 0;
-}
-
-static const char *item(const config_setting_t *list, int i) {
-        return config_setting_get_string_elem(list, i);
-}
-
-static ssize_t find(const struct lab_branch *branch, const char *hex) {
-        for (size_t i = branch->n; *hex && i-- > 0;)
-                if (strncmp(branch->change[i].id.hex, hex, strlen(hex)) == 0)
-                        return (ssize_t)i;
-        return -1;
-}
-
-static ssize_t find_name(const struct lab_branch *branch, const char *name) {
-        for (size_t i = branch->n; i-- > 0;)
-                if (branch->change[i].commit && strcmp(branch->change[i].commit->name, name) == 0)
-                        return (ssize_t)i;
-        return -1;
-}
-
-static struct rv_oid head(const struct lab_branch *branch) {
-        return branch->n > 0 ? branch->change[branch->n - 1].id : (struct rv_oid){{0}};
-}
-
-/* -- what is in force -- */
-
-static void set_force(struct lab_branch *branch, size_t i, bool on);
-
-static void each_undone(struct lab_branch *branch, const struct lab_change *change, bool on) {
-        for (size_t k = 0; !change->commit && k < change->spec.n_commits; k++) {
-                ssize_t at = find(branch, change->spec.commits[k].hex);
-                if (at >= 0)
-                        set_force(branch, (size_t)at, on);
-        }
-        for (int k = 0; change->commit && k < length(change->commit->reverts); k++) {
-                ssize_t at = find_name(branch, item(change->commit->reverts, k));
-                if (at >= 0)
-                        set_force(branch, (size_t)at, on);
-        }
-}
-
-static void set_force(struct lab_branch *branch, size_t i, bool on) {
-        if (branch->change[i].in_force == on)
-                return;
-        branch->change[i].in_force = on;
-        each_undone(branch, &branch->change[i], !on);
-}
-
-int lab_branch_append(struct lab_branch *branch, const struct lab_change *change) {
-        struct lab_change *grown = reallocarray(branch->change, branch->n + 1, sizeof(*grown));
-
-        if (!grown)
-                return -ENOMEM;
-        branch->change = grown;
-        grown[branch->n] = *change;
-        grown[branch->n].in_force = false;
-        set_force(branch, branch->n++, true);
-        return 0;
-}
-
-void lab_branch_lose_pushes(struct lab_branch *branch) {
-        while (branch->n > 0 && !branch->change[branch->n - 1].commit) {
-                set_force(branch, branch->n - 1, false);
-                rv_revert_spec_done(&branch->change[--branch->n].spec);
-        }
-}
-
-void lab_branch_done(struct lab_branch *branch) {
-        for (size_t i = 0; i < branch->n; i++)
-                rv_revert_spec_done(&branch->change[i].spec);
-        free(branch->change);
-        lab_proposals_done(branch);
-        *branch = (struct lab_branch){0};
-}
-
 /* -- paths -- */
 
 /* A revert changes what it undoes. */
 static bool each_path(const struct lab_branch *branch, const struct lab_change *change,
                       bool (*fn)(const char *path, void *userdata), void *userdata) {
-        for (int k = 0; change->commit && k < length(change->commit->paths); k++)
-                if (fn(item(change->commit->paths, k), userdata))
+        for (int k = 0; change->commit && k < lab_length(change->commit->paths); k++)
+                if (fn(lab_item(change->commit->paths, k), userdata))
                         return true;
         for (size_t k = 0; !change->commit && k < change->spec.n_commits; k++) {
-                ssize_t at = find(branch, change->spec.commits[k].hex);
+                ssize_t at = lab_branch_find(branch, change->spec.commits[k].hex);
                 if (at >= 0 && each_path(branch, &branch->change[at], fn, userdata))
                         return true;
         }
@@ -137,11 +60,12 @@ static char *copy(const char *text, bool *failed) {
 }
 
 static bool tell_reverts(const struct lab_branch *branch, const struct lab_change *change, struct rv_commit *ret) {
-        size_t n = change->commit ? (size_t)length(change->commit->reverts) : change->spec.n_commits;
+        size_t n = change->commit ? (size_t)lab_length(change->commit->reverts) : change->spec.n_commits;
 
         ret->reverts = calloc(n + 1, sizeof(*ret->reverts));
         for (size_t k = 0; ret->reverts && k < n; k++) {
-                ssize_t at = change->commit ? find_name(branch, item(change->commit->reverts, (int)k)) : -1;
+                ssize_t at =
+                        change->commit ? lab_branch_find_name(branch, lab_item(change->commit->reverts, (int)k)) : -1;
                 if (!change->commit)
                         ret->reverts[ret->n_reverts++] = change->spec.commits[k];
                 else if (at >= 0)
@@ -174,8 +98,8 @@ static bool tell(const struct lab_branch *branch, const struct lab_change *chang
 }
 
 static bool stands_in(const config_setting_t *lines, const char *value) {
-        for (int i = 0; i < length(lines); i++)
-                if (rv_text_has_word(item(lines, i), strlen(item(lines, i)), value))
+        for (int i = 0; i < lab_length(lines); i++)
+                if (rv_text_has_word(lab_item(lines, i), strlen(lab_item(lines, i)), value))
                         return true;
         return false;
 }
@@ -201,8 +125,8 @@ static bool tell_values(const struct lab_commit *c, const struct rv_git_request 
 }
 
 static bool has_path(const struct lab_commit *c, const char *path) {
-        for (int k = 0; k < length(c->paths); k++)
-                if (strcmp(item(c->paths, k), path) == 0)
+        for (int k = 0; k < lab_length(c->paths); k++)
+                if (strcmp(lab_item(c->paths, k), path) == 0)
                         return true;
         return false;
 }
@@ -211,7 +135,7 @@ static bool has_path(const struct lab_commit *c, const char *path) {
 static bool is_content_of(const struct lab_branch *branch, const struct lab_change *revert, const struct lab_commit *c,
                           const struct rv_commit *told) {
         for (size_t k = 0; !revert->commit && k < revert->spec.n_commits; k++) {
-                ssize_t at = find(branch, revert->spec.commits[k].hex);
+                ssize_t at = lab_branch_find(branch, revert->spec.commits[k].hex);
                 const struct lab_commit *undone = at >= 0 ? branch->change[at].commit : NULL;
 
                 if (!undone || !undone->content || strcmp(undone->content, c->content) != 0)
@@ -235,7 +159,7 @@ static void tell_reapplied(const struct lab_branch *branch, size_t i, struct rv_
 
 static bool answer_fresh(const struct lab_branch *branch, const struct rv_git_request *request,
                          struct rv_git_reply *reply) {
-        ssize_t known = find(branch, request->known.hex);
+        ssize_t known = lab_branch_find(branch, request->known.hex);
 
         if (known < 0)
                 return true;
@@ -252,7 +176,7 @@ static ssize_t resolve(const struct lab_branch *branch, const char *revision) {
         ssize_t at;
 
         snprintf(name.hex, sizeof(name.hex), "%.*s", (int)n, revision);
-        at = find(branch, name.hex);
+        at = lab_branch_find(branch, name.hex);
         return at >= 0 && revision[n] ? at - strtol(revision + n + 1, NULL, 10) : at;
 }
 
@@ -310,9 +234,9 @@ static bool answer_show(const struct lab_branch *branch, const struct rv_git_req
 }
 
 static bool share(const config_setting_t *a, const config_setting_t *b) {
-        for (int i = 0; i < length(a); i++)
-                for (int k = 0; k < length(b); k++)
-                        if (strcmp(item(a, i), item(b, k)) == 0)
+        for (int i = 0; i < lab_length(a); i++)
+                for (int k = 0; k < lab_length(b); k++)
+                        if (strcmp(lab_item(a, i), lab_item(b, k)) == 0)
                                 return true;
         return false;
 }
@@ -325,9 +249,9 @@ static bool is_undone_too(const struct rv_revert_spec *spec, const struct rv_oid
 }
 
 static const char *common_path(const struct lab_commit *a, const struct lab_commit *b) {
-        for (int i = 0; i < length(a->paths); i++)
-                if (has_path(b, item(a->paths, i)))
-                        return item(a->paths, i);
+        for (int i = 0; i < lab_length(a->paths); i++)
+                if (has_path(b, lab_item(a->paths, i)))
+                        return lab_item(a->paths, i);
         return NULL;
 }
 
@@ -397,7 +321,7 @@ static bool answer_plan(const struct lab_branch *branch, const struct rv_revert_
                 return false;
         for (size_t k = 0; k < spec->n_commits; k++) {
                 struct touched touched = {.scope = spec->scope, .n_scope = spec->n_scope};
-                ssize_t at = find(branch, spec->commits[k].hex);
+                ssize_t at = lab_branch_find(branch, spec->commits[k].hex);
                 size_t later = (size_t)at + 1;
                 const char *conflict =
                         at < 0 || spec->restore.hex[0] ? NULL : find_later(branch, spec, (size_t)at, false, &later);
@@ -423,32 +347,13 @@ static bool answer_plan(const struct lab_branch *branch, const struct rv_revert_
         return true;
 }
 
-static void read_incident(const char *message, char ret[static RV_INCIDENT_ID_MAX]) {
-        static const char trailer[] = "\nRevertd-Incident: ";
-        const char *at = strstr(message, trailer);
-
-        snprintf(ret, RV_INCIDENT_ID_MAX, "%.16s", at ? at + sizeof(trailer) - 1 : "0000000000000000");
-}
-
-int lab_branch_push(struct lab_branch *branch, const struct rv_revert_spec *spec, const struct rv_oid *id,
-                    int64_t now_usec) {
-        struct lab_change made = {.id = *id, .made_usec = spec->time_usec};
-
-        read_incident(spec->message, made.incident);
-        if (rv_revert_spec_copy(&made.spec, spec) < 0)
-                return -ENOMEM;
-        if (branch->n_pushes++ == 0)
-                branch->pushed_usec = now_usec;
-        return lab_branch_append(branch, &made);
-}
-
 static bool answer_push(struct lab_branch *branch, const struct rv_git_request *request, struct rv_git_reply *reply,
                         int64_t now_usec) {
-        if (find(branch, request->commit.hex) >= 0) {
+        if (lab_branch_find(branch, request->commit.hex) >= 0) {
                 reply->outcome = RV_GIT_ALREADY;
                 return true;
         }
-        if (strcmp(request->spec.base.hex, head(branch).hex) != 0) {
+        if (strcmp(request->spec.base.hex, lab_branch_head(branch).hex) != 0) {
                 reply->outcome = RV_GIT_MOVED;
                 return true;
         }
@@ -480,7 +385,7 @@ static bool answer(struct lab_branch *branch, const struct rv_git_request *reque
         case RV_GIT_PROPOSAL:
                 return lab_proposal_tell(branch, request->number, reply);
         case RV_GIT_CHECK:
-                reply->contained = find(branch, request->commit.hex) >= 0;
+                reply->contained = lab_branch_find(branch, request->commit.hex) >= 0;
                 return true;
         default:
                 return answer_show(branch, request, reply);
@@ -495,6 +400,6 @@ struct rv_git_reply *lab_branch_answer(struct lab_branch *branch, const struct r
                 return NULL;
         if (!answer(branch, request, reply, now_usec))
                 return rv_git_reply_free(reply);
-        reply->head = head(branch);
+        reply->head = lab_branch_head(branch);
         return reply;
 }

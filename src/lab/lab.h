@@ -131,7 +131,7 @@ int lab_script_read(struct lab_script *ret, struct rv_config *config, const char
                     struct rv_error *err) RV_MUST_CHECK;
 void lab_script_done(struct lab_script *script);
 
-/* -- git.c: the branches -- */
+/* -- branch.c, git.c: the branches, and the worker -- */
 
 struct lab_change {
         struct rv_oid id;
@@ -157,6 +157,11 @@ struct lab_branch {
         int64_t pushed_usec;         /* the first push; 0: none */
         enum rv_git_outcome outcome; /* of what is asked of the worker; OK: as it is */
 };
+int lab_length(const config_setting_t *list); /* NULL: 0 */
+const char *lab_item(const config_setting_t *list, int i);
+ssize_t lab_branch_find(const struct lab_branch *branch, const char *hex); /* the beginning of an id; −1 */
+ssize_t lab_branch_find_name(const struct lab_branch *branch, const char *name);
+struct rv_oid lab_branch_head(const struct lab_branch *branch); /* none: it is empty */
 int lab_branch_append(struct lab_branch *branch, const struct lab_change *change);
 struct rv_git_reply *lab_branch_answer(struct lab_branch *branch, const struct rv_git_request *request,
                                        int64_t now_usec);

@@ -1,55 +1,25 @@
 /* Every allocation of the engine fails once: no crash, nothing half done, and a new engine goes on from the store. */
 #include "world.h"
 
-#ifdef __SANITIZE_ADDRESS__
-#define IS_SANITIZED 1
-#endif
-#ifdef __has_feature
-#if __has_feature(address_sanitizer)
-#define IS_SANITIZED 1
-#endif
-#endif
+#include "../../failing_malloc.h"
 
-#ifdef IS_SANITIZED
+#ifndef FAILING_MALLOC
 int main(void) {
-        return 0; /* the sanitizer has an allocator of its own */
+        return malloc_left < 0 ? 0 : 1; /* nothing is tried */
 }
 #else
 
-extern void *__libc_malloc(size_t n);
-extern void *__libc_calloc(size_t n, size_t size);
-extern void *__libc_realloc(void *p, size_t n);
-void *malloc(size_t n);
-void *calloc(size_t n, size_t size);
-void *realloc(void *p, size_t n);
-
-static bool counting;
-static long left = -1; /* allocations until one fails */
-
-static bool fails(void) {
-        return counting && left >= 0 && left-- == 0;
-}
-
-void *malloc(size_t n) {
-        return fails() ? NULL : __libc_malloc(n);
-}
-
-void *calloc(size_t n, size_t size) {
-        return fails() ? NULL : __libc_calloc(n, size);
-}
-
-void *realloc(void *p, size_t n) {
-        return fails() ? NULL : __libc_realloc(p, n);
-}
+static long left = -1; /* allocations of the engine until one fails */
 
 /* As the shell does it: what the engine could not do is lost, and a new engine is loaded. */
 static void handle(struct world *w, const struct rv_event *event) {
         struct rv_step step = {0};
         int r;
 
-        counting = true;
+        malloc_left = left;
         r = rv_engine_handle(w->engine, event, w->now_usec, &step, &w->err);
-        counting = false;
+        left = malloc_left;
+        malloc_left = -1;
         if (r < 0) {
                 assert_int_equal(r, -ENOMEM);
                 assert_int_equal(step.batch.n + step.n_effects + step.n_transitions, 0);
