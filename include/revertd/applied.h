@@ -2,6 +2,7 @@
 #pragma once
 
 #include "revertd/gitwire.h"
+#include "revertd/suspect.h"
 
 enum {
         RV_APPLIED_REVISIONS_MAX = 8, /* of an application with several sources */
@@ -29,3 +30,20 @@ bool rv_applied_is_at(const struct rv_applied *applied, const struct rv_oid *com
 /* For parsers; the oldest goes where there is no more room. */
 void rv_applied_add_revision(struct rv_applied *applied, const struct rv_oid *revision);
 void rv_applied_add_deployment(struct rv_applied *applied, const struct rv_deployment *deployment);
+
+/* All revisions that it names: those of the deployments, then those that the cluster is at. Returns how many. */
+size_t rv_applied_list(const struct rv_applied *applied, struct rv_oid ret[static RV_GIT_REVISIONS_MAX]);
+
+/* A commit of a history that was asked for with that list. */
+struct rv_live_facts {
+        const struct rv_applied *applied;
+        const size_t *above; /* the answer's: of each of the list, how many commits of the history came after it */
+        size_t n_above;
+        const struct rv_commit *commit;
+        size_t at;           /* its place in the history */
+        struct rv_live seen; /* as the branch was seen */
+        int64_t onset_usec, now_usec;
+};
+/* When it went live, by the operator's word where that tells; else as seen. Of one that was applied more than once: the
+ * last time until the onset. */
+struct rv_live rv_live_find(const struct rv_live_facts *facts);

@@ -7,8 +7,9 @@
 /* When a commit went live, as far as that is known. */
 struct rv_live {
         int64_t not_before_usec; /* the branch was seen without it then, or its commit time: it was not live earlier */
-        int64_t seen_usec;       /* first seen at the branch */
-        bool observed;           /* revertd saw it arrive; else both come from its commit time */
+        int64_t seen_usec;       /* first seen at the branch, or applied by the operator */
+        bool observed;           /* revertd saw it arrive, or applied; else both come from its commit time */
+        bool applied;            /* the operator says so; not yet: both are now */
 };
 
 /* X(NAME, name, "for people") */

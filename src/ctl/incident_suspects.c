@@ -56,7 +56,9 @@ static void print_live(FILE *f, const json_t *suspect, int64_t onset_usec) {
         if (seen_usec == 0)
                 return;
         fprintf(f, "  %-*s%s%s", LABEL_COLUMN, "Live since", paint_time(seen_usec, buf),
-                rv_json_bool(suspect, "observed", false) ? "" : " (by its commit time: revertd did not see it arrive)");
+                rv_json_bool(suspect, "applied", false)    ? " (applied by the operator)"
+                : rv_json_bool(suspect, "observed", false) ? " (seen on the branch)"
+                                                           : " (by its commit time: revertd did not see it arrive)");
         if (onset_usec > seen_usec)
                 fprintf(f, ", %s before the onset", rv_duration_humanize(onset_usec - seen_usec, buf));
         fputc('\n', f);

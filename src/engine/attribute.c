@@ -10,6 +10,8 @@
 
 /* A commit may be pushed long after it was made; the worker looks at commits by the time they were made. */
 #define HISTORY_MARGIN_USEC RV_USEC_PER_DAY
+/* And where the operator says when, it may have been on the branch for long before it was applied. */
+#define APPLIED_MARGIN_USEC (30 * RV_USEC_PER_DAY)
 
 /* Candidates that are judged, the newest; reading more from the worker would hold up all else. */
 enum { CANDIDATES_MAX = 1000 };
@@ -51,7 +53,7 @@ static int64_t since_usec(const struct turn *t, const struct open *o) {
         for (size_t k = 0; i->n_revisions > 0 && k < i->n_suspects; k++)
                 if (i->suspects[k].commit.commit_usec < since)
                         since = i->suspects[k].commit.commit_usec;
-        return since - HISTORY_MARGIN_USEC;
+        return since - (o->has_applied ? APPLIED_MARGIN_USEC : HISTORY_MARGIN_USEC);
 }
 
 static int ask_history(struct turn *t, struct open *o) {
@@ -59,6 +61,10 @@ static int ask_history(struct turn *t, struct open *o) {
 
         if (!request)
                 return -ENOMEM;
+        if (live_request(o, request) < 0) {
+                rv_git_request_free(request);
+                return -ENOMEM;
+        }
         request->until_usec = o->i->times.onset_usec;
         if (o->i->n_revisions == 0 &&
             rv_values_pick(o->i->labels, o->i->scope, o->i->n_scope, &request->values, &request->n_values) < 0) {
@@ -72,9 +78,19 @@ static int ask_history(struct turn *t, struct open *o) {
 static int ask(struct turn *t, struct open *o) {
         forget_findings(o->i);
         restore_forget(o);
+        live_note(o, NULL);
         if (o->i->to)
                 return restore_by_hand(t, o);
-        return o->i->n_revisions > 0 ? manual_show(t, o) : ask_history(t, o);
+        if (o->i->n_revisions > 0)
+                return manual_show(t, o);
+        return live_is_asked(t, o) ? ask_applied(t, o, false) : ask_history(t, o);
+}
+
+/* Without an answer the branch has to do: nothing waits for an operator before a push. */
+static int applied(struct turn *t, struct open *o, const struct rv_applied *applied, const char *error) {
+        (void)error;
+        live_note(o, applied);
+        return ask_history(t, o);
 }
 
 int attribute_enter(struct turn *t, struct open *o) {
@@ -197,6 +213,7 @@ struct found {
 static int find_suspects(struct turn *t, struct open *o, const struct rv_git_reply *reply, struct found *ret) {
         const struct rv_rule_config *rule = rule_config(t->engine, o->rule);
         size_t n = good_cut(t, o, reply);
+        struct live live = {o, reply, t->now_usec};
         struct rv_attribution a;
         int r = rv_attribute(&(struct rv_attribution_facts){.history = reply->commits,
                                                             .n_history = n,
@@ -204,8 +221,8 @@ static int find_suspects(struct turn *t, struct open *o, const struct rv_git_rep
                                                             .onset_usec = o->i->times.onset_usec,
                                                             .window_usec = window_usec(t, o),
                                                             .labels = o->i->labels,
-                                                            .live = history_live,
-                                                            .userdata = o->repository,
+                                                            .live = live_of,
+                                                            .userdata = &live,
                                                             .after = o->i->after,
                                                             .ruled_out = o->i->ruled_out},
                              &a);
@@ -332,6 +349,7 @@ static int expired(struct turn *t, struct open *o) {
 const struct state state_attributing = {
         .ask = ask,
         .git = git,
+        .applied = applied,
         .expired = expired,
         .verdict = clear_on_ok,
         .patience_usec = ATTRIBUTE_PATIENCE_USEC,

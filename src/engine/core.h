@@ -121,6 +121,9 @@ struct open {
         bool ok_unbroken;                               /* verifying: the newest verdict was ok */
         struct rv_oid behind[RV_APPLIED_REVISIONS_MAX]; /* converging: applied, and known not to hold the revert */
         size_t n_behind, n_looked_up;                   /* the latter: of them being looked up */
+        struct rv_applied applied;                      /* attributing: what the operator said, without words */
+        bool has_applied;
+        bool good_is_late;    /* attributing: some of what the last good head holds went live too late to be proven */
         bool is_nudged;       /* converging: the operator has heard of it; not after a restart */
         bool is_first_push;   /* reverting: asked for once, so that the answer tells all; not after a restart */
         unsigned failures;    /* answers "failed" in this state */
@@ -352,12 +355,23 @@ int history_load(struct rv_engine *engine, const struct rv_record *record, struc
 void history_sort(struct rv_engine *engine);
 void history_done(struct repository *repository);
 
+/* -- live.c: when commits went live, by the operator's word where it has one -- */
+struct live {
+        const struct open *o;
+        const struct rv_git_reply *reply; /* the history, as live_request() has it asked for */
+        int64_t now_usec;
+};
+bool live_is_asked(const struct turn *t, const struct open *o);
+void live_note(struct open *o, const struct rv_applied *applied); /* NULL: it did not answer */
+int live_request(const struct open *o, struct rv_git_request *request);
+struct rv_live live_of(const struct rv_commit *commit, void *live); /* one of reply->commits */
+
 /* -- good.c: the last good head of each scope -- */
 /* NULL: none was proven. Its head may have left the branch since, if that was forced. */
 const struct good *good_find(const struct rv_engine *engine, const char *repository, char *const *scope, size_t n);
 const struct good *good_counting(const struct turn *t, const struct open *o); /* NULL: none that its rule counts on */
-size_t good_cut(const struct turn *t, const struct open *o,
-                const struct rv_git_reply *reply); /* the first so many commits came after it */
+size_t good_cut(const struct turn *t, struct open *o,
+                const struct rv_git_reply *reply); /* the first so many commits came after it, or went live so */
 int good_stand(struct repository *repository, const struct rv_oid *head, int64_t since_usec);
 int good_note(struct turn *t, struct series *series, int64_t at_usec); /* of a polled rule: its newest verdict */
 int good_breach(struct turn *t, struct series *series);

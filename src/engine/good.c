@@ -222,17 +222,30 @@ const struct good *good_counting(const struct turn *t, const struct open *o) {
         return good && rule && good->since_usec <= o->i->times.onset_usec - good_span_usec(rule) ? good : NULL;
 }
 
-size_t good_cut(const struct turn *t, const struct open *o, const struct rv_git_reply *reply) {
+static bool is_below(const struct good *good, const struct open *o, const struct rv_commit *commit) {
+        struct rv_live seen = history_live(commit, o->repository);
+
+        return strcmp(commit->id.hex, good->head.hex) == 0 || (seen.observed && seen.seen_usec <= good->since_usec);
+}
+
+/* A head stands on the branch when it is seen there. What the operator applied later than that was not in the cluster
+ * while the head was proven, and so is not proven by it. */
+size_t good_cut(const struct turn *t, struct open *o, const struct rv_git_reply *reply) {
         const struct good *good = good_counting(t, o);
+        struct live facts = {o, reply, t->now_usec};
+        bool below = false;
 
-        if (!good)
-                return reply->n_commits;
-        for (size_t i = 0; i < reply->n_commits; i++) {
-                struct rv_live live = history_live(&reply->commits[i], o->repository);
+        o->good_is_late = false;
+        for (size_t i = 0; good && i < reply->n_commits; i++) {
+                struct rv_live live = live_of(&reply->commits[i], &facts);
 
-                if (strcmp(reply->commits[i].id.hex, good->head.hex) == 0 ||
-                    (live.observed && live.seen_usec <= good->since_usec))
+                below = below || is_below(good, o, &reply->commits[i]);
+                if (!below)
+                        continue;
+                if (!live.applied ||
+                    live.seen_usec <= good->proven_usec - good_span_usec(rule_config(t->engine, o->rule)))
                         return i;
+                o->good_is_late = true;
         }
         return reply->n_commits;
 }

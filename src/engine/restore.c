@@ -39,7 +39,7 @@ int restore_by_hand(struct turn *t, struct open *o) {
 }
 
 int restore_past(struct turn *t, struct open *o, size_t n_culprits) {
-        const struct good *good = good_counting(t, o);
+        const struct good *good = o->good_is_late ? NULL : good_counting(t, o);
         char *revision;
 
         if (good)
@@ -92,7 +92,7 @@ static int take_in(struct open *o, const struct rv_commit *commit, const struct 
         }
         if (reverted_by)
                 ret->reverted_by = *reverted_by;
-        ret->live = history_live(commit, o->repository);
+        ret->live = known ? known->live : history_live(commit, o->repository);
         return json ? rv_commit_from_json(&ret->commit, json, NULL) : -ENOMEM;
 }
 

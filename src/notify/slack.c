@@ -252,7 +252,7 @@ static void render_suspect(struct mrkdwn *m, const struct notice *notice, const 
         mrkdwn_code(m, commit->subject, SUBJECT_SHOWN_MAX);
         mrkdwn_markup(m, "\nby ");
         mrkdwn_code(m, commit->author_name, NAME_SHOWN_MAX);
-        mrkdwn_markup(m, suspect->live.observed ? ", arrived " : ", committed ");
+        mrkdwn_markup(m, suspect->live.applied ? ", applied " : suspect->live.observed ? ", arrived " : ", committed ");
         mrkdwn_time(m, suspect->live.observed ? suspect->live.seen_usec : commit->commit_usec);
         const char *separator = "\nEvidence: ";
         for (int i = 0; i < RV_EVIDENCE_MAX; i++)

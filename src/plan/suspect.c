@@ -67,11 +67,11 @@ static unsigned evidence_from_json(const json_t *array) {
 }
 
 json_t *rv_suspect_to_json(const struct rv_suspect *suspect) {
-        return json_pack("{s:o, s:I, s:I, s:b, s:o, s:f, s:b, s:s}", "commit", rv_commit_to_json(&suspect->commit),
+        return json_pack("{s:o, s:I, s:I, s:b, s:b, s:o, s:f, s:b, s:s}", "commit", rv_commit_to_json(&suspect->commit),
                          "not_before_usec", (json_int_t)suspect->live.not_before_usec, "seen_usec",
-                         (json_int_t)suspect->live.seen_usec, "observed", suspect->live.observed, "evidence",
-                         evidence_to_json(suspect->evidence), "confidence", suspect->confidence, "reverted",
-                         suspect->reverted, "reverted_by", suspect->reverted_by.hex);
+                         (json_int_t)suspect->live.seen_usec, "observed", suspect->live.observed, "applied",
+                         suspect->live.applied, "evidence", evidence_to_json(suspect->evidence), "confidence",
+                         suspect->confidence, "reverted", suspect->reverted, "reverted_by", suspect->reverted_by.hex);
 }
 
 int rv_suspect_from_json(struct rv_suspect *ret, const json_t *json, struct rv_error *err) {
@@ -79,6 +79,7 @@ int rv_suspect_from_json(struct rv_suspect *ret, const json_t *json, struct rv_e
                 .live.not_before_usec = rv_json_int(json, "not_before_usec", 0),
                 .live.seen_usec = rv_json_int(json, "seen_usec", 0),
                 .live.observed = rv_json_bool(json, "observed", false),
+                .live.applied = rv_json_bool(json, "applied", false),
                 .evidence = evidence_from_json(json_object_get(json, "evidence")),
                 .confidence = rv_json_real(json, "confidence", 0),
                 .reverted = rv_json_bool(json, "reverted", false),

@@ -2,7 +2,7 @@
 import pytest
 
 import parts
-from conftest import PAGE
+from conftest import PAGE, now_text
 from operators import TOKEN, Operator
 from test_prometheus import rule, verdicts
 
@@ -145,3 +145,45 @@ def test_a_nudge_that_is_refused(broken):
     assert "could not be told of the revert" in broken.revertd.part.log()
     operator.apply()
     broken.until("verifying")
+
+
+def commit_long_ago(world, files, subject, hours):
+    """As if it had been on the branch since then."""
+    git, clone = world.repository.git, world.repository.clone
+    world.repository.commit(files, subject, push=False)
+    at = now_text(-3600 * hours)
+    env = {"GIT_COMMITTER_DATE": at, "GIT_COMMITTER_NAME": "Bob", "GIT_COMMITTER_EMAIL": "bob@example.com"}
+    git("-C", clone, "commit", "--quiet", "--amend", "--no-edit", "--date", at, env=env)
+    git("-C", clone, "push", "--quiet", "origin", world.repository.branch)
+    return git("-C", clone, "rev-parse", "HEAD")
+
+
+@pytest.mark.parametrize("type", ["argocd", "flux"])
+def test_the_cause_is_what_was_applied(world, type):
+    """The bad commit waited for hours to be synced; what came after it is not applied yet, and cannot be the cause."""
+    world.repository.commit({"apps/checkout/settings.json": parts.settings(500)}, "Start the fleet")
+    operator = world.add(Operator(type, world.repository))
+    operator.apply()
+    bad = commit_long_ago(world, {"apps/checkout/settings.json": parts.settings(5)}, "Lower checkout's timeout", 3)
+    operator.apply()
+    newest = world.repository.commit({"apps/checkout/notes": "x"}, "Add notes")
+    start(world, operator, PAGE.replace("repository", APPLICATION + "repository"), nudge=False)
+    world.alert(alertname="Errors", app="checkout")
+    incident = world.until("converging")
+    suspects = [s["commit"]["id"] for s in incident["suspects"]]
+    assert suspects[0] == bad and newest not in suspects
+    assert incident["suspects"][0]["applied"] and incident["plan"]["spec"]["commits"] == [bad]
+    assert "(applied by the operator)" in world.revertd.ctl("show", incident["id"]).stdout
+    operator.apply()
+    world.until("verifying")
+
+
+def test_an_operator_that_is_silent_delays_nothing(broken):
+    operator = broken.add(Operator("argocd", broken.repository))
+    operator.apply()
+    operator.answers = 500
+    start(broken, operator, PAGE.replace("repository", APPLICATION + "repository"))
+    broken.alert(alertname="Errors", app="checkout")
+    incident = broken.until("converging")
+    assert [s["commit"]["id"] for s in incident["suspects"]][:1] == [broken.bad]
+    assert not incident["suspects"][0]["applied"]

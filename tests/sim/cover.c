@@ -53,7 +53,7 @@ static bool must_be_met(enum rv_incident_state state, enum rv_event_kind event) 
         case RV_EVENT_LOOKED_UP:
                 return state == RV_INCIDENT_CONFIRMING || state == RV_INCIDENT_HOLDING;
         case RV_EVENT_APPLIED:
-                return state == RV_INCIDENT_CONVERGING;
+                return state == RV_INCIDENT_ATTRIBUTING || state == RV_INCIDENT_CONVERGING;
         case RV_EVENT_GIT:
                 return state == RV_INCIDENT_ATTRIBUTING || state == RV_INCIDENT_REVERTING ||
                        state == RV_INCIDENT_PROPOSED || state == RV_INCIDENT_CONVERGING ||

@@ -27,6 +27,17 @@ static bool holds_revert(const struct branch *branch, size_t n, const char *inci
         return false;
 }
 
+/* What was deployed together has one time; the newest of it is the revision. */
+static void tell_deployments(const struct branch *branch, struct rv_applied *ret) {
+        for (size_t i = 0; i < branch->deployed; i++) {
+                const struct change *change = &branch->change[i];
+                if (i + 1 < branch->deployed && branch->change[i + 1].deployed_usec == change->deployed_usec)
+                        continue;
+                rv_applied_add_deployment(
+                        ret, &(struct rv_deployment){change->id, change->deployed_usec, change->deployed_usec});
+        }
+}
+
 /* Whether there is an answer. */
 static bool say(struct sim *sim, const struct observed *incident, struct rv_applied *ret, bool *ret_is_applied) {
         static const struct rv_oid elsewhere = {"ffffffffffffffffffffffffffffffffffffffff"};
@@ -37,6 +48,7 @@ static bool say(struct sim *sim, const struct observed *incident, struct rv_appl
         if (fate < 5)
                 return false;
         rv_applied_add_revision(ret, fate < 10 ? &elsewhere : &branch->change[branch->deployed - 1].id);
+        tell_deployments(branch, ret);
         ret->is_settled = (fate < 10 || fate >= 15) && !is_stuck(sim, incident->repository);
         *ret_is_applied = ret->is_settled && fate >= 10 && holds_revert(branch, branch->deployed, incident->id);
         return true;

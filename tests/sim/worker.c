@@ -87,6 +87,18 @@ static ssize_t find_revision(const struct branch *branch, const char *revision) 
         return -1;
 }
 
+static void place_deployed(const struct branch *branch, const struct rv_git_request *request,
+                           struct rv_git_reply *reply) {
+        reply->above = must_alloc(request->n_deployed, sizeof(*reply->above));
+        for (; reply->n_above < request->n_deployed; reply->n_above++) {
+                ssize_t at = branch_find(branch, &request->deployed[reply->n_above]);
+                size_t *above = &reply->above[reply->n_above];
+                *above = at < 0 ? SIZE_MAX : 0;
+                while (at >= 0 && *above < reply->n_commits && branch_find(branch, &reply->commits[*above].id) > at)
+                        ++*above;
+        }
+}
+
 static void answer_history(const struct branch *branch, const struct rv_git_request *request,
                            struct rv_git_reply *reply) {
         unsigned scope = scope_apps(request->scope, request->n_scope);
@@ -107,6 +119,7 @@ static void answer_history(const struct branch *branch, const struct rv_git_requ
                 if (change->apps & scope)
                         tell_commit(branch, change, scope, &reply->commits[reply->n_commits++]);
         }
+        place_deployed(branch, request, reply);
 }
 
 static void answer_plan(struct sim *sim, int repository, const struct rv_git_request *request,

@@ -81,7 +81,7 @@ static void says_what_an_engineer_asks(void **state) {
                 "9c1e2ab000000000000000000000000000000000\n  Lower the timeout\n",
                 "By          Bob <bob@example.com>, committed 2026-03-01 09:56:40Z\n",
                 "Touches     1 in the scope, 2 outside\n",
-                "Live since  2026-03-01 09:58:00Z, 2m before the onset\n",
+                "Live since  2026-03-01 09:58:00Z (seen on the branch), 2m before the onset\n",
                 "Evidence    touches the scope; is the only such commit; of_the_future (confidence 85 %)\n",
                 "Revert\n  Commit      4413460cc2ec0a810af1932a289c8899401e0713\n",
                 "1 file changed, 1 insertion(+), 2 deletions(-)\n    apps/checkout/a.json\n",

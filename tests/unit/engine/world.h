@@ -304,6 +304,15 @@ static inline void world_reply_history(const struct world *w, const struct rv_gi
                     (!w->branch[i].scope || request->n_scope == 0 ||
                      strcmp(w->branch[i].scope, request->scope[0]) == 0))
                         world_describe(&w->branch[i], &reply->commits[reply->n_commits++]);
+        reply->above = calloc(request->n_deployed + 1, sizeof(*reply->above));
+        for (; reply->n_above < request->n_deployed; reply->n_above++) {
+                ssize_t at = world_find(w, &request->deployed[reply->n_above]);
+                size_t *above = &reply->above[reply->n_above];
+
+                *above = at < 0 ? SIZE_MAX : 0;
+                while (at >= 0 && *above < reply->n_commits && world_find(w, &reply->commits[*above].id) > at)
+                        ++*above;
+        }
 }
 
 /* The commit is a function of the spec alone. */
