@@ -1,5 +1,6 @@
 /* The parts of the HTTP server: its beginning and end (server_start.c), listening sockets (server_listen.c), connections
- * with their limits and deadlines (server.c), one request (server_head.c, server_request.c), and who is asking (server_auth.c, server_signature.c). */
+ * with their limits and deadlines (server.c), one request (server_head.c, server_request.c), and who is asking
+ * (server_auth.c, server_signature.c). */
 #pragma once
 
 #include "revertd/http_server.h"

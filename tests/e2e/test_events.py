@@ -82,8 +82,12 @@ def test_a_source_comes_and_goes_with_a_reload(broken):
     assert (status, answer["error"]) == (400, 'item "": label app: there is nothing at /service')
     assert broken.revertd.incidents() == []
     assert broken.revertd.post(path, body)[0] == 200
+    broken.revertd.kill()  # what was answered with 200 is stored
+    broken.revertd.start()
     broken.until("verifying")
+    assert broken.revertd.post(path, body)[0] == 200
     assert 'revertd_events_received_total{verdict="firing"} 1' in metrics()
+    assert len(broken.revertd.incidents()) == 1
 
     text = broken.revertd.config.read_text(encoding="utf-8")
     broken.revertd.config.write_text(text[:text.index("events: (")], encoding="utf-8")
