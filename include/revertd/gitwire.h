@@ -65,6 +65,8 @@ struct rv_commit {
         size_t n_values;
 };
 void rv_commit_done(struct rv_commit *commit);
+/* By its JSON. -ENOMEM: *ret is left as it was. */
+int rv_commit_copy(struct rv_commit *ret, const struct rv_commit *commit) RV_MUST_CHECK;
 
 enum rv_git_op {
         RV_GIT_SYNC,     /* fetch the branch; say its head, and what is new since `known` */

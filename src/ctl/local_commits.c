@@ -1,7 +1,6 @@
 /* Which commits a revert or restore without a daemon is about, and whether the guards let them go. */
 #include "ctl/local.h"
 
-#include "revertd/cleanup.h"
 #include "revertd/clock.h"
 #include "revertd/incident.h"
 #include "revertd/json.h"
@@ -20,7 +19,6 @@ static struct rv_live live_of(const struct rv_commit *commit, void *userdata) {
 }
 
 static int add_culprit(struct local *l, const struct rv_commit *commit, struct rv_error *err) {
-        _cleanup_json_ json_t *json = rv_commit_to_json(commit);
         struct rv_suspect *grown = reallocarray(l->culprits, l->n_culprits + 1, sizeof(*grown));
 
         for (size_t i = 0; grown && i < l->n_culprits; i++)
@@ -28,14 +26,15 @@ static int add_culprit(struct local *l, const struct rv_commit *commit, struct r
                         l->culprits = grown;
                         return 0;
                 }
-        if (!grown || !json)
+        if (!grown)
                 return rv_error_oom(err);
         l->culprits = grown;
         struct rv_suspect *s = &grown[l->n_culprits];
         *s = (struct rv_suspect){.evidence = 1U << RV_EVIDENCE_BY_HAND, .confidence = 1, .live = live_of(commit, NULL)};
-        int r = rv_commit_from_json(&s->commit, json, err);
-        l->n_culprits += r == 0;
-        return r;
+        if (rv_commit_copy(&s->commit, commit) < 0)
+                return rv_error_oom(err);
+        l->n_culprits++;
+        return 0;
 }
 
 static int ask_history(struct local *l, int64_t since_usec, struct rv_git_reply **ret, struct rv_error *err) {

@@ -1,9 +1,6 @@
 /* Attributing: the history of the scope, the culprit, the guards, and the plan. */
 #include "core.h"
 
-#include "revertd/cleanup.h"
-#include "revertd/json.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -285,9 +282,7 @@ static int on_history(struct turn *t, struct open *o, const struct rv_git_reply 
 static int take_dependents(struct rv_plan *plan, const struct rv_git_reply *reply) {
         plan->dependents = calloc(reply->n_commits + 1, sizeof(*plan->dependents));
         for (size_t k = 0; plan->dependents && k < reply->n_commits; k++) {
-                _cleanup_json_ json_t *json = rv_commit_to_json(&reply->commits[k]);
-
-                if (!json || rv_commit_from_json(&plan->dependents[k], json, NULL) < 0)
+                if (rv_commit_copy(&plan->dependents[k], &reply->commits[k]) < 0)
                         return -ENOMEM;
                 plan->n_dependents++;
         }

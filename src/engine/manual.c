@@ -2,8 +2,6 @@
  * some; no mode, no hold. */
 #include "core.h"
 
-#include "revertd/cleanup.h"
-#include "revertd/json.h"
 #include "revertd/pathspec.h"
 #include "revertd/text.h"
 
@@ -209,16 +207,15 @@ static void drop_revision(struct rv_incident *i, size_t at) {
 static int add_suspect(struct turn *t, struct open *o, const struct rv_commit *commit) {
         struct rv_incident *i = o->i;
         struct rv_suspect *grown = reallocarray(i->suspects, i->n_suspects + 1, sizeof(*grown));
-        _cleanup_json_ json_t *json = rv_commit_to_json(commit);
         struct rv_suspect *s;
 
         if (grown)
                 i->suspects = grown;
-        if (!grown || !json)
+        if (!grown)
                 return -ENOMEM;
         s = &grown[i->n_suspects];
         *s = (struct rv_suspect){.evidence = 1u << RV_EVIDENCE_BY_HAND, .confidence = 1};
-        if (rv_commit_from_json(&s->commit, json, NULL) < 0)
+        if (rv_commit_copy(&s->commit, commit) < 0)
                 return -ENOMEM;
         s->live = history_live(&s->commit, o->repository);
         i->n_suspects++;

@@ -4,7 +4,6 @@
 #include "core.h"
 
 #include "revertd/cleanup.h"
-#include "revertd/json.h"
 #include "revertd/text.h"
 
 #include <errno.h>
@@ -81,7 +80,6 @@ static struct rv_suspect *find(struct rv_incident *i, const struct rv_oid *id) {
 static int take_in(struct open *o, const struct rv_commit *commit, const struct rv_oid *reverted_by,
                    struct rv_suspect *ret) {
         const struct rv_suspect *known = find(o->i, &commit->id);
-        _cleanup_json_ json_t *json = rv_commit_to_json(known ? &known->commit : commit);
 
         *ret = (struct rv_suspect){.evidence = 1u << (o->i->to ? RV_EVIDENCE_BY_HAND : RV_EVIDENCE_PASSED),
                                    .confidence = o->i->to ? 1 : 0,
@@ -93,7 +91,7 @@ static int take_in(struct open *o, const struct rv_commit *commit, const struct 
         if (reverted_by)
                 ret->reverted_by = *reverted_by;
         ret->live = known ? known->live : history_live(commit, o->repository);
-        return json ? rv_commit_from_json(&ret->commit, json, NULL) : -ENOMEM;
+        return rv_commit_copy(&ret->commit, known ? &known->commit : commit);
 }
 
 static int take_in_all(struct open *o, const struct rv_git_reply *reply) {

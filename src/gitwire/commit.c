@@ -79,3 +79,9 @@ int rv_commit_from_json(struct rv_commit *ret, const json_t *json, struct rv_err
         *ret = commit;
         return 0;
 }
+
+int rv_commit_copy(struct rv_commit *ret, const struct rv_commit *commit) {
+        _cleanup_json_ json_t *json = rv_commit_to_json(commit);
+
+        return json && rv_commit_from_json(ret, json, NULL) == 0 ? 0 : -ENOMEM;
+}

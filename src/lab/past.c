@@ -225,12 +225,6 @@ static int fill_heads(const struct line *line, const char *known, int64_t now_us
         return 0;
 }
 
-static int copy_commit(struct rv_commit *ret, const struct rv_commit *commit, struct rv_error *err) {
-        _cleanup_json_ json_t *json = rv_commit_to_json(commit);
-
-        return json ? rv_commit_from_json(ret, json, err) : rv_error_oom(err);
-}
-
 static int add_made(const struct made *made, struct rv_git_reply *reply, struct rv_error *err) {
         struct rv_commit commit = {.id = made->id,
                                    .n_parents = 1,
@@ -243,10 +237,10 @@ static int add_made(const struct made *made, struct rv_git_reply *reply, struct 
                                    .reverts = made->spec.commits,
                                    .n_reverts = made->spec.n_commits,
                                    .n_inside = 1};
-        int r = copy_commit(&reply->commits[reply->n_commits], &commit, err);
+        int r = rv_commit_copy(&reply->commits[reply->n_commits], &commit);
 
         reply->n_commits += r == 0;
-        return r;
+        return r < 0 ? rv_error_oom(err) : 0;
 }
 
 /* Where a revision (an id, or one with ~1 for the commit before it) stands among all; n_commits: nowhere, as a revert
@@ -323,8 +317,8 @@ static int answer_history(struct past *past, size_t repository, const struct rv_
                         r = add_made(&line->made[--k], reply, err);
                 if (s->place[i] >= last)
                         break;
-                if (r == 0)
-                        r = copy_commit(&reply->commits[reply->n_commits], &s->reply->commits[i], err);
+                if (r == 0 && rv_commit_copy(&reply->commits[reply->n_commits], &s->reply->commits[i]) < 0)
+                        r = rv_error_oom(err);
                 reply->n_commits += r == 0;
                 reply->truncated = request->max_touching > 0 && reply->n_commits >= request->max_touching;
         }

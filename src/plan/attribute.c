@@ -87,14 +87,6 @@ static void weigh(struct rv_attribution *a, const struct rv_attribution_facts *f
         }
 }
 
-static int copy_commit(struct rv_commit *ret, const struct rv_commit *commit) {
-        json_t *json = rv_commit_to_json(commit);
-        int r = json ? rv_commit_from_json(ret, json, NULL) : -ENOMEM;
-
-        json_decref(json);
-        return r < 0 ? -ENOMEM : 0;
-}
-
 static int append(struct rv_attribution *a, const struct rv_commit *commit, const struct rv_live *live,
                   const struct rv_oid *by) {
         struct rv_suspect *grown = reallocarray(a->suspects, a->n_suspects + 1, sizeof(*grown)), *s;
@@ -104,7 +96,7 @@ static int append(struct rv_attribution *a, const struct rv_commit *commit, cons
         a->suspects = grown;
         s = &grown[a->n_suspects];
         *s = (struct rv_suspect){.live = *live};
-        if (copy_commit(&s->commit, commit) < 0)
+        if (rv_commit_copy(&s->commit, commit) < 0)
                 return -ENOMEM;
         a->n_suspects++;
         if (by) {
