@@ -58,6 +58,13 @@ int act_arrived(struct turn *t, struct open *o, const struct rv_git_reply *reply
         return converge_enter(t, o);
 }
 
+/* By another commit than the plan's: that of a plan whose answer was lost, or what a forge merged it as. */
+static int already(struct turn *t, struct open *o, const struct rv_git_reply *reply) {
+        if (*reply->commit.hex)
+                o->i->plan->commit = reply->commit;
+        return act_arrived(t, o, reply);
+}
+
 static bool is_our_revert(const struct rv_engine *engine, const struct rv_oid *id) {
         struct open *o, *next;
 
@@ -91,7 +98,7 @@ static int git(struct turn *t, struct open *o, const struct rv_git_reply *reply)
         case RV_GIT_OK:
                 return o->asked == RV_GIT_PROPOSE ? propose_enter(t, o, reply) : act_arrived(t, o, reply);
         case RV_GIT_ALREADY:
-                return act_arrived(t, o, reply);
+                return already(t, o, reply);
         case RV_GIT_MOVED:
                 return on_moved(t, o, reply);
         case RV_GIT_REFUSED:

@@ -97,11 +97,13 @@ void forge_read_oid(const json_t *json, const char *key, struct rv_oid *ret) {
                 memcpy(ret->hex, hex, 41);
 }
 
-/* A link that people are shown is one of a browser's. */
+/* A link that people are shown is one of a browser's, and leads where it seems to. */
 static char *copy_page(const char *url) {
         bool is_page = strncmp(url, "http://", 7) == 0 || strncmp(url, "https://", 8) == 0;
 
-        return is_page && strlen(url) < 2000 && !strpbrk(url, " \t\r\n<>\"'`|\\") ? strdup(url) : NULL;
+        for (const char *p = url; is_page && *p; p++)
+                is_page = *p > ' ' && *p < 0x7f && !strchr("<>\"'`|\\", *p);
+        return is_page && strlen(url) < 2000 ? strdup(url) : NULL;
 }
 
 int forge_read_proposal(const json_t *json, const char *number, const char *url, struct rv_forge_pull *ret) {

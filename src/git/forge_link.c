@@ -85,8 +85,8 @@ static int64_t wait_of(CURL *easy) {
         if (seconds == 0 && curl_easy_header(easy, "x-ratelimit-remaining", 0, CURLH_HEADER, -1, &left) == CURLHE_OK &&
             strcmp(left->value, "0") == 0 &&
             curl_easy_header(easy, "x-ratelimit-reset", 0, CURLH_HEADER, -1, &reset) == CURLHE_OK) {
-                seconds = strtoll(reset->value, NULL, 10) - rv_clock_realtime_usec() / RV_USEC_PER_SEC;
-                seconds = seconds < 1 ? 1 : seconds;
+                int64_t now = rv_clock_realtime_usec() / RV_USEC_PER_SEC, then = strtoll(reset->value, NULL, 10);
+                seconds = then > now ? then - now : 1;
         }
         if (seconds < 0)
                 return 0;

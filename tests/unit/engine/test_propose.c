@@ -143,6 +143,47 @@ static void a_restart_at_any_time(void **state) {
         }
 }
 
+static struct world *answer_lost(void) {
+        struct world *w = world_new(PROPOSES);
+
+        world_bad_commit(w);
+        w->lost[RV_GIT_PROPOSE] = w->reply_lost_after_push = true;
+        world_evaluate(w, 0.4);
+        world_settle(w);
+        assert_state(w, REVERTING);
+        assert_true(*w->proposed.hex);
+        w->lost[RV_GIT_PROPOSE] = false;
+        return w;
+}
+
+/* Squashed, say: the branch holds it by another name than the plan's. */
+static void merged_before_it_was_heard_of(void **state) {
+        struct world *w = answer_lost();
+
+        (void)state;
+        world_merge(w);
+        world_pass(w, MINUTE);
+        assert_state(w, VERIFYING);
+        assert_string_equal(rv_incident_revert(world_open(w))->hex, w->merged.hex);
+        world_restart(w);
+        world_settle(w);
+        world_evaluate_for(w, 0.01, MINUTE);
+        assert_state(w, RECOVERED);
+        world_free(w);
+}
+
+/* Nobody knows whether there is a request that may be merged: it stays counted. */
+static void paused_before_it_was_heard_of(void **state) {
+        struct world *w = answer_lost();
+
+        (void)state;
+        world_do(w, &(struct rv_event){.kind = RV_EVENT_PAUSE, .pause = {"", "ana", "migration", HOUR}});
+        world_pass(w, MINUTE);
+        assert_ended(w, DECLINED, PAUSED);
+        assert_int_equal(world_count(w, RV_RECORD_ACT), 1);
+        world_free(w);
+}
+
 /* The forge's words for it have no trailer: it is known by the ledger. */
 static void what_was_merged_is_ours(void **state) {
         struct world *w = proposed(POLLED("errors", "mode = \"propose\"; unrecovered = \"stop\";"));
@@ -208,6 +249,8 @@ int main(void) {
                 cmocka_unit_test(the_forge_says_no),
                 cmocka_unit_test(the_breach_is_over_before),
                 cmocka_unit_test(a_restart_at_any_time),
+                cmocka_unit_test(merged_before_it_was_heard_of),
+                cmocka_unit_test(paused_before_it_was_heard_of),
                 cmocka_unit_test(what_was_merged_is_ours),
                 cmocka_unit_test(a_person_goes_to_the_forge),
                 cmocka_unit_test(another_rule_may_push),

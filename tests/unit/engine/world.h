@@ -362,6 +362,11 @@ static inline void world_reply_propose(struct world *w, const struct rv_git_requ
         reply->commit = world_plan_oid(&request->spec);
         assert_string_equal(reply->commit.hex, request->commit.hex);
         reply->head = world_head_oid(w);
+        if (*w->merged.hex) {
+                reply->outcome = RV_GIT_ALREADY;
+                reply->commit = w->merged;
+                return;
+        }
         if (*w->proposed.hex)
                 assert_string_equal(w->proposed.hex, request->commit.hex);
         else
