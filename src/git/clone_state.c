@@ -69,10 +69,10 @@ void rv_clone_state_remove(struct rv_clone_state *state, const git_oid *id) {
                         (--state->n_shallow - at) * sizeof(*state->shallow));
 }
 
-/* "<depth> <head>", then a line for each end. */
+/* "<depth> <head> <n>", then a line for each of n ends. */
 static int read_lines(struct rv_clone_state *state, FILE *f) {
         char line[96], *end;
-        long depth;
+        long depth, n;
         git_oid id;
         int r = 0;
 
@@ -81,10 +81,14 @@ static int read_lines(struct rv_clone_state *state, FILE *f) {
         depth = strtol(line, &end, 10);
         if (depth < 1 || depth > INT32_MAX || *end != ' ' || git_oid_fromstr(&state->head, end + 1) < 0)
                 return -EBADMSG;
+        end += 1 + GIT_OID_HEXSZ;
+        if (end[0] != ' ' || end[1] < '0' || end[1] > '9')
+                return -EBADMSG;
+        n = strtol(end, NULL, 10);
         while (r == 0 && fgets(line, sizeof(line), f))
                 r = git_oid_fromstr(&id, line) < 0 ? -EBADMSG : rv_clone_state_add(state, &id);
         state->depth = (int)depth;
-        return r;
+        return r == 0 && state->n_shallow != (size_t)n ? -EBADMSG : r;
 }
 
 static bool is_there(const struct rv_clone_state *state, git_repository *mirror) {
@@ -127,7 +131,7 @@ int rv_clone_state_save(const struct rv_clone_state *state, git_repository *mirr
         f = fopen(new_path, "we");
         if (!f)
                 return rv_error_set(err, -errno, "%s: %s", new_path, strerror(errno));
-        fprintf(f, "%d %s\n", state->depth, git_oid_tostr(hex, sizeof(hex), &state->head));
+        fprintf(f, "%d %s %zu\n", state->depth, git_oid_tostr(hex, sizeof(hex), &state->head), state->n_shallow);
         for (size_t i = 0; i < state->n_shallow; i++)
                 fprintf(f, "%s\n", git_oid_tostr(hex, sizeof(hex), &state->shallow[i]));
         if (fclose(f) != 0 || rename(new_path, path) < 0)

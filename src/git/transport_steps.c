@@ -27,6 +27,7 @@ struct stepping {
         struct rv_advertisement advertisement;
         struct rv_packet packet;
         size_t received; /* bytes of packs */
+        bool is_last;    /* no step between this and the whole: it would end in too many commits */
         struct rv_error *err;
 };
 
@@ -82,7 +83,7 @@ static int read_data(struct stepping *stepping) {
         return r;
 }
 
-/* Where the history now ends, until a flush. 1: in too many commits. */
+/* Where the history now ends, until a flush. -E2BIG: in too many commits. */
 static int read_ends(struct stepping *stepping) {
         struct rv_packet *packet = &stepping->packet;
 
@@ -101,7 +102,8 @@ static int read_ends(struct stepping *stepping) {
                         rv_clone_state_remove(&stepping->state, &id);
                 r = is_end ? rv_clone_state_add(&stepping->state, &id) : 0;
                 if (r == -E2BIG)
-                        return 1;
+                        return rv_error_set(stepping->err, r, "the remote's history ends in more than %d commits",
+                                            RV_CLONE_ENDS_MAX);
                 if (r < 0)
                         return rv_error_oom(stepping->err);
         }
@@ -170,7 +172,8 @@ static int take_pack(struct stepping *stepping) {
 
 /* -- One step -- */
 
-/* The remote may move between two steps: then what is new comes with the next. 1: it cannot be cut into steps. */
+/* The remote may move between two steps: then what is new comes with the next. 1: it cannot be cut into steps. Whoever
+ * else fetches would take what is there for whole: -EBADMSG, so that it is thrown away. */
 static int open_link(struct stepping *stepping) {
         const struct rv_link_options options = {.service = RV_SERVICE_UPLOAD_PACK,
                                                 .deadline_usec = stepping->deadline_usec};
@@ -183,14 +186,19 @@ static int open_link(struct stepping *stepping) {
                                           stepping->err);
         if (r < 0)
                 return r;
-        return git_oid_is_zero(&stepping->advertisement.head) ||
-               !rv_advertisement_can(&stepping->advertisement, "shallow") ||
-               !rv_advertisement_can(&stepping->advertisement, "side-band-64k") ||
-               rv_advertisement_is_foreign(&stepping->advertisement);
+        if (git_oid_is_zero(&stepping->advertisement.head))
+                return 1;
+        if (rv_advertisement_can(&stepping->advertisement, "shallow") &&
+            rv_advertisement_can(&stepping->advertisement, "side-band-64k") &&
+            !rv_advertisement_is_foreign(&stepping->advertisement))
+                return 0;
+        return stepping->state.depth == 0
+                       ? 1
+                       : rv_error_set(stepping->err, -EBADMSG, "the remote does not go on with a clone in steps");
 }
 
 static int step(struct stepping *stepping) {
-        int depth = next_depth(stepping->state.depth);
+        int depth = stepping->is_last ? DEPTH_ALL : next_depth(stepping->state.depth);
         int r = open_link(stepping);
 
         if (r == 0)
@@ -213,8 +221,13 @@ static int run(struct stepping *stepping) {
                 if (stepping->state.depth == DEPTH_ALL)
                         return 1; /* the remote itself does not have it all */
                 r = step(stepping);
+                if (r == -E2BIG && !stepping->is_last) {
+                        stepping->is_last = true;
+                        rv_clone_state_done(&stepping->state);
+                        r = rv_clone_state_load(&stepping->state, stepping->mirror, stepping->err);
+                }
         }
-        return r;
+        return r == -E2BIG ? -EREMOTEIO : r;
 }
 
 int rv_remote_steps_fetch(struct rv_remote *remote, git_repository *mirror, const char *branch, int64_t deadline_usec,
