@@ -117,14 +117,17 @@ int incident_note(struct turn *t, struct open *o, const char *detail) {
 
 /* Whether it is certain that the branch does not hold the revert: then the intent is no act. A worker may say its own no
  * before it looks at the branch; that makes it certain only where no push was asked for before, for an earlier one whose
- * answer was lost may have arrived. A pull request whose answer was lost may still be merged. */
+ * answer was lost may have arrived. A pull request whose answer was lost may still be merged, whatever is said later. */
 static bool was_never_pushed(const struct open *o, enum rv_incident_state from) {
         enum rv_reason reason = o->i->reason;
 
-        return from < RV_INCIDENT_REVERTING || reason == RV_REASON_PUSH_REFUSED || reason == RV_REASON_MOVED ||
+        if (from < RV_INCIDENT_REVERTING)
+                return true;
+        if (o->i->mode == RV_MODE_PROPOSE && !o->is_first_push)
+                return false;
+        return reason == RV_REASON_PUSH_REFUSED || reason == RV_REASON_MOVED ||
                (from == RV_INCIDENT_REVERTING &&
-                ((reason == RV_REASON_PAUSED && o->i->mode != RV_MODE_PROPOSE) ||
-                 (reason == RV_REASON_POLICY && o->is_first_push)));
+                (reason == RV_REASON_PAUSED || (reason == RV_REASON_POLICY && o->is_first_push)));
 }
 
 static int end(struct turn *t, struct open *o, enum rv_incident_state from) {

@@ -173,10 +173,17 @@ static void merged_before_it_was_heard_of(void **state) {
 }
 
 /* Nobody knows whether there is a request that may be merged: it stays counted. */
-static void paused_before_it_was_heard_of(void **state) {
+static void ended_before_it_was_heard_of(void **state) {
         struct world *w = answer_lost();
 
         (void)state;
+        w->outcome[RV_GIT_PROPOSE] = RV_GIT_REFUSED;
+        world_pass(w, MINUTE);
+        assert_ended(w, FAILED, PUSH_REFUSED);
+        assert_int_equal(world_count(w, RV_RECORD_ACT), 1);
+        world_free(w);
+
+        w = answer_lost();
         world_do(w, &(struct rv_event){.kind = RV_EVENT_PAUSE, .pause = {"", "ana", "migration", HOUR}});
         world_pass(w, MINUTE);
         assert_ended(w, DECLINED, PAUSED);
@@ -250,7 +257,7 @@ int main(void) {
                 cmocka_unit_test(the_breach_is_over_before),
                 cmocka_unit_test(a_restart_at_any_time),
                 cmocka_unit_test(merged_before_it_was_heard_of),
-                cmocka_unit_test(paused_before_it_was_heard_of),
+                cmocka_unit_test(ended_before_it_was_heard_of),
                 cmocka_unit_test(what_was_merged_is_ours),
                 cmocka_unit_test(a_person_goes_to_the_forge),
                 cmocka_unit_test(another_rule_may_push),

@@ -324,8 +324,9 @@ static void test_one_of_several(void **state) {
 
 /* What a forge says is shown to people, its links are followed by them, and neither does anything. */
 static void test_words_and_links_are_safe(void **state) {
-        static const char *const links[] = {"javascript:alert(1)", "https://x/ y", "https://x/|y", "https://x/>y",
-                                            "https://x/\x1b[2J", "https://x/\x7f", "https://x/\u202egpj", ""};
+        static const char *const links[] = {
+                "javascript:alert(1)", "https://x/ y",   "https://x/|y",        "https://x/>y",
+                "https://x/\x1b[2J",   "https://x/\x7f", "https://x/\u202egpj", ""};
         struct rv_forge_pull pull = {};
         struct rv_error words;
 
