@@ -28,6 +28,16 @@ static void look_for(json_t *warnings, const struct rv_config *config, const cha
         rv_credential_free(secret);
 }
 
+static bool has_credential(const struct rv_endpoint *endpoint) {
+        return endpoint->credential || endpoint->key_credential;
+}
+
+static void look_for_endpoints(json_t *warnings, const struct rv_config *config, const char *kind, const char *owner,
+                               const struct rv_endpoint *endpoint) {
+        look_for(warnings, config, kind, owner, endpoint->credential);
+        look_for(warnings, config, kind, owner, endpoint->key_credential);
+}
+
 static bool names_any(const struct rv_config *config) {
         bool any = config->listen.credential || config->listen.key_credential;
 
@@ -35,7 +45,11 @@ static bool names_any(const struct rv_config *config) {
                 any = any || ((config->repositories[i].credential || config->repositories[i].forge_credential) &&
                               !config->repositories[i].socket);
         for (size_t i = 0; i < config->n_prometheus; i++)
-                any = any || config->prometheus[i].endpoint.credential || config->prometheus[i].endpoint.key_credential;
+                any = any || has_credential(&config->prometheus[i].endpoint);
+        for (size_t i = 0; i < config->n_alertmanagers; i++)
+                any = any || has_credential(&config->alertmanagers[i].endpoint);
+        for (size_t i = 0; i < config->n_operators; i++)
+                any = any || has_credential(&config->operators[i].endpoint);
         any = any || config->n_signatures > 0;
         for (size_t i = 0; i < config->n_receivers; i++)
                 any = any || config->receivers[i].credential;
@@ -68,11 +82,15 @@ static json_t *find_warnings(const struct rv_config *config) {
         for (size_t i = 0; i < config->n_repositories; i++)
                 if (!config->repositories[i].socket) /* else its worker has its own */
                         look_for_workers(warnings, config, &config->repositories[i]);
-        for (size_t i = 0; i < config->n_prometheus; i++) {
-                const struct rv_endpoint *endpoint = &config->prometheus[i].endpoint;
-                look_for(warnings, config, "prometheus", config->prometheus[i].name, endpoint->credential);
-                look_for(warnings, config, "prometheus", config->prometheus[i].name, endpoint->key_credential);
-        }
+        for (size_t i = 0; i < config->n_prometheus; i++)
+                look_for_endpoints(warnings, config, "prometheus", config->prometheus[i].name,
+                                   &config->prometheus[i].endpoint);
+        for (size_t i = 0; i < config->n_alertmanagers; i++)
+                look_for_endpoints(warnings, config, "alertmanager", config->alertmanagers[i].name,
+                                   &config->alertmanagers[i].endpoint);
+        for (size_t i = 0; i < config->n_operators; i++)
+                look_for_endpoints(warnings, config, "operator", config->operators[i].name,
+                                   &config->operators[i].endpoint);
         for (size_t i = 0; i < config->n_signatures; i++)
                 look_for(warnings, config, "signature", config->signatures[i].name, config->signatures[i].credential);
         for (size_t i = 0; i < config->n_receivers; i++)
@@ -104,6 +122,8 @@ static void print_found(const struct rv_config *config) {
         puts("Found:");
         print_count(config->n_repositories, "repository\n", "repositories\n");
         print_count(config->n_prometheus, "Prometheus server\n", "Prometheus servers\n");
+        if (config->n_operators > 0)
+                print_count(config->n_operators, "operator\n", "operators\n");
         if (config->n_events > 0)
                 print_count(config->n_events, "source of events\n", "sources of events\n");
         print_count(config->n_receivers, "receiver\n", "receivers\n");

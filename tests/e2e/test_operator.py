@@ -187,3 +187,12 @@ def test_an_operator_that_is_silent_delays_nothing(broken):
     incident = broken.until("converging")
     assert [s["commit"]["id"] for s in incident["suspects"]][:1] == [broken.bad]
     assert not incident["suspects"][0]["applied"]
+
+
+def test_check_config_looks_for_the_token(broken):
+    operator = broken.add(Operator("argocd", broken.repository))
+    start(broken, operator, PAGE.replace("repository", APPLICATION + "repository"))
+    checked = broken.revertd.ctl("check-config", broken.revertd.config).stdout
+    assert "1 operator\n" in checked and "warning" not in checked
+    (broken.revertd.credentials / "operator").unlink()
+    assert "warning: operator prod: " in broken.revertd.ctl("check-config", broken.revertd.config).stdout

@@ -133,7 +133,7 @@ static void the_history(void **state) {
                 size_t n = strlen(body);
                 snprintf(body + n, sizeof(body) - n, "%s{\"revision\":\"%040x\"}", i > 0 ? "," : "", i);
         }
-        strcat(body, "]}}");
+        snprintf(body + strlen(body), sizeof(body) - strlen(body), "]}}");
         parse(body); /* the newest are kept */
         assert_int_equal(applied.n_deployments, RV_DEPLOYMENTS_MAX);
         assert_string_equal(applied.deployment[RV_DEPLOYMENTS_MAX - 1].revision.hex + 38, "27");
