@@ -27,8 +27,8 @@ _revertctl_value() {
                 if [[ " ${COMP_WORDS[*]} " == *" backtest "* ]]; then echo "table json html"; else echo "table json"; fi
                 ;;
         --state)
-                echo "open ended confirming attributing holding reverting converging verifying recovered reverted" \
-                        "cleared declined rejected unrecovered failed"
+                echo "open ended confirming attributing holding reverting proposed converging verifying recovered" \
+                        "reverted cleared declined rejected unrecovered failed"
                 ;;
         --rule) _revertctl_names rules ;;
         -r | --repository) _revertctl_ask status | sed -n '/^REPOSITORY/,/^$/{/^REPOSITORY/d;/^$/d;s/ .*//p}' ;;

@@ -71,6 +71,17 @@ static void check_without_forge(struct rv_reader *reader, const struct rv_reposi
                 rv_reader_problem(reader, key, "needs forge, which one it is of");
 }
 
+/* The API itself, and not the pages beside it. */
+static void check_forge_url(struct rv_reader *reader, const struct rv_repository_config *repository) {
+        const char *end = repository->forge == RV_FORGE_GITEA    ? "/api/v1"
+                          : repository->forge == RV_FORGE_GITLAB ? "/api/v4"
+                                                                 : "";
+        size_t n = repository->forge_url ? strlen(repository->forge_url) : 0;
+
+        if (repository->forge_url && (n < strlen(end) || strcmp(repository->forge_url + n - strlen(end), end) != 0))
+                rv_reader_problem(reader, "forge_url", "is not the base of its API, which ends in %s", end);
+}
+
 /* GitHub is where GitHub is; the others are somebody's own. */
 static int check_forge(struct rv_reader *reader, struct rv_repository_config *repository) {
         const char *slash = repository->forge_project ? strchr(repository->forge_project, '/') : NULL;
@@ -81,7 +92,8 @@ static int check_forge(struct rv_reader *reader, struct rv_repository_config *re
         }
         if (!rv_reader_given(reader, "forge_project"))
                 rv_reader_problem(reader, "forge", "needs forge_project, which repository there it is");
-        else if (repository->forge != RV_FORGE_GITLAB && (!slash || strchr(slash + 1, '/')))
+        else if (repository->forge != RV_FORGE_GITLAB && repository->forge_project &&
+                 (!slash || strchr(slash + 1, '/')))
                 rv_reader_problem(reader, "forge_project", "is no OWNER/NAME");
         if (!rv_reader_given(reader, "forge_credential"))
                 rv_reader_problem(reader, "forge", "needs forge_credential, a token");
@@ -90,6 +102,7 @@ static int check_forge(struct rv_reader *reader, struct rv_repository_config *re
                                   "GitLab rebases where the project's own settings say so: merge or squash");
         if (!rv_reader_given(reader, "forge_url") && repository->forge != RV_FORGE_GITHUB)
                 rv_reader_problem(reader, "forge", "needs forge_url, the base of its API");
+        check_forge_url(reader, repository);
         if (repository->forge_url)
                 return 0;
         repository->forge_url = strdup("https://api.github.com");

@@ -102,6 +102,11 @@ static void print_by_hand(FILE *f, const json_t *incident, enum rv_reason reason
 
         if (by_hand == HAS_NO_USE)
                 return;
+        if (reason == RV_REASON_PROPOSAL_EXPIRED) {
+                fputs("  The pull request may still be merged, but revertd does not watch any more what comes of it.\n",
+                      f);
+                return;
+        }
         if (by_hand == NEEDS_GIT) {
                 fputs("  The revert has to be made in a clone of the repository: git revert", f);
                 print_commits(f, incident);

@@ -67,17 +67,21 @@ static void print_next_steps(FILE *f, const json_t *incident, int64_t now_usec) 
                 paint_id(f, id, SHORT_ID);
                 fputc('\n', f);
         }
-        if (strcmp(state, "proposed") == 0) {
-                fputs("  Waits to be merged or closed: ", f);
-                paint_text(f, rv_json_string(json_object_get(incident, "proposal"), "url", "its pull request"));
-                fputc('\n', f);
-        }
+        bool is_proposed = strcmp(state, "proposed") == 0;
+        if (is_proposed)
+                fputs("  Waits for a person at the forge: merge it to revert, close it to leave things as they are\n",
+                      f);
+        if (is_proposed && string(incident, "conflict"))
+                fputs("  It undoes later changes too, which stand in the way of a revert: look at each of them first\n",
+                      f);
         if (deadline_usec > now_usec)
                 fprintf(f,
                         is_asked ? "  Without an answer nothing is done, and it ends in %s\n"
                                  : "  By itself this state ends in %s at the latest\n",
                         rv_duration_humanize(deadline_usec - now_usec, buf));
-        if (retry_usec > now_usec)
+        if (retry_usec > now_usec && is_proposed)
+                fprintf(f, "  revertd looks at it again in %s\n", rv_duration_humanize(retry_usec - now_usec, buf));
+        else if (retry_usec > now_usec)
                 fprintf(f, "  Tries again in %s (%lld tries so far)\n",
                         rv_duration_humanize(retry_usec - now_usec, buf),
                         (long long)rv_json_int(incident, "attempts", 0));
@@ -186,6 +190,7 @@ static void print_timeline(FILE *f, const json_t *times, bool has_operator, int6
                 {"proposed_usec", "proposed"}, {"pushed_usec", "pushed"},       {"landed_usec", "on branch"},
                 {"applied_usec", "applied"},   {"recovered_usec", "recovered"}, {"ended_usec", "ended"},
         };
+        bool is_proposed = rv_json_int(times, "proposed_usec", 0) > 0;
         char buf[PAINT_TIME_MAX];
         int64_t first_usec = 0, previous_usec = 0;
 
@@ -195,7 +200,8 @@ static void print_timeline(FILE *f, const json_t *times, bool has_operator, int6
                 bool is_known = usec > 0 && (has_operator || strcmp(steps[i].key, "applied_usec") != 0);
                 if (!is_known)
                         continue;
-                fprintf(f, "  %-*s%s", LABEL_COLUMN, steps[i].name, paint_time(usec, buf));
+                bool is_merge = is_proposed && strcmp(steps[i].key, "pushed_usec") == 0;
+                fprintf(f, "  %-*s%s", LABEL_COLUMN, is_merge ? "merged" : steps[i].name, paint_time(usec, buf));
                 if (previous_usec > 0)
                         fprintf(f, "  +%s", rv_duration_humanize(usec - previous_usec, buf));
                 fputc('\n', f);
@@ -377,6 +383,17 @@ static const char *would_do(const char *mode, bool is_restore) {
         }
 }
 
+/* What a conflict leads to may be for people to merge, whatever the rule's mode. */
+static const char *mode_of_look(const json_t *look) {
+        const json_t *rule = json_object_get(look, "rule");
+        const char *mode = rv_json_string(rule, "mode", ""), *fallback = rv_json_string(rule, "fallback", "");
+        bool is_proposed = string(json_object_get(look, "incident"), "conflict") &&
+                           strcmp(fallback, rv_fallback_to_string(RV_FALLBACK_PROPOSE)) == 0 &&
+                           strcmp(mode, rv_mode_to_string(RV_MODE_OBSERVE)) != 0;
+
+        return is_proposed ? rv_mode_to_string(RV_MODE_PROPOSE) : mode;
+}
+
 void look_print(FILE *f, const json_t *look) {
         const json_t *incident = json_object_get(look, "incident"), *commit;
         const json_t *commits = json_object_get(json_object_get(json_object_get(incident, "plan"), "spec"), "commits");
@@ -394,9 +411,7 @@ void look_print(FILE *f, const json_t *look) {
                 paint_block(f, string(incident, "detail"), "  ");
                 return;
         }
-        fprintf(f, "it %s:\n",
-                would_do(rv_json_string(json_object_get(look, "rule"), "mode", ""),
-                         *rv_json_string(incident, "restore", "")));
+        fprintf(f, "it %s:\n", would_do(mode_of_look(look), *rv_json_string(incident, "restore", "")));
         json_array_foreach (commits, i, commit) {
                 const json_t *suspect = json_array_get(json_object_get(incident, "suspects"), i);
                 fputs("  ", f);

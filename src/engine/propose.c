@@ -98,6 +98,8 @@ int propose_enter(struct turn *t, struct open *o, const struct rv_git_reply *rep
         if (reply->proposal.number == 0)
                 return incident_move(t, o, RV_INCIDENT_FAILED, RV_REASON_GIT_FAILED,
                                      "the worker does not say which pull request it is");
+        if (take(&o->i->proposal, &reply->proposal) < 0) /* first, for the notice of the move says which it is */
+                return -ENOMEM;
         o->i->times.proposed_usec = t->now_usec;
         o->i->ok_usec = 0;
         r = incident_move(t, o, RV_INCIDENT_PROPOSED, RV_REASON_NONE, detail);

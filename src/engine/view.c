@@ -106,8 +106,9 @@ json_t *view_rule(const struct rv_engine *engine, const struct rule *rule, bool 
 
         snprintf(breach, sizeof(breach), "%s %s", rv_breach_op_to_string(config->breach_op),
                  rv_number_format(config->breach_value, number));
-        return json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s?, s:o, s:b, s:I, s:o, s:o*}", "name", config->name, "kind",
-                         config->expr ? "polled" : "alerts", "mode", rv_mode_to_string(config->mode), "repository",
+        return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?, s:s?, s:o, s:b, s:I, s:o, s:o*}", "name", config->name,
+                         "kind", config->expr ? "polled" : "alerts", "mode", rv_mode_to_string(config->mode),
+                         "fallback", rv_fallback_to_string(config->fallback), "repository",
                          engine->config->repositories[config->repository].name, "expr", config->expr, "breach",
                          config->expr || config->confirm ? breach : NULL, "match",
                          config->expr ? json_null() : match_json(config), "paused",

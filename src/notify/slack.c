@@ -62,11 +62,11 @@ static const char *title(const struct rv_incident *incident) {
         case RV_INCIDENT_HOLDING:
                 return awaits_approval(incident) ? "Approval needed" : "Revert planned";
         case RV_INCIDENT_REVERTING:
-                return "Reverting";
+                return incident->mode == RV_MODE_PROPOSE ? "Opening a pull request" : "Reverting";
         case RV_INCIDENT_PROPOSED:
                 return "Pull request open";
         case RV_INCIDENT_CONVERGING:
-                return "Revert pushed";
+                return incident->proposal.number > 0 ? "Pull request merged" : "Revert pushed";
         case RV_INCIDENT_VERIFYING:
                 return "Reverted, waiting for recovery";
         case RV_INCIDENT_RECOVERED:

@@ -25,8 +25,8 @@ def at_forge(broken):
 def test_merged_by_a_person_and_recovered(broken, at_forge, kind, method):
     incident = at_forge(kind)
     shown = broken.revertd.ctl("show", incident["id"]).stdout
-    assert f"Waits to be merged or closed: {incident['proposal']['url']}" in shown
-    broken.told(incident["proposal"]["url"])
+    assert incident["proposal"]["url"] in shown and "merge it to revert, close it" in shown
+    broken.told(f"<{incident['proposal']['url']}|#{incident['proposal']['number']}>")
     merged = broken.forge.merge(incident["proposal"]["number"], method, message="Words of the forge")
     incident = broken.until("verifying")
     assert incident["proposal"]["state"] == "merged" and incident["proposal"]["merged"] == merged

@@ -113,6 +113,19 @@ def test_several_suspects(entangled):
     assert_went_back(entangled)
 
 
+def test_a_look_knows_of_the_pull_request(entangled):
+    """A firing alert is explained as of its onset, after which the lines were changed again."""
+    entangled.revertd.credential("forge-token", "t0ken")
+    entangled.start(rule(fallback="propose"), forge="gitea", forge_url="http://127.0.0.1:9/api/v1",
+                    forge_project="platform/fleet", forge_credential="forge-token")
+    entangled.revertd.ctl("pause")
+    breach(entangled)
+    entangled.until("declined")
+    entangled.revertd.ctl("resume")
+    look = entangled.revertd.ctl("explain", "page", "app=checkout", "alertname=Errors").stdout
+    assert "it would open a pull request that puts the scope back" in look and "would put" not in look
+
+
 def test_a_restart_in_the_middle(entangled):
     """Killed while a person is asked: the same question, and one push."""
     entangled.start(rule(fallback="restore").replace('"enforce"', '"approve"'))

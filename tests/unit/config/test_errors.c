@@ -211,18 +211,23 @@ static void test_groups_that_do_not_fit_together(void **state) {
                  "f:1: repository a: forge: needs forge_credential, a token"},
                 {REPOSITORY "forge = \"gitea\"; forge_project = \"a/b\"; forge_credential = \"t\"; } );",
                  "f:1: repository a: forge: needs forge_url, the base of its API"},
+                {REPOSITORY "forge = \"gitea\"; forge_url = \"http://h/\"; forge_project = \"a/b\"; "
+                            "forge_credential = \"t\"; } );",
+                 "f:1: repository a: forge_url: is not the base of its API, which ends in /api/v1"},
+                {REPOSITORY "forge = \"github\"; forge_project = \"b\"; forge_credential = \"t\"; } );",
+                 "f:1: repository a: forge_project: 'b' is no OWNER/NAME"},
                 {REPOSITORY "forge = \"github\"; forge_project = \"a/b/c\"; forge_credential = \"t\"; } );",
                  "f:1: repository a: forge_project: is no OWNER/NAME"},
                 {REPOSITORY "forge = \"github\"; forge_project = \"7\"; forge_credential = \"t\"; } );",
                  "f:1: repository a: forge_project: is no OWNER/NAME"},
-                {REPOSITORY "forge = \"gitlab\"; forge_url = \"http://h\"; forge_project = \"a/../b\"; "
+                {REPOSITORY "forge = \"gitlab\"; forge_url = \"http://h/api/v4\"; forge_project = \"a/../b\"; "
                             "forge_credential = \"t\"; } );",
                  "f:1: repository a: forge_project: 'a/../b' is no OWNER/NAME"},
-                {REPOSITORY "forge = \"gitlab\"; forge_url = \"http://h\"; forge_project = \"a/b?c\"; "
+                {REPOSITORY "forge = \"gitlab\"; forge_url = \"http://h/api/v4\"; forge_project = \"a/b?c\"; "
                             "forge_credential = \"t\"; } );",
                  "f:1: repository a: forge_project: 'a/b?c' is no project: letters, digits, '.', '_', '-' and '/' "
                  "only"},
-                {REPOSITORY "forge = \"gitlab\"; forge_url = \"http://h\"; forge_project = \"7\"; "
+                {REPOSITORY "forge = \"gitlab\"; forge_url = \"http://h/api/v4\"; forge_project = \"7\"; "
                             "forge_credential = \"t\"; merge_method = \"rebase\"; } );",
                  "f:1: repository a: merge_method: GitLab rebases where the project's own settings say so: merge or "
                  "squash"},
