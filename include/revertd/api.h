@@ -35,7 +35,7 @@ void rv_histogram_observe(struct rv_histogram *histogram, int64_t usec);
 
 /* What the daemon counts itself, since its start. */
 struct rv_counters {
-        uint64_t alerts_received, alerts_matched, alerts_truncated;
+        uint64_t alerts_received, alerts_matched, alerts_late, alerts_truncated;
         uint64_t events_firing, events_ok, events_inconclusive, events_unknown;
         uint64_t ended[RV_INCIDENT_STATE_MAX][RV_REASON_MAX];
         struct rv_histogram phase[RV_PHASE_MAX];
@@ -56,8 +56,8 @@ struct rv_api_repository {
 };
 
 struct rv_api_outcome {
-        char incident[RV_INCIDENT_ID_MAX]; /* REVERT, APPROVE, REJECT: which */
-        size_t n_alerts_matched;           /* ALERTS */
+        char incident[RV_INCIDENT_ID_MAX];      /* REVERT, APPROVE, REJECT: which */
+        size_t n_alerts_matched, n_alerts_late; /* ALERTS */
 };
 
 /* The keys of the webhooks that are signed. */

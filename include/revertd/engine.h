@@ -135,6 +135,7 @@ struct rv_step {
         size_t n_transitions;
         char incident[RV_INCIDENT_ID_MAX]; /* REVERT, APPROVE, REJECT: which */
         size_t n_alerts_matched;           /* ALERTS */
+        size_t n_alerts_late;              /* ALERTS: left out of a rule, as copies of what was over */
 };
 void rv_step_done(struct rv_step *step); /* leaves it empty and usable */
 

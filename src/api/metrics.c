@@ -116,6 +116,9 @@ static void put_alerts(FILE *f, const struct rv_counters *counters) {
                          (double)counters->alerts_received);
         rv_metric_single(f, "revertd_alerts_matched_total", RV_METRIC_COUNTER, "Alerts that a rule matched.",
                          (double)counters->alerts_matched);
+        rv_metric_single(f, "revertd_alerts_late_total", RV_METRIC_COUNTER,
+                         "Alerts left out of a rule, as copies of what was over when they came.",
+                         (double)counters->alerts_late);
         rv_metric_single(f, "revertd_alerts_truncated_total", RV_METRIC_COUNTER,
                          "Alerts that the sender left out of its deliveries (max_alerts).",
                          (double)counters->alerts_truncated);

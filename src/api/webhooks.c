@@ -29,6 +29,7 @@ static bool deliver(struct rv_api_context *context, const struct rv_alerts *aler
                 return false;
         context->counters->alerts_received += alerts->n;
         context->counters->alerts_matched += outcome.n_alerts_matched;
+        context->counters->alerts_late += outcome.n_alerts_late;
         rv_api_reply_json(answer, 200, json_pack("{s:I}", "matched", (json_int_t)outcome.n_alerts_matched));
         return true;
 }

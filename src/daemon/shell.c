@@ -101,7 +101,8 @@ static int handle(struct rv_daemon *daemon, const struct rv_event *event, struct
         if (step.batch.n > 0) /* else nothing that it tells of has changed */
                 rv_supervisor_status(daemon, NULL);
         if (ret) {
-                *ret = (struct rv_api_outcome){.n_alerts_matched = step.n_alerts_matched};
+                *ret = (struct rv_api_outcome){.n_alerts_matched = step.n_alerts_matched,
+                                               .n_alerts_late = step.n_alerts_late};
                 __builtin_memcpy(ret->incident, step.incident, sizeof(ret->incident));
         }
         return 0;

@@ -64,8 +64,10 @@ static int note_firing(struct turn *t, struct rule *rule, const struct rv_alert 
         if (r < 0)
                 return r;
         series->answered_usec = t->now_usec;
-        if (alert->starts_usec > 0 && alert->starts_usec <= series->resolved_usec)
-                return 0; /* a late copy of what is over */
+        if (alert->starts_usec > 0 && alert->starts_usec <= series->resolved_usec) {
+                t->step->n_alerts_late++;
+                return 0;
+        }
         series->round = t->engine->round;
         is_more = alert->is_event && series->s.latched;
         opens = !is_more && is_new_episode(series, starts_usec);

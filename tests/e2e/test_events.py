@@ -72,6 +72,7 @@ def test_silence_ends_what_never_says_that_it_is_over(broken):
     # The same once more is a late copy of what is over.
     assert broken.revertd.post("/webhooks/event/logs", body)[0] == 200
     assert len(broken.revertd.incidents()) == 1
+    assert "revertd_alerts_late_total 1" in parts.http_get(broken.revertd.url + "/metrics", parts.Revertd.TOKEN)
 
 
 def test_a_source_comes_and_goes_with_a_reload(broken):

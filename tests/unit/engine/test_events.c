@@ -129,6 +129,7 @@ static void late_ones_change_nothing(void **state) {
         world_pass(w, RESOLVE_AFTER);
         say(w, true, said_usec);
         assert_int_equal(w->n_opened, 2);
+        assert_int_equal(w->n_alerts_late, 2);
         world_free(w);
 }
 

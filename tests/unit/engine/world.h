@@ -69,7 +69,7 @@ struct world {
         char incident[RV_INCIDENT_ID_MAX];
         char *detail, *actor;
         size_t n_transitions, n_opened;
-        size_t n_alerts_matched;
+        size_t n_alerts_matched, n_alerts_late;
         enum rv_alert_state alert_state; /* as Alertmanager has it */
         size_t n_lookups;
         struct rv_applied applied; /* what the operator says; words NULL: it does not answer */
@@ -155,6 +155,7 @@ static inline int world_try(struct world *w, const struct rv_event *event) {
         world_take_transitions(w, &step);
         world_take_effects(w, &step);
         w->n_alerts_matched = step.n_alerts_matched;
+        w->n_alerts_late += step.n_alerts_late;
         if (*step.incident)
                 memcpy(w->incident, step.incident, sizeof(w->incident));
         rv_step_done(&step);
