@@ -12,13 +12,6 @@
 #define PACE_USEC_MIN (5 * RV_USEC_PER_SEC)
 #define PACE_USEC_MAX (30 * RV_USEC_PER_SEC)
 
-/* A reload may have taken it away. */
-static bool has_operator(const struct turn *t, const struct open *o) {
-        const struct rv_rule_config *rule = rule_config(t->engine, o->rule);
-
-        return rule && rule->applied_by >= 0 && o->i->application;
-}
-
 static int done(struct turn *t, struct open *o) {
         o->i->times.applied_usec = t->now_usec;
         return verify_enter(t, o);
@@ -28,7 +21,7 @@ int apply_enter(struct turn *t, struct open *o) {
         const struct rv_rule_config *rule = rule_config(t->engine, o->rule);
 
         o->i->times.landed_usec = t->now_usec;
-        if (!has_operator(t, o))
+        if (!applied_is_wanted(t->engine, o))
                 return done(t, o);
         o->i->attempts = o->failures = 0;
         o->i->deadline_usec = t->now_usec + rule->apply_timeout_usec;
@@ -37,7 +30,7 @@ int apply_enter(struct turn *t, struct open *o) {
 }
 
 int apply_ask(struct turn *t, struct open *o) {
-        return has_operator(t, o) ? ask_applied(t, o, !o->is_nudged) : done(t, o);
+        return applied_is_wanted(t->engine, o) ? ask_applied(t, o, !o->is_nudged) : done(t, o);
 }
 
 static int later(struct turn *t, struct open *o) {
@@ -94,7 +87,7 @@ static int ask_check(struct turn *t, struct open *o, const struct rv_applied *ap
 int apply_answered(struct turn *t, struct open *o, const struct rv_applied *applied, const char *error) {
         int r;
 
-        if (!has_operator(t, o))
+        if (!applied_is_wanted(t->engine, o))
                 return done(t, o);
         r = say(t, o, applied, error);
         if (r < 0)

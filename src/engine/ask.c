@@ -87,6 +87,12 @@ int ask_look_up(struct turn *t, struct open *o) {
         return 0;
 }
 
+bool applied_is_wanted(const struct rv_engine *engine, const struct open *o) {
+        const struct rv_rule_config *rule = rule_config(engine, o->rule);
+
+        return rule && rule->applied_by >= 0 && o->i->application;
+}
+
 int ask_applied(struct turn *t, struct open *o, bool nudge) {
         struct rv_effect *effect = effect_new(t, o, RV_EFFECT_APPLIED);
 

@@ -80,7 +80,7 @@ static int ask(struct turn *t, struct open *o) {
                 return restore_by_hand(t, o);
         if (o->i->n_revisions > 0)
                 return manual_show(t, o);
-        return live_is_asked(t, o) ? ask_applied(t, o, false) : ask_history(t, o);
+        return applied_is_wanted(t->engine, o) ? ask_applied(t, o, false) : ask_history(t, o);
 }
 
 /* Without an answer the branch has to do: nothing waits for an operator before a push. */

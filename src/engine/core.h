@@ -274,6 +274,7 @@ extern const struct state state_confirming, state_attributing, state_holding, st
 int ask_git(struct turn *t, struct open *o, struct rv_git_request *request); /* takes request, also on failure */
 int ask_query(struct turn *t, struct open *o, int prometheus, char *expr);   /* takes expr, also on failure */
 int ask_look_up(struct turn *t, struct open *o);
+bool applied_is_wanted(const struct rv_engine *engine, const struct open *o); /* a reload may change it */
 int ask_applied(struct turn *t, struct open *o, bool nudge);
 struct rv_git_request *request_new(enum rv_git_op op);
 int retry_later(struct turn *t, struct open *o); /* or expired, if the deadline is over */
@@ -361,7 +362,6 @@ struct live {
         const struct rv_git_reply *reply; /* the history, as live_request() has it asked for */
         int64_t now_usec;
 };
-bool live_is_asked(const struct turn *t, const struct open *o);
 void live_note(struct open *o, const struct rv_applied *applied); /* NULL: it did not answer */
 int live_request(const struct open *o, struct rv_git_request *request);
 struct rv_live live_of(const struct rv_commit *commit, void *live); /* one of reply->commits */

@@ -4,12 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-bool live_is_asked(const struct turn *t, const struct open *o) {
-        const struct rv_rule_config *rule = rule_config(t->engine, o->rule);
-
-        return rule && rule->applied_by >= 0 && o->i->application;
-}
-
 void live_note(struct open *o, const struct rv_applied *applied) {
         o->has_applied = applied != NULL;
         if (!applied)
