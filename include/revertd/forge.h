@@ -69,11 +69,12 @@ struct rv_forge_pull {
 };
 void rv_forge_pull_done(struct rv_forge_pull *pull);
 
-/* ret is filled with FIND, CREATE and READ where the verdict is DONE. words: what to tell people otherwise, safe to
+/* ret is filled with FIND, CREATE and READ where the verdict is DONE. subject: what was asked about; FIND looks at its
+ * branch. words: what to tell people otherwise, safe to
  * show. 0 or -ENOMEM. */
 int rv_forge_judge(const struct rv_repository_config *config, enum rv_forge_question question,
-                   const struct rv_forge_answer *answer, struct rv_forge_pull *ret, enum rv_forge_verdict *ret_verdict,
-                   struct rv_error *words) RV_MUST_CHECK;
+                   const struct rv_forge_subject *subject, const struct rv_forge_answer *answer,
+                   struct rv_forge_pull *ret, enum rv_forge_verdict *ret_verdict, struct rv_error *words) RV_MUST_CHECK;
 
 /* A commit's message as the title and the text of a proposal: what strangers wrote in it notifies nobody and closes
  * nothing. 0 or -ENOMEM. */

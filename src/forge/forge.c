@@ -125,13 +125,21 @@ void forge_read_state(const json_t *json, bool is_merged, struct rv_forge_pull *
         forge_read_oid(json_object_get(json, "head"), "sha", &ret->head);
 }
 
+/* GitHub's word for it, or GitLab's. A filter that is not understood leaves strangers' in the list. */
+static bool is_from(const json_t *json, const char *branch) {
+        const char *from = rv_json_string(json_object_get(json, "head"), "ref", branch);
+
+        return strcmp(rv_json_string(json, "source_branch", from), branch) == 0;
+}
+
 /* Of several from the same branch, the one that is open; else the first, which is the newest. */
-static int read_one_of(const struct forge_kind *kind, const json_t *list, struct rv_forge_pull *ret) {
+static int read_one_of(const struct forge_kind *kind, const json_t *list, const char *branch,
+                       struct rv_forge_pull *ret) {
         struct rv_forge_pull found = {};
 
         for (size_t i = 0; i < json_array_size(list); i++) {
                 struct rv_forge_pull pull = {};
-                if (kind->read(json_array_get(list, i), &pull) == 0 &&
+                if (is_from(json_array_get(list, i), branch) && kind->read(json_array_get(list, i), &pull) == 0 &&
                     (found.proposal.number == 0 ||
                      (pull.proposal.state == RV_PROPOSAL_OPEN && found.proposal.state != RV_PROPOSAL_OPEN))) {
                         rv_forge_pull_done(&found);
@@ -202,15 +210,16 @@ static enum rv_forge_verdict judge_refusal(const struct forge_kind *kind, enum r
 }
 
 static enum rv_forge_verdict judge_success(const struct forge_kind *kind, enum rv_forge_question question,
-                                           const struct rv_forge_answer *answer, const json_t *json, const char *said,
-                                           struct rv_forge_pull *ret, struct rv_error *words) {
+                                           const struct rv_forge_subject *subject, const struct rv_forge_answer *answer,
+                                           const json_t *json, const char *said, struct rv_forge_pull *ret,
+                                           struct rv_error *words) {
         bool has_errors = json_array_size(json_object_get(json, "errors")) > 0; /* GraphQL's way to say no */
         int r = 0;
 
         if (question == RV_FORGE_ACCEPT && has_errors)
                 return say(kind->refusal(question, answer->status, said), words, "refuses", answer->status, said);
         if (question == RV_FORGE_FIND && json_is_array(json)) {
-                if (json_array_size(json) == 0 || (r = read_one_of(kind, json, ret)) == -ENOENT)
+                if (json_array_size(json) == 0 || (r = read_one_of(kind, json, subject->branch, ret)) == -ENOENT)
                         return RV_FORGE_MISSING;
         } else if (question == RV_FORGE_FIND || question == RV_FORGE_CREATE || question == RV_FORGE_READ) {
                 r = json ? kind->read(json, ret) : -EINVAL;
@@ -222,8 +231,8 @@ static enum rv_forge_verdict judge_success(const struct forge_kind *kind, enum r
 }
 
 int rv_forge_judge(const struct rv_repository_config *config, enum rv_forge_question question,
-                   const struct rv_forge_answer *answer, struct rv_forge_pull *ret, enum rv_forge_verdict *ret_verdict,
-                   struct rv_error *words) {
+                   const struct rv_forge_subject *subject, const struct rv_forge_answer *answer,
+                   struct rv_forge_pull *ret, enum rv_forge_verdict *ret_verdict, struct rv_error *words) {
         const struct forge_kind *kind = kind_of(config);
         _cleanup_json_ json_t *json = NULL;
         _cleanup_free_ char *said = NULL;
@@ -236,7 +245,7 @@ int rv_forge_judge(const struct rv_repository_config *config, enum rv_forge_ques
         if (!said)
                 return -ENOMEM;
         *ret_verdict = answer->status >= 200 && answer->status < 300
-                               ? judge_success(kind, question, answer, json, said, ret, words)
+                               ? judge_success(kind, question, subject, answer, json, said, ret, words)
                                : judge_refusal(kind, question, answer, said, words);
         return 0;
 }

@@ -159,7 +159,8 @@ static int ask_once(struct rv_forge_link *link, enum rv_forge_question question,
         }
         if (r < 0)
                 return r;
-        return rv_forge_judge(config, question, &answer, ret, ret_verdict, words) < 0 ? rv_error_oom(words) : 0;
+        return rv_forge_judge(config, question, subject, &answer, ret, ret_verdict, words) < 0 ? rv_error_oom(words)
+                                                                                               : 0;
 }
 
 int rv_forge_link_ask(struct rv_forge_link *link, enum rv_forge_question question,

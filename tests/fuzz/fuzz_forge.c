@@ -21,6 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
         struct rv_repository_config config = {.branch = (char *)"main",
                                               .forge_url = (char *)"https://git.example.com/api/v1",
                                               .forge_project = (char *)"acme/fleet"};
+        const struct rv_forge_subject subject = {.branch = "revertd/7f3c"};
         enum rv_forge_verdict verdict = RV_FORGE_VERDICT_MAX;
         struct rv_error words = {};
         struct rv_forge_pull pull;
@@ -32,7 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
         const struct rv_forge_answer answer = {.status = statuses[data[1] % (sizeof statuses / sizeof *statuses)],
                                                .body = (const char *)data + 2,
                                                .n = n - 2};
-        must(rv_forge_judge(&config, question, &answer, &pull, &verdict, &words) == 0);
+        must(rv_forge_judge(&config, question, &subject, &answer, &pull, &verdict, &words) == 0);
         must(verdict < RV_FORGE_VERDICT_MAX);
         must(rv_text_is_utf8(words.text, strlen(words.text)) && !strpbrk(words.text, "\r\n\033"));
         if (pull.proposal.number > 0 || (verdict == RV_FORGE_DONE && question <= RV_FORGE_READ))

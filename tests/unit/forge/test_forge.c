@@ -161,7 +161,7 @@ static enum rv_forge_verdict judge(enum rv_forge forge, enum rv_forge_question q
         enum rv_forge_verdict verdict = RV_FORGE_VERDICT_MAX;
 
         *words = (struct rv_error){};
-        assert_int_equal(rv_forge_judge(&configs[forge], question, &answer, pull, &verdict, words), 0);
+        assert_int_equal(rv_forge_judge(&configs[forge], question, &subject, &answer, pull, &verdict, words), 0);
         return verdict;
 }
 
@@ -312,10 +312,14 @@ static void test_one_of_several(void **state) {
                 "\"target_project_id\":2},{\"iid\":7,\"state\":\"opened\"},{\"iid\":6,\"state\":\"opened\"}]";
         static const char foreign[] =
                 "[{\"number\":9,\"state\":\"open\",\"head\":{\"repo\":{\"id\":1}},\"base\":{\"repo\":{\"id\":2}}}]";
+        static const char others[] = "[{\"number\":9,\"state\":\"open\",\"head\":{\"ref\":\"a\"}},"
+                                     "{\"iid\":8,\"state\":\"opened\",\"source_branch\":\"revertd/7f3c\"}]";
         struct rv_forge_pull pull = {};
         struct rv_error words;
 
         (void)state;
+        assert_int_equal(judge(RV_FORGE_GITHUB, RV_FORGE_FIND, 200, others, &pull, &words), RV_FORGE_MISSING);
+        assert_int_equal(judge(RV_FORGE_GITLAB, RV_FORGE_FIND, 200, others, &pull, &words), RV_FORGE_MISSING);
         assert_int_equal(judge(RV_FORGE_GITLAB, RV_FORGE_FIND, 200, list, &pull, &words), RV_FORGE_DONE);
         assert_int_equal(pull.proposal.number, 7);
         rv_forge_pull_done(&pull);
@@ -351,13 +355,15 @@ static void test_patience(void **state) {
         struct rv_error words = {};
 
         (void)state;
-        assert_int_equal(rv_forge_judge(&configs[RV_FORGE_GITHUB], RV_FORGE_CREATE, &answer, &pull, &verdict, &words),
-                         0);
+        assert_int_equal(
+                rv_forge_judge(&configs[RV_FORGE_GITHUB], RV_FORGE_CREATE, &subject, &answer, &pull, &verdict, &words),
+                0);
         assert_int_equal(verdict, RV_FORGE_UNAVAILABLE);
         assert_non_null(strstr(words.text, "1m 30s"));
         answer.wait_usec = 0;
-        assert_int_equal(rv_forge_judge(&configs[RV_FORGE_GITHUB], RV_FORGE_CREATE, &answer, &pull, &verdict, &words),
-                         0);
+        assert_int_equal(
+                rv_forge_judge(&configs[RV_FORGE_GITHUB], RV_FORGE_CREATE, &subject, &answer, &pull, &verdict, &words),
+                0);
         assert_int_equal(verdict, RV_FORGE_REFUSED);
 }
 
