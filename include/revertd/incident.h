@@ -22,7 +22,7 @@
         X(DECLINED, "declined", 1, "revertd decided to leave Git alone; the reason says why")                          \
         X(REJECTED, "rejected", 1, "a person said no")                                                                 \
         X(UNRECOVERED, "unrecovered", 1, "reverted, and still bad when the time for recovery was over")                \
-        X(FAILED, "failed", 1, "the revert could not be made or pushed; the reason says why")
+        X(FAILED, "failed", 1, "the revert was not made, not pushed or not applied; the reason says why")
 
 enum rv_incident_state {
 #define X(name, str, end, doc) RV_INCIDENT_##name,

@@ -1,13 +1,12 @@
 /* What a person can do about an incident that ended without a recovery. */
 #include "ctl/verbs.h"
 
+#include "ctl/incident_text.h"
 #include "ctl/paint.h"
 
 #include "revertd/incident.h"
 
 #include <string.h>
-
-enum { SHORT_COMMIT = 10 };
 
 /* How the revert by hand fares after such an end. */
 enum by_hand {
@@ -137,7 +136,9 @@ static void print_by_hand(FILE *f, const json_t *incident, enum rv_reason reason
 }
 
 static void print_undo(FILE *f, const json_t *incident) {
-        const char *revert = rv_json_string(json_object_get(incident, "plan"), "commit", NULL);
+        const char *pushed = rv_json_string(json_object_get(incident, "plan"), "commit", NULL);
+        const char *merged = rv_json_string(json_object_get(incident, "proposal"), "merged", "");
+        const char *revert = *merged ? merged : pushed;
 
         fputs("  The revert ", f);
         paint_id(f, revert, SHORT_COMMIT);
@@ -146,6 +147,18 @@ static void print_undo(FILE *f, const json_t *incident) {
               f);
         paint_id(f, revert, SHORT_COMMIT);
         fputc('\n', f);
+}
+
+static void print_what_revertd_does(FILE *f, const json_t *incident) {
+        const char *next = rv_json_string(incident, "followed_by", NULL);
+
+        if (next) {
+                fputs("  revertd looked further back for the cause: revertctl show ", f);
+                paint_id(f, next, SHORT_ID);
+                fputc('\n', f);
+        } else if (!rv_json_bool(incident, "by_hand", false)) {
+                fputs("  revertd does nothing more about this breach until the value was well once.\n", f);
+        }
 }
 
 void incident_print_next(FILE *f, const json_t *incident) {
@@ -159,12 +172,16 @@ void incident_print_next(FILE *f, const json_t *incident) {
             state != RV_INCIDENT_FAILED)
                 return;
         fprintf(f, "\n%sWhat now%s\n", paint_begin(f, BOLD), paint_end(f, BOLD));
-        if (!rv_json_bool(incident, "by_hand", false))
-                fputs("  revertd does nothing more about this breach until the value was well once.\n", f);
+        print_what_revertd_does(f, incident);
         if (reason == RV_REASON_NOT_RECOVERED || reason == RV_REASON_NOT_APPLIED) {
                 if (reason == RV_REASON_NOT_APPLIED)
                         fputs("  Look at the operator: what it said last stands above. It may still apply the "
                               "revert.\n",
+                              f);
+                else if (!rv_json_string(incident, "application", NULL))
+                        fputs("  Was the revert deployed? The rule names no application that an operator could be "
+                              "asked "
+                              "about.\n",
                               f);
                 print_undo(f, incident);
         } else if (state != RV_INCIDENT_UNRECOVERED || reason != RV_REASON_REAPPLIED) /* what is to be done is told */

@@ -82,7 +82,7 @@ static void print_next_steps(FILE *f, const json_t *incident, int64_t now_usec) 
         if (retry_usec > now_usec && is_proposed)
                 fprintf(f, "  revertd looks at it again in %s\n", rv_duration_humanize(retry_usec - now_usec, buf));
         else if (retry_usec > now_usec)
-                fprintf(f, "  Tries again in %s (%lld tries so far)\n",
+                fprintf(f, "  Tries again in %s (so far %lld times)\n",
                         rv_duration_humanize(retry_usec - now_usec, buf),
                         (long long)rv_json_int(incident, "attempts", 0));
 }

@@ -301,7 +301,10 @@ int attribute_note(struct turn *t, struct open *o,
 int attribute_plan(struct turn *t, struct open *o);   /* all suspects are known: the guards, and the plan */
 struct rv_git_request *request_history(const struct open *o, int64_t since_usec);
 size_t n_culprits(const struct rv_engine *engine, const struct open *o); /* the first so many suspects */
-enum rv_reason guards_check(struct turn *t, struct open *o);             /* -ENOMEM as RV_REASON_MAX */
+/* Another one that reverts the culprit in these paths, or is about to. NULL: none. Lent. */
+const struct rv_incident *incident_ahead(const struct rv_engine *engine, const struct open *o,
+                                         const struct rv_oid *culprit);
+enum rv_reason guards_check(struct turn *t, struct open *o); /* -ENOMEM as RV_REASON_MAX */
 enum rv_reason guards_check_without_culprit(struct turn *t, struct open *o, bool only_after_onset);
 int hold_or_act(struct turn *t, struct open *o);
 int hold_end(struct turn *t, struct open *o); /* its wait is over */
@@ -346,6 +349,7 @@ int pause_expire(struct turn *t);
 int pause_move(struct turn *t, int64_t by_usec);
 int pause_obey_file(struct turn *t, const struct repository *repository); /* ends what it covers */
 bool pause_covers(const struct rv_engine *engine, const char *rule, const char *repository, int64_t now_usec);
+int pause_detail(const struct turn *t, const struct open *o, char **ret); /* who, and why; -ENOMEM: *ret is NULL */
 int pause_load(struct rv_engine *engine, const struct rv_record *record, struct rv_error *err);
 void pause_free(struct pause *pause);
 

@@ -93,6 +93,18 @@ static int dependents_detail(const struct rv_plan *plan, char **ret) {
         return fclose(f) == 0 && *ret ? 0 : -ENOMEM;
 }
 
+static int in_progress_detail(const struct turn *t, const struct open *o, char **ret) {
+        const struct rv_incident *ahead = NULL;
+
+        for (size_t k = 0; k < n_culprits(t->engine, o) && !ahead; k++)
+                ahead = incident_ahead(t->engine, o, &o->i->suspects[k].commit.id);
+        if (!ahead || asprintf(ret, "incident %s%s%s is %s", ahead->id, ahead->rule ? " of rule " : "",
+                               ahead->rule ? ahead->rule : "", rv_incident_state_to_string(ahead->state)) >= 0)
+                return 0;
+        *ret = NULL;
+        return -ENOMEM;
+}
+
 int incident_decline(struct turn *t, struct open *o, enum rv_reason guard) {
         _cleanup_free_ char *detail = NULL;
         int r = 0;
@@ -103,11 +115,10 @@ int incident_decline(struct turn *t, struct open *o, enum rv_reason guard) {
                 r = culprit_detail(t, o, guard, &detail);
         else if (guard == RV_REASON_DEPENDENTS)
                 r = dependents_detail(o->i->plan, &detail);
-        else if (guard == RV_REASON_PAUSED && o->repository && o->repository->pause &&
-                 asprintf(&detail, ".revertd/pause on the branch: %s", o->repository->pause) < 0) {
-                detail = NULL;
-                r = -ENOMEM;
-        }
+        else if (guard == RV_REASON_IN_PROGRESS)
+                r = in_progress_detail(t, o, &detail);
+        else if (guard == RV_REASON_PAUSED)
+                r = pause_detail(t, o, &detail);
         if (r < 0)
                 return r;
         return incident_move(t, o, RV_INCIDENT_DECLINED, guard, detail);

@@ -33,7 +33,8 @@ static bool acts_on_all(const struct rv_engine *engine, const struct open *o) {
         return rule && !is_restore(o->i) && rule->outside == RV_OUTSIDE_WHOLE;
 }
 
-static bool is_in_progress(const struct rv_engine *engine, const struct open *o, const struct rv_oid *culprit) {
+const struct rv_incident *incident_ahead(const struct rv_engine *engine, const struct open *o,
+                                         const struct rv_oid *culprit) {
         struct open *other, *next;
 
         HASH_ITER (hh, engine->open, other, next) {
@@ -43,9 +44,9 @@ static bool is_in_progress(const struct rv_engine *engine, const struct open *o,
                         continue;
                 for (size_t k = 0; k < other->i->plan->spec.n_commits; k++)
                         if (strcmp(other->i->plan->spec.commits[k].hex, culprit->hex) == 0)
-                                return true;
+                                return other->i;
         }
-        return false;
+        return NULL;
 }
 
 static int64_t newest_act_usec(const struct rv_engine *engine, const struct open *o, const char *scope) {
@@ -197,7 +198,7 @@ enum rv_reason guards_check(struct turn *t, struct open *o) {
                 enum rv_reason reason;
 
                 facts.culprit = &o->i->suspects[k];
-                facts.in_progress = is_in_progress(t->engine, o, &facts.culprit->commit.id);
+                facts.in_progress = incident_ahead(t->engine, o, &facts.culprit->commit.id);
                 rv_guards_tell(&facts, &o->i->guards_asked, &o->i->guards_objecting);
                 reason = rv_guards_check(&facts);
                 if (first == RV_REASON_NONE)

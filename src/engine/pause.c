@@ -52,6 +52,25 @@ bool pause_covers(const struct rv_engine *engine, const char *rule, const char *
         return tracked && tracked->pause;
 }
 
+/* The file on the branch, or the first pause of a person's that covers it. */
+int pause_detail(const struct turn *t, const struct open *o, char **ret) {
+        const struct pause *p = t->engine->pauses;
+        int r = 0;
+
+        *ret = NULL;
+        while (p && !(is_current(p, t->now_usec) && covers(p, o->i->rule, o->i->repository)))
+                p = p->next;
+        if (o->repository && o->repository->pause)
+                r = asprintf(ret, ".revertd/pause on the branch: %s", o->repository->pause);
+        else if (p)
+                r = asprintf(ret, "by %s%s%s", p->actor ? p->actor : "a person", p->note ? ": " : "",
+                             p->note ? p->note : "");
+        if (r >= 0)
+                return 0;
+        *ret = NULL;
+        return -ENOMEM;
+}
+
 bool rv_engine_paused(const struct rv_engine *engine, int rule, int64_t now_usec) {
         const struct rv_rule_config *config;
 

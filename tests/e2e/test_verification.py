@@ -72,6 +72,16 @@ def test_unrecovered_at_the_deadline(broken):
     assert broken.incident()["state"] == "unrecovered"
 
 
+def test_what_was_looked_at_further_back(broken):
+    broken.repository.commit({"apps/checkout/note.txt": "harmless\n"}, "Add a note")
+    broken.start(PAGE.replace('"1m"', '"2s"').replace("mode =", 'unrecovered = "further_back"; mode ='))
+    broken.alert(alertname="Errors", app="checkout")
+    first, second = broken.until("unrecovered"), broken.until({"verifying", "unrecovered"}, 2)
+    assert second["after"] == first["id"]
+    shown = broken.revertd.ctl("show", first["id"]).stdout
+    assert f"looked further back for the cause: revertctl show {second['id'][:8]}" in shown and "nothing more" not in shown
+
+
 def test_hold_waits_and_then_pushes(broken):
     broken.start(PAGE.replace("cooldown", 'hold = "2s"; cooldown'))
     broken.alert(alertname="Errors", app="checkout")

@@ -189,7 +189,7 @@ static void says_whom_it_waits_for(void **state) {
         (void)state;
         assert_says(text, "revertctl approve 7f3c0d9a, or revertctl reject 7f3c0d9a\n");
         assert_says(text, "it ends in 1h\n");
-        assert_says(text, "Tries again in 30s (3 tries so far)\n");
+        assert_says(text, "Tries again in 30s (so far 3 times)\n");
         assert_says(text, "in all      1h so far\n");
 }
 
@@ -240,11 +240,29 @@ static void odd_answers_do_no_harm(void **state) {
         }
 }
 
+/* What a person has to undo is what was merged, and not what was proposed. */
+static void says_what_was_merged_and_what_followed(void **state) {
+        _cleanup_json_ json_t *incident = json_loads(incident_text, 0, NULL);
+        _cleanup_free_ char *text = NULL;
+
+        (void)state;
+        json_object_set_new(incident, "proposal", json_pack("{s:s}", "merged", "abcdef012345"));
+        json_object_set_new(incident, "followed_by", json_string("0123456789abcdef"));
+        text = print(incident, NULL, "> 0.05", false);
+        assert_says(text, "git revert abcdef0123\n");
+        assert_says(text, "What now\n  revertd looked further back for the cause: revertctl show 01234567\n");
+        assert_null(strstr(text, "nothing more"));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(says_what_an_engineer_asks), cmocka_unit_test(says_what_arrived_together),
-                cmocka_unit_test(says_what_can_be_done),      cmocka_unit_test(says_whom_it_waits_for),
-                cmocka_unit_test(hostile_text_does_nothing),  cmocka_unit_test(odd_answers_do_no_harm),
+                cmocka_unit_test(says_what_was_merged_and_what_followed),
+                cmocka_unit_test(says_what_an_engineer_asks),
+                cmocka_unit_test(says_what_arrived_together),
+                cmocka_unit_test(says_what_can_be_done),
+                cmocka_unit_test(says_whom_it_waits_for),
+                cmocka_unit_test(hostile_text_does_nothing),
+                cmocka_unit_test(odd_answers_do_no_harm),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

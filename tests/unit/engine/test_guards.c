@@ -67,6 +67,7 @@ static void paused(void **state) {
                 pause_scope(w, scope[i], 0);
                 breach(w, "web");
                 assert_ended(w, DECLINED, PAUSED);
+                assert_string_equal(w->detail, "by token: migration");
                 declines(w);
         }
 }
@@ -234,6 +235,7 @@ static void in_progress(void **state) {
                 world_answer(w);
         }
         assert_ended(w, DECLINED, IN_PROGRESS);
+        assert_non_null(strstr(w->detail, " of rule errors is reverting"));
         world_settle(w);
         assert_state(w, VERIFYING);
         assert_int_equal(w->n_pushes, 1);
