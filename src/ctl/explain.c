@@ -29,8 +29,10 @@ static void print_sample(const json_t *rule, const json_t *series) {
 
         printf("\n%sNow%s\n  ", paint_begin(stdout, BOLD), paint_end(stdout, BOLD));
         if (!series)
-                fputs("the rule does not know this label set (a series has all of its labels): nothing was heard of it "
-                      "yet, or not for an hour",
+                fputs(strcmp(rv_json_string(rule, "kind", ""), "alerts") != 0
+                              ? "the rule does not know this label set (a series has all of its labels): nothing was "
+                                "heard of it yet, or not for an hour"
+                              : "no alert with exactly these labels was heard of yet, or not for an hour",
                       stdout);
         else {
                 paint_text(stdout, rv_json_string(series, "verdict", "?"));

@@ -69,8 +69,7 @@ static void print_next_steps(FILE *f, const json_t *incident, int64_t now_usec) 
         }
         bool is_proposed = strcmp(state, "proposed") == 0;
         if (is_proposed)
-                fputs("  Waits for a person at the forge: merge it to revert, close it to leave things as they are\n",
-                      f);
+                fputs("  Waits at the forge: it reverts when it is merged; to leave things as they are, close it\n", f);
         if (is_proposed && string(incident, "conflict"))
                 fputs("  It undoes later changes too, which stand in the way of a revert: look at each of them first\n",
                       f);
@@ -290,7 +289,7 @@ static void print_plan(FILE *f, const json_t *incident, bool with_diff) {
                 heading(f, "In the way of a revert");
                 paint_block(f, string(incident, "conflict"), "  ");
         }
-        if (!json_is_object(plan))
+        if (!string(plan, "commit")) /* a conflict leaves none */
                 return;
         heading(f, !is_pushed ? "Plan" : is_restore ? "Restore" : "Revert");
         field(f, "Commit", string(plan, "commit"));

@@ -25,7 +25,7 @@ def at_forge(broken):
 def test_merged_by_a_person_and_recovered(broken, at_forge, kind, method):
     incident = at_forge(kind)
     shown = broken.revertd.ctl("show", incident["id"]).stdout
-    assert incident["proposal"]["url"] in shown and "merge it to revert, close it" in shown
+    assert incident["proposal"]["url"] in shown and "when it is merged; to leave things as they are, close it" in shown
     broken.told(f"<{incident['proposal']['url']}|#{incident['proposal']['number']}>")
     merged = broken.forge.merge(incident["proposal"]["number"], method, message="Words of the forge")
     incident = broken.until("verifying")
