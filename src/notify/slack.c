@@ -2,14 +2,10 @@
  * (about 11,000 characters over all blocks, whatever a single one may hold). */
 #include "revertd/outbox.h"
 
-#include "notify/mrkdwn.h"
+#include "notify/slack_sections.h"
 #include "revertd/cleanup.h"
-#include "revertd/clock.h"
-#include "revertd/incident.h"
 #include "revertd/json.h"
 
-#include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
 enum {
@@ -21,394 +17,13 @@ enum {
         ASK_BYTES_MAX = 500,
         TIMES_BYTES_MAX = 800,
         MESSAGE_BYTES_MAX = 9000,
-
-        SUMMARY_SHOWN_MAX = 600,
-        NAME_SHOWN_MAX = 120,
-        SUBJECT_SHOWN_MAX = 300,
-        NOTE_SHOWN_MAX = 500,
-        LABEL_SHOWN_MAX = 160,
-        LABELS_SHOWN_BYTES = 1000, /* no further label is begun after so much */
-        LIST_SHOWN_BYTES = 900,
-        COMMITS_SHOWN_MAX = 4,
-        HEX_SHOWN = 9,
 };
 _Static_assert(MRKDWN_HEADER_BYTES_MAX + FACTS_BYTES_MAX + CULPRIT_BYTES_MAX + REVERT_BYTES_MAX + REASON_BYTES_MAX +
                                ASK_BYTES_MAX + TIMES_BYTES_MAX <=
                        MESSAGE_BYTES_MAX,
                "the sections together must fit");
 
-/* The parts of a notice. */
-struct notice {
-        struct rv_incident *incident;
-        struct rv_transition transition;
-        const char *threshold;  /* NULL: none */
-        const char *runbook;    /* NULL: none */
-        const char *commit_url; /* NULL: none */
-        const char *external_url;
-};
-
-/* -- Pieces -- */
-
-static bool awaits_approval(const struct rv_incident *incident) {
-        return incident->state == RV_INCIDENT_HOLDING && incident->mode == RV_MODE_APPROVE && !incident->actor;
-}
-
-static const char *title(const struct rv_incident *incident) {
-        switch (incident->state) {
-        case RV_INCIDENT_CONFIRMING:
-                return "Breach";
-        case RV_INCIDENT_ATTRIBUTING:
-                return "Breach, looking for the cause";
-        case RV_INCIDENT_HOLDING:
-                return awaits_approval(incident) ? "Approval needed" : "Revert planned";
-        case RV_INCIDENT_REVERTING:
-                return incident->mode == RV_MODE_PROPOSE ? "Opening a pull request" : "Reverting";
-        case RV_INCIDENT_PROPOSED:
-                return "Pull request open";
-        case RV_INCIDENT_CONVERGING:
-                return incident->proposal.number > 0 ? "Pull request merged" : "Revert pushed";
-        case RV_INCIDENT_VERIFYING:
-                return "Reverted, waiting for recovery";
-        case RV_INCIDENT_RECOVERED:
-                return "Recovered";
-        case RV_INCIDENT_REVERTED:
-                return "Reverted";
-        case RV_INCIDENT_CLEARED:
-                return "Cleared by itself";
-        case RV_INCIDENT_DECLINED:
-                return incident->reason == RV_REASON_OBSERVE ? "Would revert" : "Not reverted";
-        case RV_INCIDENT_REJECTED:
-                return "Rejected";
-        case RV_INCIDENT_UNRECOVERED:
-                return "Reverted, but not recovered";
-        case RV_INCIDENT_FAILED:
-                return incident->reason == RV_REASON_NOT_APPLIED ? "Reverted, but not applied" : "Revert failed";
-        case RV_INCIDENT_STATE_MAX:
-                break;
-        }
-        return "Incident";
-}
-
-/* "rule label=value …", as far as it goes. */
-static void append_labels(struct mrkdwn *m, const struct rv_labels *labels) {
-        size_t end = m->n + LABELS_SHOWN_BYTES;
-        for (size_t i = 0; labels && i < labels->n; i++) {
-                if (m->n > end) {
-                        mrkdwn_markup(m, " and %zu more", labels->n - i);
-                        return;
-                }
-                _cleanup_free_ char *pair = NULL;
-                if (asprintf(&pair, "%s=%s", labels->label[i].name, labels->label[i].value) < 0)
-                        return;
-                mrkdwn_markup(m, " ");
-                mrkdwn_code(m, pair, LABEL_SHOWN_MAX);
-        }
-}
-
-static void append_list(struct mrkdwn *m, char *const *item, size_t n) {
-        size_t end = m->n + LIST_SHOWN_BYTES;
-        for (size_t i = 0; i < n; i++) {
-                if (m->n > end) {
-                        mrkdwn_markup(m, " and %zu more", n - i);
-                        return;
-                }
-                mrkdwn_markup(m, i > 0 ? ", " : " ");
-                mrkdwn_code(m, item[i], LABEL_SHOWN_MAX);
-        }
-}
-
-static void append_commit(struct mrkdwn *m, const struct notice *notice, const struct rv_oid *id, bool is_public) {
-        _cleanup_free_ char *url = NULL;
-        const char *hole = notice->commit_url ? strstr(notice->commit_url, "{}") : NULL;
-        if (is_public && hole &&
-            asprintf(&url, "%.*s%s%s", (int)(hole - notice->commit_url), notice->commit_url, id->hex, hole + 2) < 0)
-                url = NULL;
-        char shown[HEX_SHOWN + 1];
-        snprintf(shown, sizeof(shown), "%.*s", HEX_SHOWN, id->hex);
-        mrkdwn_link(m, url, shown, HEX_SHOWN);
-}
-
-static void append_number(struct mrkdwn *m, double value) {
-        char text[32];
-        snprintf(text, sizeof(text), "%.6g", value);
-        mrkdwn_code(m, text, sizeof(text));
-}
-
-static void append_reason(struct mrkdwn *m, const struct rv_incident *incident) {
-        mrkdwn_text(m, rv_reason_explain(incident->reason), NOTE_SHOWN_MAX);
-        mrkdwn_markup(m, " (`%s`)", rv_reason_to_string(incident->reason));
-}
-
-static void append_proposal(struct mrkdwn *m, const struct rv_incident *incident) {
-        char name[32];
-
-        snprintf(name, sizeof(name), "#%" PRIu64, incident->proposal.number);
-        mrkdwn_link(m, incident->proposal.url, name, sizeof(name));
-}
-
-static void append_how_to_answer(struct mrkdwn *m, const struct rv_incident *incident) {
-        if (awaits_approval(incident)) {
-                mrkdwn_markup(m, "To revert: `revertctl approve %s`\nTo leave it: `revertctl reject %s`", incident->id,
-                              incident->id);
-                if (incident->deadline_usec > 0) {
-                        mrkdwn_markup(m, "\nThe question ends at ");
-                        mrkdwn_time(m, incident->deadline_usec);
-                }
-        } else if (incident->state == RV_INCIDENT_PROPOSED) {
-                mrkdwn_markup(m, "To revert, merge it; to leave it, close it: ");
-                append_proposal(m, incident);
-        } else if (incident->state == RV_INCIDENT_HOLDING) {
-                mrkdwn_markup(m,
-                              "It is %s when its hold time is over, unless the breach clears. To stop it: "
-                              "`revertctl reject %s`",
-                              incident->mode == RV_MODE_PROPOSE ? "proposed" : "pushed", incident->id);
-        } else if (incident->state == RV_INCIDENT_DECLINED && incident->restore.hex[0]) {
-                mrkdwn_markup(m, "How to do it by hand: `revertctl show %s`", incident->id);
-        } else if (incident->state == RV_INCIDENT_DECLINED && incident->plan && incident->n_suspects > 0) {
-                mrkdwn_markup(m, "To revert it by hand: `revertctl revert -r ");
-                mrkdwn_text(m, incident->repository, NAME_SHOWN_MAX);
-                mrkdwn_markup(m, " %.*s`", HEX_SHOWN, incident->suspects[0].commit.id.hex);
-        }
-}
-
-/* -- Sections of the main message -- */
-
-static void render_header(struct mrkdwn *m, const struct notice *notice) {
-        mrkdwn_markup(m, "%s: ", title(notice->incident));
-        mrkdwn_text(m, notice->incident->rule ? notice->incident->rule : "by hand", NAME_SHOWN_MAX);
-}
-
-static void render_value(struct mrkdwn *m, const struct notice *notice) {
-        const struct rv_incident *incident = notice->incident;
-        if (!isnan(incident->value)) {
-                mrkdwn_markup(m, "\n*Value* ");
-                append_number(m, incident->value);
-                if (!isnan(incident->last_value) && incident->last_value != incident->value) {
-                        mrkdwn_markup(m, ", now ");
-                        append_number(m, incident->last_value);
-                }
-                if (notice->threshold)
-                        mrkdwn_markup(m, ", in breach when ");
-        } else if (notice->threshold) {
-                mrkdwn_markup(m, "\n*In breach when* ");
-        }
-        mrkdwn_code(m, notice->threshold, NAME_SHOWN_MAX);
-}
-
-static void render_facts(struct mrkdwn *m, const struct notice *notice) {
-        const struct rv_incident *incident = notice->incident;
-        if (incident->summary && incident->summary[0]) {
-                mrkdwn_text(m, incident->summary, SUMMARY_SHOWN_MAX);
-                mrkdwn_markup(m, "\n");
-        }
-        if (incident->rule) {
-                mrkdwn_markup(m, "*Rule* ");
-                mrkdwn_code(m, incident->rule, NAME_SHOWN_MAX);
-                append_labels(m, incident->labels);
-                render_value(m, notice);
-                mrkdwn_markup(m, "\n");
-        }
-        if (incident->by_hand) {
-                mrkdwn_markup(m, "*Asked for by* ");
-                mrkdwn_code(m, incident->actor ? incident->actor : "a person", NAME_SHOWN_MAX);
-                if (incident->note) {
-                        mrkdwn_markup(m, ": ");
-                        mrkdwn_text(m, incident->note, NOTE_SHOWN_MAX);
-                }
-                mrkdwn_markup(m, "\n");
-        }
-        if (*incident->after)
-                mrkdwn_markup(m, "*After* `%s`, whose revert did not help\n", incident->after);
-        mrkdwn_markup(m, "*Repository* ");
-        mrkdwn_code(m, incident->repository, NAME_SHOWN_MAX);
-        append_list(m, incident->scope, incident->n_scope);
-}
-
-static const struct rv_suspect *find_suspect(const struct rv_incident *incident, const struct rv_oid *id) {
-        for (size_t i = 0; i < incident->n_suspects; i++)
-                if (strcmp(incident->suspects[i].commit.id.hex, id->hex) == 0)
-                        return &incident->suspects[i];
-        return NULL;
-}
-
-static void render_added(struct mrkdwn *m, const struct rv_commit *commit) {
-        const char *separator = ": ";
-        for (size_t i = 0; i < commit->n_values; i++)
-                if (rv_value_is_added(&commit->values[i])) {
-                        mrkdwn_markup(m, "%s", separator);
-                        mrkdwn_code(m, commit->values[i].label, LABEL_SHOWN_MAX);
-                        mrkdwn_markup(m, " ");
-                        mrkdwn_code(m, commit->values[i].value, LABEL_SHOWN_MAX);
-                        mrkdwn_markup(m, " in ");
-                        mrkdwn_code(m, commit->values[i].path, LABEL_SHOWN_MAX);
-                        separator = ", ";
-                }
-}
-
-static void render_suspect(struct mrkdwn *m, const struct notice *notice, const struct rv_suspect *suspect) {
-        const struct rv_commit *commit = &suspect->commit;
-        append_commit(m, notice, &commit->id, true);
-        mrkdwn_markup(m, " ");
-        mrkdwn_code(m, commit->subject, SUBJECT_SHOWN_MAX);
-        mrkdwn_markup(m, "\nby ");
-        mrkdwn_code(m, commit->author_name, NAME_SHOWN_MAX);
-        mrkdwn_markup(m, suspect->live.applied ? ", applied " : suspect->live.observed ? ", arrived " : ", committed ");
-        mrkdwn_time(m, suspect->live.observed ? suspect->live.seen_usec : commit->commit_usec);
-        const char *separator = "\nEvidence: ";
-        for (int i = 0; i < RV_EVIDENCE_MAX; i++)
-                if (suspect->evidence & (1U << i)) {
-                        mrkdwn_markup(m, "%s%s", separator, rv_evidence_explain((enum rv_evidence)i));
-                        separator = ", ";
-                }
-        render_added(m, commit);
-        mrkdwn_markup(m, "\n");
-}
-
-static void render_culprit(struct mrkdwn *m, const struct notice *notice) {
-        const struct rv_incident *incident = notice->incident;
-        if (incident->n_suspects == 0)
-                return;
-        if (incident->restore.hex[0])
-                mrkdwn_markup(m, "*Undone*, to go back to `%.*s` ", HEX_SHOWN, incident->restore.hex);
-        else
-                mrkdwn_markup(m, "*Culprit* ");
-        size_t together = incident->n_revisions > 0 || incident->restore.hex[0]
-                                  ? 0
-                                  : rv_suspects_together(incident->suspects, incident->n_suspects);
-        if (together > 1)
-                mrkdwn_markup(m, "%zu commits that arrived together\n", together);
-        const struct rv_revert_spec *spec = incident->plan ? &incident->plan->spec : NULL;
-        size_t shown = 0;
-        for (size_t i = 0; spec && i < spec->n_commits && shown < COMMITS_SHOWN_MAX; i++) {
-                const struct rv_suspect *suspect = find_suspect(incident, &spec->commits[i]);
-                if (!suspect)
-                        continue;
-                render_suspect(m, notice, suspect);
-                shown++;
-        }
-        if (shown == 0) {
-                render_suspect(m, notice, &incident->suspects[0]);
-                shown = 1;
-        }
-        size_t others = incident->n_suspects - shown;
-        if (others > 0)
-                mrkdwn_markup(m, "%zu other %s", others,
-                              incident->restore.hex[0] ? "undone"
-                              : others == 1            ? "candidate"
-                                                       : "candidates");
-}
-
-static void render_revert(struct mrkdwn *m, const struct notice *notice) {
-        const struct rv_plan *plan = notice->incident->plan;
-        if (!plan || plan->commit.hex[0] == '\0')
-                return;
-        bool is_pushed = notice->incident->times.pushed_usec > 0;
-        mrkdwn_markup(m, "*%s* ", is_pushed ? "Revert" : "The revert would be");
-        append_commit(m, notice, rv_incident_revert(notice->incident), is_pushed);
-        mrkdwn_markup(m, ": %zu %s changed, +%zu -%zu\n", plan->n_files, plan->n_files == 1 ? "file" : "files",
-                      plan->n_insertions, plan->n_deletions);
-        append_list(m, plan->paths, plan->n_paths);
-}
-
-static void render_reason(struct mrkdwn *m, const struct notice *notice) {
-        const struct rv_incident *incident = notice->incident;
-        if (incident->reason != RV_REASON_NONE) {
-                mrkdwn_markup(m, "*Why* ");
-                append_reason(m, incident);
-        }
-        if (incident->detail && incident->detail[0]) {
-                mrkdwn_markup(m, "\n");
-                mrkdwn_text(m, incident->detail, NOTE_SHOWN_MAX);
-        }
-        if (!incident->by_hand && incident->actor) {
-                mrkdwn_markup(m, "\n*Decided by* ");
-                mrkdwn_code(m, incident->actor, NAME_SHOWN_MAX);
-                if (incident->note) {
-                        mrkdwn_markup(m, ": ");
-                        mrkdwn_text(m, incident->note, NOTE_SHOWN_MAX);
-                }
-        }
-}
-
-static void render_ask(struct mrkdwn *m, const struct notice *notice) {
-        append_how_to_answer(m, notice->incident);
-}
-
-static void append_phase(struct mrkdwn *m, const char *name, int64_t usec, int64_t from_usec) {
-        if (usec == 0)
-                return;
-        char text[RV_DURATION_TEXT_MAX];
-        mrkdwn_markup(m, ", %s +%s", name, rv_duration_humanize(usec > from_usec ? usec - from_usec : 0, text));
-}
-
-static void render_times(struct mrkdwn *m, const struct notice *notice) {
-        const struct rv_incident *incident = notice->incident;
-        const struct rv_incident_times *times = &incident->times;
-        mrkdwn_markup(m, "Incident `%s`", incident->id);
-        if (notice->external_url) {
-                _cleanup_free_ char *url = NULL;
-                if (asprintf(&url, "%s/api/v1/incidents/%s", notice->external_url, incident->id) >= 0) {
-                        mrkdwn_markup(m, " ");
-                        mrkdwn_link(m, url, "record", HEX_SHOWN);
-                }
-        }
-        if (notice->runbook) {
-                mrkdwn_markup(m, " ");
-                mrkdwn_link(m, notice->runbook, "runbook", HEX_SHOWN);
-        }
-        if (times->onset_usec > 0) {
-                mrkdwn_markup(m, "\nOnset ");
-                mrkdwn_time(m, times->onset_usec);
-        }
-        mrkdwn_markup(m, "\nDetected ");
-        mrkdwn_time(m, times->detected_usec);
-        append_phase(m, "decided", times->decided_usec, times->detected_usec);
-        append_phase(m, "proposed", times->proposed_usec, times->detected_usec);
-        append_phase(m, times->proposed_usec > 0 ? "merged" : "pushed", times->pushed_usec, times->detected_usec);
-        append_phase(m, "on the branch", times->landed_usec, times->detected_usec);
-        if (incident->application)
-                append_phase(m, "applied", times->applied_usec, times->detected_usec);
-        append_phase(m, "recovered", times->recovered_usec, times->detected_usec);
-}
-
-/* -- The thread: what has just happened, for those who follow it -- */
-
-static void render_reply(struct mrkdwn *m, const struct notice *notice) {
-        const struct rv_incident *incident = notice->incident;
-        const struct rv_transition *transition = &notice->transition;
-        mrkdwn_markup(m, "*%s*", title(incident));
-        if (incident->plan && incident->times.pushed_usec > 0 && !rv_incident_state_is_end(incident->state)) {
-                mrkdwn_markup(m, " ");
-                append_commit(m, notice, rv_incident_revert(incident), true);
-        }
-        if (incident->reason != RV_REASON_NONE) {
-                mrkdwn_markup(m, ": ");
-                append_reason(m, incident);
-        }
-        if (transition->actor && strcmp(transition->actor, "revertd") != 0) {
-                mrkdwn_markup(m, " by ");
-                mrkdwn_code(m, transition->actor, NAME_SHOWN_MAX);
-        }
-        if (transition->detail && transition->detail[0]) {
-                mrkdwn_markup(m, "\n");
-                mrkdwn_text(m, transition->detail, NOTE_SHOWN_MAX);
-        }
-        mrkdwn_markup(m, "\n");
-        append_how_to_answer(m, incident);
-}
-
-static void render_text(struct mrkdwn *m, const struct notice *notice) {
-        render_header(m, notice);
-        append_labels(m, notice->incident->labels);
-        if (notice->incident->summary && notice->incident->summary[0]) {
-                mrkdwn_markup(m, ": ");
-                mrkdwn_text(m, notice->incident->summary, SUMMARY_SHOWN_MAX / 2);
-        }
-}
-
-/* -- Blocks -- */
-
-typedef void (*render_fn)(struct mrkdwn *m, const struct notice *notice);
+typedef void (*render_fn)(struct mrkdwn *m, const struct slack_notice *notice);
 
 /* verbatim: Slack makes no links, mentions or channels of what merely looks like one. */
 static json_t *text_object(const char *type, const char *text) {
@@ -417,7 +32,7 @@ static json_t *text_object(const char *type, const char *text) {
         return json_pack("{s:s, s:s, s:b}", "type", type, "text", text, "verbatim", 1);
 }
 
-static int add_section(json_t *blocks, const struct notice *notice, render_fn render, size_t max) {
+static int add_section(json_t *blocks, const struct slack_notice *notice, render_fn render, size_t max) {
         struct mrkdwn m;
         mrkdwn_init(&m, max);
         render(&m, notice);
@@ -429,54 +44,53 @@ static int add_section(json_t *blocks, const struct notice *notice, render_fn re
                                                        text_object("mrkdwn", m.text + strspn(m.text, "\n"))));
 }
 
-static int add_header(json_t *blocks, const struct notice *notice) {
+static int add_header(json_t *blocks, const struct slack_notice *notice) {
         struct mrkdwn m;
         mrkdwn_init(&m, MRKDWN_HEADER_BYTES_MAX);
-        render_header(&m, notice);
+        slack_header(&m, notice);
         return json_array_append_new(
                 blocks, json_pack("{s:s, s:o}", "type", "header", "text", text_object("plain_text", m.text)));
 }
 
-static int add_times(json_t *blocks, const struct notice *notice) {
+static int add_times(json_t *blocks, const struct slack_notice *notice) {
         struct mrkdwn m;
         mrkdwn_init(&m, TIMES_BYTES_MAX);
-        render_times(&m, notice);
+        slack_times(&m, notice);
         return json_array_append_new(
                 blocks, json_pack("{s:s, s:[o]}", "type", "context", "elements", text_object("mrkdwn", m.text)));
 }
 
-static int add_main(json_t *blocks, const struct notice *notice) {
+static int add_main(json_t *blocks, const struct slack_notice *notice) {
         static const struct {
                 render_fn render;
                 size_t max;
-        } section[] = {{render_facts, FACTS_BYTES_MAX},
-                       {render_culprit, CULPRIT_BYTES_MAX},
-                       {render_revert, REVERT_BYTES_MAX},
-                       {render_reason, REASON_BYTES_MAX},
-                       {render_ask, ASK_BYTES_MAX}};
+        } section[] = {{slack_facts, FACTS_BYTES_MAX},
+                       {slack_culprit, CULPRIT_BYTES_MAX},
+                       {slack_revert, REVERT_BYTES_MAX},
+                       {slack_reason, REASON_BYTES_MAX},
+                       {slack_ask, ASK_BYTES_MAX}};
         int r = add_header(blocks, notice);
         for (size_t i = 0; r == 0 && i < RV_ARRAY_SIZE(section); i++)
                 r = add_section(blocks, notice, section[i].render, section[i].max);
         return r == 0 ? add_times(blocks, notice) : r;
 }
 
-static json_t *render(const struct notice *notice, bool is_thread_reply) {
+static json_t *render(const struct slack_notice *notice, bool is_thread_reply) {
         _cleanup_json_ json_t *blocks = json_array();
         if (!blocks)
                 return NULL;
-        int r = is_thread_reply ? add_section(blocks, notice, render_reply, REASON_BYTES_MAX)
-                                : add_main(blocks, notice);
+        int r = is_thread_reply ? add_section(blocks, notice, slack_reply, REASON_BYTES_MAX) : add_main(blocks, notice);
         if (r < 0)
                 return NULL;
         struct mrkdwn text;
         mrkdwn_init(&text, TEXT_BYTES_MAX);
-        render_text(&text, notice);
+        slack_text(&text, notice);
         return json_pack("{s:s, s:O}", "text", text.text, "blocks", blocks);
 }
 
 json_t *rv_slack_render(const json_t *value, bool is_thread_reply, const char *external_url) {
         const json_t *rule = json_object_get(value, "rule");
-        struct notice notice = {
+        struct slack_notice notice = {
                 .threshold = rv_json_string(rule, "threshold", NULL),
                 .runbook = rv_json_string(rule, "runbook", NULL),
                 .commit_url = rv_json_string(value, "commit_url", NULL),
