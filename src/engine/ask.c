@@ -145,16 +145,23 @@ static int end_with_paths(struct turn *t, struct open *o, enum rv_incident_state
         return failure_text(reply, &text) < 0 ? -ENOMEM : incident_move(t, o, to, reason, text);
 }
 
+/* Until then people see why it has not gone on. */
+static int retry_and_say(struct turn *t, struct open *o, const char *message) {
+        int r = message ? incident_note(t, o, message) : 0;
+
+        return r < 0 ? r : retry_later(t, o);
+}
+
 int handle_failure(struct turn *t, struct open *o, const struct rv_git_reply *reply, bool *ret_handled) {
         *ret_handled = true;
         if (!reply)
                 return retry_later(t, o);
         switch (reply->outcome) {
         case RV_GIT_UNAVAILABLE:
-                return retry_later(t, o);
+                return retry_and_say(t, o, reply->message);
         case RV_GIT_FAILED:
                 if (++o->failures < FAILURES_MAX)
-                        return retry_later(t, o);
+                        return retry_and_say(t, o, reply->message);
                 return incident_move(t, o, RV_INCIDENT_FAILED, RV_REASON_GIT_FAILED, reply->message);
         case RV_GIT_POLICY:
                 return incident_move(t, o, RV_INCIDENT_FAILED, RV_REASON_POLICY, reply->message);

@@ -78,6 +78,8 @@ static void silence_ends_with_a_reason(void **state) {
                                 w->outcome[table[i].op] = RV_GIT_UNAVAILABLE;
                         world_settle(w);
                         assert_false(rv_incident_state_is_end(w->state));
+                        if (!lost && table[i].op != RV_GIT_CHECK) /* why it waits is shown meanwhile */
+                                assert_string_equal(world_open(w)->detail, "said the world");
                         world_pass(w, table[i].patience_usec - MINUTE);
                         assert_false(rv_incident_state_is_end(w->state));
                         world_pass(w, 2 * MINUTE);
