@@ -69,6 +69,7 @@ static int follow(struct turn *t, struct open *o, const struct rv_git_reply *rep
                 return poll_later(t, o);
         if (take(&o->i->proposal, &reply->proposal) < 0)
                 return -ENOMEM;
+        o->failures = 0;
         switch (o->i->proposal.state) {
         case RV_PROPOSAL_MERGED:
                 return merged(t, o, reply);
@@ -107,7 +108,8 @@ int propose_enter(struct turn *t, struct open *o, const struct rv_git_reply *rep
         return r < 0 ? r : follow(t, o, reply);
 }
 
-/* A forge that cannot be asked for hours says nothing about the request. */
+/* A forge that cannot be asked for hours says nothing about the request. That it is not there may be a token that just
+ * lost its rights, so it is believed when said again and again. */
 static int git(struct turn *t, struct open *o, const struct rv_git_reply *reply) {
         if (!reply)
                 return poll_later(t, o);
@@ -117,7 +119,7 @@ static int git(struct turn *t, struct open *o, const struct rv_git_reply *reply)
         case RV_GIT_POLICY:
                 return incident_move(t, o, RV_INCIDENT_FAILED, RV_REASON_POLICY, reply->message);
         case RV_GIT_NOT_FOUND:
-                return closed(t, o, reply->message);
+                return ++o->failures < FAILURES_MAX ? poll_later(t, o) : closed(t, o, reply->message);
         default:
                 return poll_later(t, o);
         }

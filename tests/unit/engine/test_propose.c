@@ -52,6 +52,8 @@ static void closed_it_is_a_no(void **state) {
 
         w = proposed(PROPOSES);
         w->outcome[RV_GIT_PROPOSAL] = RV_GIT_NOT_FOUND;
+        world_pass(w, 15 * SEC);
+        assert_state(w, PROPOSED); /* once is not enough */
         world_pass(w, MINUTE);
         assert_ended(w, REJECTED, PROPOSAL_CLOSED);
         world_free(w);
