@@ -60,8 +60,10 @@ static int merged(struct turn *t, struct open *o, const struct rv_git_reply *rep
         return r < 0 ? r : act_arrived(t, o, reply);
 }
 
-static int closed(struct turn *t, struct open *o, const char *why) {
-        return incident_move(t, o, RV_INCIDENT_REJECTED, RV_REASON_PROPOSAL_CLOSED, why);
+static int say_and_poll_later(struct turn *t, struct open *o, const char *message) {
+        int r = message ? incident_note(t, o, message) : 0;
+
+        return r < 0 ? r : poll_later(t, o);
 }
 
 static int follow(struct turn *t, struct open *o, const struct rv_git_reply *reply) {
@@ -69,12 +71,11 @@ static int follow(struct turn *t, struct open *o, const struct rv_git_reply *rep
                 return poll_later(t, o);
         if (take(&o->i->proposal, &reply->proposal) < 0)
                 return -ENOMEM;
-        o->failures = 0;
         switch (o->i->proposal.state) {
         case RV_PROPOSAL_MERGED:
                 return merged(t, o, reply);
         case RV_PROPOSAL_CLOSED:
-                return closed(t, o, o->i->proposal.url);
+                return incident_move(t, o, RV_INCIDENT_REJECTED, RV_REASON_PROPOSAL_CLOSED, o->i->proposal.url);
         default:
                 return poll_later(t, o);
         }
@@ -108,8 +109,8 @@ int propose_enter(struct turn *t, struct open *o, const struct rv_git_reply *rep
         return r < 0 ? r : follow(t, o, reply);
 }
 
-/* A forge that cannot be asked for hours says nothing about the request. That it is not there may be a token that just
- * lost its rights, so it is believed when said again and again. */
+/* A forge that cannot be asked for hours says nothing about the request. That it is not there may be a token that has
+ * lost its rights, or a project's wrong name. */
 static int git(struct turn *t, struct open *o, const struct rv_git_reply *reply) {
         if (!reply)
                 return poll_later(t, o);
@@ -118,10 +119,8 @@ static int git(struct turn *t, struct open *o, const struct rv_git_reply *reply)
                 return follow(t, o, reply);
         case RV_GIT_POLICY:
                 return incident_move(t, o, RV_INCIDENT_FAILED, RV_REASON_POLICY, reply->message);
-        case RV_GIT_NOT_FOUND:
-                return ++o->failures < FAILURES_MAX ? poll_later(t, o) : closed(t, o, reply->message);
         default:
-                return poll_later(t, o);
+                return say_and_poll_later(t, o, reply->message);
         }
 }
 
