@@ -290,7 +290,7 @@ static int answer_history(struct past *past, size_t repository, const struct rv_
                           struct rv_git_reply *reply, struct rv_error *err) {
         struct line *line = &past->line[repository];
         size_t last = request->revision ? find_revision(line, request->revision) : SIZE_MAX;
-        const struct scoped *s;
+        const struct scoped *s = NULL;
         int r = find_scoped(past, repository, request, &s, err);
 
         if (r < 0)
