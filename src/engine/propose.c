@@ -19,7 +19,7 @@ static int ask(struct turn *t, struct open *o) {
         return ask_git(t, o, request);
 }
 
-/* Without a rule (it went) there is no limit of its own. */
+/* Without a rule (it went) it is followed for a day. */
 static int64_t patience(const struct rv_engine *engine, const struct open *o) {
         const struct rv_rule_config *rule = rule_config(engine, o->rule);
 
@@ -125,7 +125,7 @@ static int git(struct turn *t, struct open *o, const struct rv_git_reply *reply)
 }
 
 static int expired(struct turn *t, struct open *o) {
-        _cleanup_free_ char *detail = describe(&o->i->proposal, "still open, and no longer followed");
+        _cleanup_free_ char *detail = describe(&o->i->proposal, "no longer followed; it may still be merged");
 
         if (!detail)
                 return -ENOMEM;
