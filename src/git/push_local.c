@@ -250,10 +250,8 @@ static int swap_ref(const struct rv_push *push, git_repository *repository) {
 
         for (;;) {
                 _cleanup_git_(reference) git_reference *reference = NULL;
-                int r = git_oid_is_zero(push->old_id)
-                                ? git_reference_create(&reference, repository, push->name, push->new_id, 0, "push")
-                                : git_reference_create_matching(&reference, repository, push->name, push->new_id, 1,
-                                                                push->old_id, "push");
+                int r = git_reference_create_matching(&reference, repository, push->name, push->new_id, 1, push->old_id,
+                                                      "push");
                 if (r != GIT_ELOCKED || rv_clock_monotonic_usec() >= until_usec)
                         return r;
                 poll(NULL, 0, LOCK_RETRY_MSEC);
@@ -287,7 +285,7 @@ static int refuse(struct rv_push_result *result, struct rv_error *err) {
 
 static int write_to(const struct rv_push *push, git_repository *repository, struct rv_push_result *result,
                     struct rv_error *err) {
-        git_oid head = {0}; /* a branch that is not there is at no commit */
+        git_oid head = {0}; /* a branch that is gone is at no commit */
 
         int r = git_reference_name_to_id(&head, repository, push->name);
         if (r < 0 && r != GIT_ENOTFOUND)
@@ -319,6 +317,8 @@ int rv_push_local(const struct rv_push *push, struct rv_push_result *ret, bool *
         mode_t mask;
 
         *ret_done = false;
+        if (git_oid_is_zero(push->old_id)) /* libgit2 looks before it locks: two could each make the branch */
+                return 0;
         int r = rv_remote_local_repository(push->remote, &repository, err);
         if (r < 0)
                 return r;

@@ -184,8 +184,7 @@ static void pushed_again(void **state) {
         rv_revert_result_done(&revert);
 }
 
-/* A hook that never ends costs the deadline; the branch is then looked at. */
-static void new_branch_direct(void **state) {
+static void new_branch(void **state) {
         assert_true(is_direct(*state));
         world_make_branch(*state);
 }
@@ -193,6 +192,56 @@ static void new_branch_direct(void **state) {
 static void new_branch_through_receive_pack(void **state) {
         write_hook(*state, "post-receive", "true");
         world_make_branch(*state);
+}
+
+enum { RACES = 300, MADE = 10, WAS_THERE = 11 };
+
+/* In a process of its own, once the pipe is closed. */
+static pid_t make_branch_at_once(struct world *world, const char *branch, const struct rv_revert_result *revert,
+                                 const int begin[2]) {
+        static const git_oid none = {{0}};
+        struct rv_push_result push = {};
+        char byte;
+
+        pid_t pid = fork();
+        assert_true(pid >= 0);
+        if (pid > 0)
+                return pid;
+        close(begin[1]);
+        if (read(begin[0], &byte, 1) != 0 ||
+            rv_push(world->remote, world->mirror, branch, &none, &revert->commit, revert->objects, revert->n_objects,
+                    in_seconds(20), &push, &world->err) < 0 ||
+            push.outcome != RV_PUSH_OK)
+                _exit(1);
+        _exit(push.was_there ? WAS_THERE : MADE);
+}
+
+/* Of two who make the same branch at the same moment, one hears that it made it, and the other that it was there. */
+static void new_branch_is_made_once(void **state) {
+        struct world *world = *state;
+        struct rv_revert_result revert = {};
+        git_oid head;
+
+        world_fetch(world, &head);
+        world_revert(world, &head, &revert);
+        for (unsigned i = 0; i < RACES; i++) {
+                char branch[32];
+                int begin[2], status, sum = 0;
+                pid_t pid[2];
+                snprintf(branch, sizeof(branch), "revertd/%u", i);
+                assert_int_equal(pipe(begin), 0);
+                for (unsigned k = 0; k < 2; k++)
+                        pid[k] = make_branch_at_once(world, branch, &revert, begin);
+                close(begin[0]);
+                close(begin[1]);
+                for (unsigned k = 0; k < 2; k++) {
+                        assert_int_equal(waitpid(pid[k], &status, 0), pid[k]);
+                        assert_true(WIFEXITED(status));
+                        sum += WEXITSTATUS(status);
+                }
+                assert_int_equal(sum, MADE + WAS_THERE);
+        }
+        rv_revert_result_done(&revert);
 }
 
 /* Git has no folder and file of the same name. */
@@ -215,6 +264,7 @@ static void new_branch_under_another(void **state) {
         rv_revert_result_done(&revert);
 }
 
+/* A hook that never ends costs the deadline; the branch is then looked at. */
 static void hook_hangs(void **state) {
         struct world *world = *state;
         struct rv_revert_result revert = {};
@@ -255,7 +305,8 @@ int main(void) {
                 TEST(moved_during_the_push),
                 TEST(branch_is_gone),
                 TEST(pushed_again),
-                TEST(new_branch_direct),
+                TEST(new_branch),
+                TEST(new_branch_is_made_once),
                 TEST(new_branch_through_receive_pack),
                 TEST(new_branch_under_another),
                 TEST(hook_hangs),
