@@ -2,6 +2,7 @@
 #include "revertd/store.h"
 
 #include "store/ballast.h"
+#include "store/database.h"
 #include "store/schema.h"
 
 #include "revertd/cleanup.h"
@@ -10,12 +11,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-
-enum {
-        OPEN_BUSY_MSEC = 1000,  /* how long the lock of a revertd that is just ending is waited for */
-        CHECKPOINT_PAGES = 256, /* the log is carried over at this length, so that no commit pays for a long one */
-        CACHE_KIB = 1024,
-};
 
 enum statement {
         STATEMENT_BEGIN,
@@ -63,142 +58,26 @@ static const char *kind_to_string(enum rv_record_kind kind) {
 
 /* -- Opening -- */
 
-static int exec(struct rv_store *store, const char *sql, struct rv_error *err) {
-        int rc = sqlite3_exec(store->db, sql, NULL, NULL, NULL);
-        return rc == SQLITE_OK ? 0 : sqlite_errno(store->db, rc, err);
-}
-
-/* The file is made here, not by SQLite, for its mode is for us alone whatever the umask. */
-static int open_directory(struct rv_store *store, const char *directory, struct rv_error *err) {
-        if (mkdir(directory, 0700) < 0 && errno != EEXIST)
-                return rv_error_set(err, -errno, "cannot create it: %s", strerror(errno));
-        store->dir_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (store->dir_fd < 0)
-                return rv_error_set(err, -errno, "%s", strerror(errno));
-        _cleanup_close_ int fd = openat(store->dir_fd, "revertd.db", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (fd < 0)
-                return rv_error_set(err, -errno, "revertd.db: %s", strerror(errno));
-        if (fsync(store->dir_fd) < 0)
-                return rv_error_set(err, -errno, "%s", strerror(errno));
-        return 0;
-}
-
-/* Exclusive locking is asked for before the log is opened: SQLite then keeps its index in memory, and a second revertd
- * finds the file locked. */
-static int configure(struct rv_store *store, struct rv_error *err) {
-        sqlite3_extended_result_codes(store->db, 1);
-        sqlite3_busy_timeout(store->db, OPEN_BUSY_MSEC);
-        sqlite3_limit(store->db, SQLITE_LIMIT_ATTACHED, 0);
-        int r = exec(store, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA trusted_schema=OFF; PRAGMA temp_store=MEMORY;", err);
-        if (r == 0 && store->dir_fd >= 0)
-                r = exec(store, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; BEGIN EXCLUSIVE; COMMIT;", err);
-        if (r < 0)
-                return r;
-        char sql[128];
-        snprintf(sql, sizeof(sql), "PRAGMA wal_autocheckpoint=%d; PRAGMA cache_size=-%d;", CHECKPOINT_PAGES, CACHE_KIB);
-        return exec(store, sql, err);
-}
-
-static int check_is_whole(struct rv_store *store, struct rv_error *err) {
-        sqlite3_stmt *stmt = NULL;
-        int r = 0, rc = sqlite3_prepare_v2(store->db, "PRAGMA quick_check(1)", -1, &stmt, NULL);
-        if (rc == SQLITE_OK)
-                rc = sqlite3_step(stmt);
-        if (rc != SQLITE_ROW)
-                r = sqlite_errno(store->db, rc, err);
-        else if (strcmp((const char *)sqlite3_column_text(stmt, 0), "ok") != 0)
-                r = rv_error_set(err, -EUCLEAN, "%s", sqlite3_column_text(stmt, 0));
-        sqlite3_finalize(stmt);
-        return r;
-}
-
 static int prepare(struct rv_store *store, struct rv_error *err) {
         for (int i = 0; i < STATEMENT_MAX; i++) {
                 int rc = sqlite3_prepare_v3(store->db, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT,
                                             &store->statement[i], NULL);
                 if (rc != SQLITE_OK)
-                        return sqlite_errno(store->db, rc, err);
+                        return rv_error_prefix(err, sqlite_errno(store->db, rc, err), "store");
         }
         return 0;
 }
 
-static int open_database(struct rv_store *store, const char *path, struct rv_error *err) {
-        int rc = sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
-                                 NULL);
-        if (rc != SQLITE_OK)
-                return sqlite_errno(store->db, rc, err);
-        int r = configure(store, err);
-        if (r == 0)
-                r = check_is_whole(store, err);
-        if (r == 0)
-                r = schema_migrate(store->db, schema_migrations, schema_version, err);
-        if (r == 0)
-                r = prepare(store, err);
-        return r;
-}
-
-static void close_database(struct rv_store *store) {
-        for (int i = 0; i < STATEMENT_MAX; i++) {
-                sqlite3_finalize(store->statement[i]);
-                store->statement[i] = NULL;
-        }
-        sqlite3_close(store->db);
-        store->db = NULL;
-}
-
-static int explain_open(int r, const char *path, struct rv_error *err) {
-        switch (r) {
-        case -EUCLEAN:
-                rv_error_prefix(err, r,
-                                "the database cannot be used as it is. Stop revertd and keep a copy of the file; then "
-                                "put a backup in its place, or move it away to begin anew (open incidents, history "
-                                "and budgets are then forgotten; reverts already in Git are recognised there)");
-                break;
-        case -EBUSY:
-                rv_error_prefix(err, r, "another revertd has it open");
-                break;
-        default:
-                break;
-        }
-        return rv_error_prefix(err, r, "store %s", path);
-}
-
-/* A disk that was full when revertd ended may leave no space even to open: what the ballast holds does. */
-static int open_with_way_out(struct rv_store *store, const char *path, struct rv_error *err) {
-        int r = open_database(store, path, err);
-        if (r == -ENOSPC && unlinkat(store->dir_fd, "ballast", 0) == 0) {
-                close_database(store);
-                r = open_database(store, path, err);
-        }
-        return r;
-}
-
-/* SQLite's NOFOLLOW means every component; the directory may well be reached by a symbolic link, as a DynamicUser's
- * /var/lib/revertd is. */
-static int open_in(struct rv_store *store, const char *directory, struct rv_error *err) {
-        _cleanup_free_ char *real = realpath(directory, NULL), *path = NULL;
-        if (!real)
-                return rv_error_set(err, -errno, "%s", strerror(errno));
-        if (asprintf(&path, "%s/revertd.db", real) < 0)
-                return rv_error_oom(err);
-        return open_with_way_out(store, path, err);
-}
-
-int rv_store_open(struct rv_store **ret, const char *directory, struct rv_error *err) {
+/* directory NULL: in memory. */
+static int open_store(struct rv_store **ret, const char *directory, struct rv_error *err) {
         struct rv_store *store = calloc(1, sizeof(*store));
         if (!store)
                 return rv_error_oom(err);
         store->dir_fd = -1;
-        store->ballast.dir_fd = -1;
-        _cleanup_free_ char *path = NULL;
-        int r = asprintf(&path, "%s/revertd.db", directory) < 0 ? rv_error_oom(err) : 0;
-        if (r == 0) {
-                r = open_directory(store, directory, err);
-                if (r == 0)
-                        r = open_in(store, directory, err);
-                if (r < 0)
-                        explain_open(r, path, err);
-        }
+        int r = directory ? database_open(&store->db, directory, &store->dir_fd, err)
+                          : database_open_memory(&store->db, err);
+        if (r == 0)
+                r = prepare(store, err);
         if (r < 0) {
                 rv_store_close(store);
                 return r;
@@ -208,25 +87,20 @@ int rv_store_open(struct rv_store **ret, const char *directory, struct rv_error 
         return 0;
 }
 
+int rv_store_open(struct rv_store **ret, const char *directory, struct rv_error *err) {
+        return open_store(ret, directory, err);
+}
+
 int rv_store_open_memory(struct rv_store **ret, struct rv_error *err) {
-        struct rv_store *store = calloc(1, sizeof(*store));
-        if (!store)
-                return rv_error_oom(err);
-        store->dir_fd = -1;
-        ballast_init(&store->ballast, -1);
-        int r = open_database(store, ":memory:", err);
-        if (r < 0) {
-                rv_store_close(store);
-                return r;
-        }
-        *ret = store;
-        return 0;
+        return open_store(ret, NULL, err);
 }
 
 struct rv_store *rv_store_close(struct rv_store *store) {
         if (!store)
                 return NULL;
-        close_database(store);
+        for (int i = 0; i < STATEMENT_MAX; i++)
+                sqlite3_finalize(store->statement[i]);
+        sqlite3_close(store->db);
         if (store->dir_fd >= 0)
                 close(store->dir_fd);
         free(store);
