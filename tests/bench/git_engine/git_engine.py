@@ -5,9 +5,9 @@ the other in the same run, on made-up repositories whose last commits each chang
 For each size: computing the revert commit (a warm process, distinct commits, objects really written); reverting and
 pushing to a local remote through revertd-git, against `git fetch`, `git revert`, `git push` in a clone that is up to
 date; restoring ten files that as many commits changed to before these, against `git fetch`, `git restore`, `git commit`,
-`git push`; memory of the worker. Then, once: the commits that touched one scope among 10,000, and one very wide folder. Git's
-work tree is a full one up to --full files; above it holds only the top level (sparse), which spares git the most.
-Prints Markdown tables; a figure is the median, a ratio is "times as fast".
+`git push`; memory of the worker. Computing and pushing go in rounds, size after size, so that a busy moment of the
+machine meets all sizes. Then, once: the commits that touched one scope among 10,000, and one very wide folder. Git's work
+tree is a full one up to --full files; above it holds only the top level (sparse), which spares git the most. Prints Markdown tables; a figure is the median, a ratio is "times as fast".
 
 usage: git_engine.py --programs DIR [--files N,N…] [--times N] [--full N] [--history N] [--wide N] [--directory DIR]
 """
@@ -25,6 +25,8 @@ import time
 
 PER_FOLDER = 100   # files in a folder
 PER_SERVICE = 10   # folders in a service
+ROUNDS = 6
+WARMING = 2        # commits that each process undoes before it counts
 START = 1700000000
 IDENTITY = ["-c", "user.name=git", "-c", "user.email=git@localhost", "-c", "gc.auto=0", "-c", "maintenance.auto=false"]
 
@@ -148,10 +150,10 @@ def show(msec):
 
 
 def compute(programs, kind, repository, commits):
-    """Milliseconds for each commit; the first two warm the process up."""
+    """Milliseconds for each commit but the first, which warm the process up."""
     out = subprocess.run([programs / "tests/bench/bench_revert", kind, repository, *commits], check=True,
                          stdout=subprocess.PIPE, text=True).stdout
-    return [int(line) / 1000 for line in out.split()][2:]
+    return [int(line) / 1000 for line in out.split()][WARMING:]
 
 
 def clone(remote, path, sparse):
@@ -255,35 +257,62 @@ def git_restore(work, remote, times):
     return values
 
 
-def measure_size(arguments, directory, files):
+def take(size, count):
+    taken, size["commits"] = size["commits"][:count], size["commits"][count:]
+    return taken
+
+
+def prepare_size(arguments, directory, files):
+    """A remote, a mirror of it, and the commits of it that are still to be undone."""
     times = arguments.times
     paths = list(deep_paths(files))
+    needed = ROUNDS * (2 * times + WARMING) + 3 * times + 4 * WARMING
     remote = directory / "remote.git"
-    make(remote, paths, spread(paths, 6 * times + 12))
-    commits = head_commits(remote, 6 * times + 12)
-    take = lambda count: [commits.pop(0) for _ in range(count)]
-    result = {"files": files, "sparse": files > arguments.full}
-    mirror = directory / "mirror.git"
-    git("clone", "-q", "--bare", "--no-local", remote, mirror)
-    result["ours"] = compute(arguments.programs, "ours", mirror, take(times + 2))
-    few = max(3, times // 4)
-    result["libgit2"] = compute(arguments.programs, "libgit2", mirror, take(few + 2))
-    work = clone(remote, directory / "work", result["sparse"])
-    result["git"] = git_compute(work, take(few))
-    worker = Worker(arguments.programs, directory / "worker", remote)
-    worker.ask("sync")
-    worker_push(worker, take(2))
-    result["worker_push"] = worker_push(worker, take(times))
-    worker_restore(worker, remote, 2)
-    result["worker_restore"] = worker_restore(worker, remote, times)
-    result["memory"] = worker.memory_mb()
+    make(remote, paths, spread(paths, needed))
+    git("clone", "-q", "--bare", "--no-local", remote, directory / "mirror.git")
+    size = {"files": files, "sparse": files > arguments.full, "directory": directory, "ours": [], "worker_push": [],
+            "commits": head_commits(remote, needed), "worker": Worker(arguments.programs, directory / "worker", remote)}
+    size["worker"].ask("sync")
+    worker_push(size["worker"], take(size, WARMING))
+    return size
+
+
+def measure_rounds(arguments, sizes):
+    for _ in range(ROUNDS):
+        for size in sizes:
+            size["ours"] += compute(arguments.programs, "ours", size["directory"] / "mirror.git",
+                                    take(size, arguments.times + WARMING))
+        for size in sizes:
+            size["worker_push"] += worker_push(size["worker"], take(size, arguments.times))
+
+
+def measure_size(arguments, size):
+    directory, worker = size["directory"], size["worker"]
+    remote, few = directory / "remote.git", max(3, arguments.times // 4)
+    size["libgit2"] = compute(arguments.programs, "libgit2", directory / "mirror.git", take(size, few + WARMING))
+    work = clone(remote, directory / "work", size["sparse"])
+    size["git"] = git_compute(work, take(size, few))
+    worker_restore(worker, remote, WARMING)
+    size["worker_restore"] = worker_restore(worker, remote, arguments.times)
+    size["memory"] = worker.memory_mb()
     worker.close()
-    git_push(work, take(1))
-    result["git_push"] = git_push(work, take(few))
+    git_push(work, take(size, 1))
+    size["git_push"] = git_push(work, take(size, few))
     git_restore(work, remote, 1)
-    result["git_restore"] = git_restore(work, remote, few)
-    print(f"{files} files: done", file=sys.stderr, flush=True)
-    return result
+    size["git_restore"] = git_restore(work, remote, few)
+    print(f"{size['files']} files: done", file=sys.stderr, flush=True)
+
+
+def measure_sizes(arguments, directory):
+    sizes = []
+    for files in [int(each) for each in arguments.files.split(",") if each]:
+        (directory / str(files)).mkdir()
+        sizes.append(prepare_size(arguments, directory / str(files), files))
+    measure_rounds(arguments, sizes)
+    for size in sizes:
+        measure_size(arguments, size)
+        shutil.rmtree(size["directory"], ignore_errors=True)
+    return sizes
 
 
 def measure_history(arguments, directory):
@@ -315,11 +344,11 @@ def measure_wide(arguments, directory):
     """A folder of very many folders, one file in each."""
     paths = [f"apps/application-{number:06}/values.yaml" for number in range(arguments.wide)]
     remote = directory / "remote.git"
-    make(remote, paths, spread(paths, arguments.times + 2 + 7))
+    make(remote, paths, spread(paths, arguments.times + 2 * WARMING + 5))
     git("-C", remote, "repack", "-adq")
-    commits = head_commits(remote, arguments.times + 9)
-    return {"ours": median(compute(arguments.programs, "ours", remote, commits[:arguments.times + 2])),
-            "libgit2": median(compute(arguments.programs, "libgit2", remote, commits[arguments.times + 2:]))}
+    commits = head_commits(remote, arguments.times + 2 * WARMING + 5)
+    return {"ours": median(compute(arguments.programs, "ours", remote, commits[:arguments.times + WARMING])),
+            "libgit2": median(compute(arguments.programs, "libgit2", remote, commits[arguments.times + WARMING:]))}
 
 
 def table(head, rows):
@@ -371,14 +400,14 @@ def main():
     top = pathlib.Path(tempfile.mkdtemp(prefix="revertd-bench-", dir=arguments.directory))
     os.environ.update(GIT_CONFIG_NOSYSTEM="1", HOME=str(top))
 
-    def within(name, function, *more):
+    def within(name, function):
         (top / name).mkdir()
         try:
-            return function(arguments, top / name, *more)
+            return function(arguments, top / name)
         finally:
             shutil.rmtree(top / name, ignore_errors=True)
     try:
-        sizes = [within(f"size-{size}", measure_size, int(size)) for size in arguments.files.split(",") if size]
+        sizes = within("sizes", measure_sizes)
         if sizes:
             report(sizes)
         if arguments.wide:
