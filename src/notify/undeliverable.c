@@ -1,7 +1,6 @@
 #include "notify/undeliverable.h"
 
 #include "revertd/cleanup.h"
-#include "revertd/clock.h"
 #include "revertd/json.h"
 #include "revertd/outbox.h"
 
@@ -26,8 +25,7 @@ static int make_room(struct rv_batch *batch, struct rv_store *store, const char 
 }
 
 int undeliverable_put(struct rv_batch *batch, struct rv_store *store, const struct rv_record *notice, const char *error,
-                      struct rv_error *err) {
-        int64_t now_usec = rv_clock_realtime_usec();
+                      int64_t now_usec, struct rv_error *err) {
         int r = make_room(batch, store, notice->key, err);
         if (r < 0)
                 return r;

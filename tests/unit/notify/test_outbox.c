@@ -2,7 +2,6 @@
 #include "revertd/outbox.h"
 
 #include "config/load.h"
-#include "notify/outbox.h"
 #include "revertd/cleanup.h"
 #include "revertd/clock.h"
 #include "revertd/incident.h"
@@ -295,18 +294,6 @@ static void test_webhook(void **state) {
         assert_int_equal(count(f, RV_RECORD_THREAD), 0);
 }
 
-/* Within an incident the number decides, for the clock may have been set back. */
-static void test_order(void **state) {
-        struct fixture *f = *state;
-        begin(f, WEBHOOK, NULL);
-        put(f, "hook", ONE, 3, RV_INCIDENT_RECOVERED, AT - 5);
-        put(f, "hook", ONE, 2, RV_INCIDENT_REVERTING, AT);
-        rv_outbox_wake(f->outbox);
-        run_until(f, 2, 0);
-        assert_non_null(strstr(body_of(f, 0, "text"), "Reverting"));
-        assert_non_null(strstr(body_of(f, 1, "text"), "Recovered"));
-}
-
 /* -- Failures that pass -- */
 
 static void test_passing_failures(void **state) {
@@ -412,37 +399,12 @@ static void test_damaged_notice(void **state) {
         assert_int_equal(count(f, RV_RECORD_UNDELIVERABLE), 1);
 }
 
-/* -- Time -- */
-
-static void test_delays(void **state) {
-        (void)state;
-        assert_int_equal(outbox_delay_usec(1, 0), RV_USEC_PER_SEC);
-        assert_int_equal(outbox_delay_usec(2, 0), 2 * RV_USEC_PER_SEC);
-        assert_int_equal(outbox_delay_usec(9, 0), 256 * RV_USEC_PER_SEC);
-        assert_int_equal(outbox_delay_usec(10, 0), 5 * RV_USEC_PER_MINUTE);
-        assert_int_equal(outbox_delay_usec(4000000000U, 0), 5 * RV_USEC_PER_MINUTE);
-        assert_int_equal(outbox_delay_usec(1, 30 * RV_USEC_PER_SEC), 30 * RV_USEC_PER_SEC);
-        assert_int_equal(outbox_delay_usec(6, 30 * RV_USEC_PER_SEC), 32 * RV_USEC_PER_SEC);
-        assert_int_equal(outbox_delay_usec(1, RV_USEC_INFINITY), RV_USEC_PER_HOUR);
-}
-
-static void test_giving_up(void **state) {
-        (void)state;
-        assert_false(outbox_gives_up(AT, AT + RV_USEC_PER_DAY, RV_USEC_PER_DAY - 1));
-        assert_false(outbox_gives_up(AT, AT + RV_USEC_PER_DAY - 1, 2 * RV_USEC_PER_DAY));
-        assert_false(outbox_gives_up(AT, AT + 3650 * RV_USEC_PER_DAY, RV_USEC_PER_HOUR)); /* the clock was set */
-        assert_true(outbox_gives_up(AT, AT + RV_USEC_PER_DAY, RV_USEC_PER_DAY));
-}
-
 int main(void) {
         signal(SIGPIPE, SIG_IGN);
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_delays),
-                cmocka_unit_test(test_giving_up),
                 cmocka_unit_test_setup_teardown(test_thread, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_message_was_deleted, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_webhook, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_order, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_passing_failures, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_refused_connection_and_restart, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_permanent, setup, teardown),
