@@ -33,6 +33,7 @@ static const struct option_row {
         {'y', true, "yes", NULL, "do not ask before the push; without a daemon only with --no-daemon"},
         {'w', false, "no-wait", NULL, "do not follow what becomes of it"},
         {'d', true, "diff", NULL, "show the plan's diff too"},
+        {'i', false, "show", NULL, "show the incidents of each test, as 'revertctl show' does"},
         {'s', false, "state", "STATE", "open, ended, or a state such as verifying"},
         {'l', false, "limit", "N", "at most so many (default 20)"},
         {'B', false, "from", "TIME", "begin here: 2026-03-01, or 2026-03-01T10:00:00Z"},
@@ -199,7 +200,7 @@ static int apply(struct args *args, char key, const char *value) {
                 bool *flag;
         } flags[] = {
                 {'f', &args->force}, {'n', &args->dry_run},   {'y', &args->yes},      {'w', &args->no_wait},
-                {'d', &args->diff},  {'L', &args->no_daemon}, {'P', &args->progress},
+                {'d', &args->diff},  {'L', &args->no_daemon}, {'P', &args->progress}, {'i', &args->show},
         };
 
         for (size_t i = 0; i < RV_ARRAY_SIZE(texts); i++)

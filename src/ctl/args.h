@@ -30,7 +30,7 @@ struct args {
         const char *path[CTL_PATHS_MAX];
         size_t n_paths;
         int limit;
-        bool force, dry_run, yes, no_wait, diff, progress;
+        bool force, dry_run, yes, no_wait, diff, progress, show;
 
         char **operand;
         int n_operands;

@@ -31,11 +31,26 @@ static void print_failed(const json_t *test) {
         print_lines(json_object_get(test, "story"), "      ");
 }
 
+/* What people would read of each incident, as it was when the test ended. */
+static void print_incidents(const struct args *args, const json_t *test) {
+        const json_t *seen;
+        size_t i;
+
+        printf("\n%s# ", paint_begin(stdout, BOLD));
+        paint_text(stdout, rv_json_string(test, "name", ""));
+        printf("%s\n", paint_end(stdout, BOLD));
+        json_array_foreach (json_object_get(test, "incidents"), i, seen) {
+                putchar('\n');
+                incident_print(stdout, json_object_get(seen, "incident"), json_object_get(seen, "transitions"), NULL,
+                               args->diff, rv_json_int(test, "end_usec", 0));
+        }
+}
+
 static bool is_good(const json_t *report) {
         return rv_json_int(report, "failed", 0) == 0 && json_array_size(json_object_get(report, "errors")) == 0;
 }
 
-static void print_report(const json_t *report) {
+static void print_report(const struct args *args, const json_t *report) {
         const json_t *tests = json_object_get(report, "tests"), *test;
         bool good = is_good(report);
         size_t i;
@@ -48,9 +63,12 @@ static void print_report(const json_t *report) {
                 printf("  %lld of %zu", (long long)rv_json_int(report, "passed", 0), json_array_size(tests));
         putchar('\n');
         print_lines(json_object_get(report, "errors"), "  ");
-        json_array_foreach (tests, i, test)
+        json_array_foreach (tests, i, test) {
                 if (json_array_size(json_object_get(test, "failures")) > 0)
                         print_failed(test);
+                if (args->show)
+                        print_incidents(args, test);
+        }
 }
 
 int verb_test(const struct args *args) {
@@ -69,7 +87,7 @@ int verb_test(const struct args *args) {
                 if (args->output == CTL_JSON && json_array_append(all, report) < 0)
                         return ctl_oom();
                 if (args->output != CTL_JSON)
-                        print_report(report);
+                        print_report(args, report);
         }
         if (args->output == CTL_JSON) {
                 _cleanup_json_ json_t *object = json_pack("{s:O}", "files", all);

@@ -130,13 +130,15 @@ const struct verb verbs[] = {
                             "  revertctl check-config ./revertd.conf\n",
         },
         {
-                .name = "test", .operands = "FILE…", .takes = "", .min_operands = 1, .max_operands = -1, .is_local = true,
+                .name = "test", .operands = "FILE…", .takes = "id", .min_operands = 1, .max_operands = -1, .is_local = true,
                 .run = verb_test,
                 .summary = "try rules in a made-up world",
                 .text = "Run the tests of rules that stand in files: results of queries over time, commits, alerts, and what\n"
                         "revertd is expected to do about them. The daemon's own engine decides, under a clock of its own, and\n"
-                        "neither server nor repository is needed.",
+                        "neither server nor repository is needed. What people would read of each incident at its end is\n"
+                        "shown with --show.",
                 .examples = "  revertctl test rules/http-error-ratio.test\n"
+                            "  revertctl test --show rules/http-error-ratio.test\n"
                             "  revertctl test -o json rules/*.test\n",
         },
         {

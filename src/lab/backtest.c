@@ -94,7 +94,7 @@ static int run_all(struct run *run, const struct lab_expectation *last,
                                     .expectation = (struct lab_expectation *)last,
                                     .n_expectations = last != NULL};
 
-        return lab_world_run(&script, NULL, check, userdata, err);
+        return lab_world_run(&script, NULL, NULL, check, userdata, err);
 }
 
 /* Those that take part have the one mode; the others, which alerts may reach too, act on nothing. Nobody merges requests

@@ -23,10 +23,11 @@ static int append_text(json_t *array, const char *text) {
 }
 
 static int run_script(const struct lab_script *script, json_t *tests, bool *ret_passed) {
-        _cleanup_json_ json_t *failures = json_array(), *story = json_array();
+        _cleanup_json_ json_t *failures = json_array(), *story = json_array(), *incidents = json_array();
         struct running running = {.failures = failures};
         struct rv_error err = {0};
-        int r = failures && story ? lab_world_run(script, story, check, &running, &err) : -ENOMEM;
+        int r = failures && story && incidents ? lab_world_run(script, story, incidents, check, &running, &err)
+                                               : -ENOMEM;
 
         if (r < 0 && r != -ENOMEM) {
                 _cleanup_free_ char *text = NULL;
@@ -37,10 +38,11 @@ static int run_script(const struct lab_script *script, json_t *tests, bool *ret_
         if (r < 0)
                 return r;
         *ret_passed = json_array_size(failures) == 0;
-        return json_array_append_new(tests, json_pack("{s:s, s:i, s:s?, s:I, s:O, s:O}", "name", script->name, "line",
-                                                      (int)script->line, "thread", script->thread, "expectations",
-                                                      (json_int_t)running.n_expectations, "failures", failures, "story",
-                                                      story)) < 0
+        return json_array_append_new(tests,
+                                     json_pack("{s:s, s:i, s:s?, s:I, s:O, s:O, s:O, s:I}", "name", script->name,
+                                               "line", (int)script->line, "thread", script->thread, "expectations",
+                                               (json_int_t)running.n_expectations, "failures", failures, "story", story,
+                                               "incidents", incidents, "end_usec", (json_int_t)script->end_usec)) < 0
                        ? -ENOMEM
                        : 0;
 }

@@ -185,6 +185,7 @@ void lab_proposals_done(struct lab_branch *branch);
 struct lab_seen { /* an incident as stored */
         char id[RV_INCIDENT_ID_MAX];
         json_t *record;
+        json_t *transitions; /* [rv_transition_to_json()…] */
 };
 struct lab_world {
         const struct lab_script *script;
@@ -201,8 +202,9 @@ struct lab_world {
         char incident[RV_INCIDENT_ID_MAX]; /* that the newest event was about */
         struct rv_error *err;
 };
-/* Runs the script; check is called at each expectation. */
-int lab_world_run(const struct lab_script *script, json_t *story,
+/* Runs the script; check is called at each expectation. incidents gets {"incident", "transitions"} of each; NULL: not
+ * wanted. */
+int lab_world_run(const struct lab_script *script, json_t *story, json_t *incidents,
                   int (*check)(struct lab_world *world, const struct lab_expectation *e, void *userdata),
                   void *userdata, struct rv_error *err) RV_MUST_CHECK;
 /* One event, and all that comes of it. */

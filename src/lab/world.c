@@ -58,10 +58,9 @@ static int see(struct lab_world *w, const struct rv_write *write) {
         if (!grown)
                 return rv_error_oom(w->err);
         w->seen = grown;
-        grown[w->n_seen] = (struct lab_seen){.record = json_incref(write->value)};
+        grown[w->n_seen] = (struct lab_seen){.record = json_incref(write->value), .transitions = json_array()};
         snprintf(grown[w->n_seen].id, sizeof(grown[w->n_seen].id), "%s", write->key);
-        w->n_seen++;
-        return 0;
+        return grown[w->n_seen++].transitions ? 0 : rv_error_oom(w->err);
 }
 
 static const struct lab_seen *seen_find(const struct lab_world *w, const char *id) {
@@ -77,7 +76,8 @@ static int tell_transition(struct lab_world *w, const struct rv_transition *t) {
         _cleanup_free_ char *text = NULL;
         const char *why = t->detail ? t->detail : rv_reason_explain(t->reason);
 
-        if (!seen || rv_labels_from_json(&labels, json_object_get(seen->record, "labels"), NULL, NULL) < 0 ||
+        if (!seen || json_array_append_new(seen->transitions, rv_transition_to_json(t)) < 0 ||
+            rv_labels_from_json(&labels, json_object_get(seen->record, "labels"), NULL, NULL) < 0 ||
             !(text = rv_labels_format(labels)))
                 return rv_error_oom(w->err);
         return lab_tell(w, "%s%s: %s%s%s%s%s%s", rv_json_string(seen->record, "rule", "by hand"), text,
@@ -409,8 +409,10 @@ static int prepare(struct lab_world *w, struct next *next) {
 static void done(struct lab_world *w) {
         for (size_t i = 0; w->branch && i < w->script->config->n_repositories; i++)
                 lab_branch_done(&w->branch[i]);
-        for (size_t i = 0; i < w->n_seen; i++)
+        for (size_t i = 0; i < w->n_seen; i++) {
                 json_decref(w->seen[i].record);
+                json_decref(w->seen[i].transitions);
+        }
         free(w->branch);
         free(w->due_usec);
         free(w->poll_usec);
@@ -419,7 +421,15 @@ static void done(struct lab_world *w) {
         rv_store_close(w->store);
 }
 
-int lab_world_run(const struct lab_script *script, json_t *story,
+static int list_seen(const struct lab_world *w, json_t *incidents) {
+        for (size_t i = 0; incidents && i < w->n_seen; i++)
+                if (json_array_append_new(incidents, json_pack("{s:O, s:O}", "incident", w->seen[i].record,
+                                                               "transitions", w->seen[i].transitions)) < 0)
+                        return rv_error_oom(w->err);
+        return 0;
+}
+
+int lab_world_run(const struct lab_script *script, json_t *story, json_t *incidents,
                   int (*check)(struct lab_world *w, const struct lab_expectation *e, void *userdata), void *userdata,
                   struct rv_error *err) {
         struct lab_world w = {.script = script, .story = story, .err = err};
@@ -435,6 +445,8 @@ int lab_world_run(const struct lab_script *script, json_t *story,
                         w.now_usec = at_usec;
                 r = run_instant(&w, &next, check, userdata);
         }
+        if (r == 0)
+                r = list_seen(&w, incidents);
         done(&w);
         return r;
 }
