@@ -227,6 +227,12 @@ struct rv_guard_facts {
         bool has_plan;   /* it was computed, and has so many dependents */
         size_t n_dependents;
 };
+/* What of a commit is protected, lent by it; both NULL: nothing, or not all of its paths are known. */
+struct rv_protection {
+        const char *author, *path;
+};
+struct rv_protection rv_protected_by(const struct rv_repository_config *repository, const struct rv_commit *commit);
+
 /* Whether the commit is one of an image updater's. */
 bool rv_is_image_update(const struct rv_repository_config *repository, const struct rv_commit *commit);
 

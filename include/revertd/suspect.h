@@ -68,6 +68,12 @@ struct rv_attribution {
         size_t n_after_onset; /* commits in the scope that came after the onset */
         bool is_answered;     /* a revert is among what was first seen after the onset */
         bool is_incomplete;   /* there may be older candidates, beyond where the history was cut */
+
+        /* Of the history, which lends them; NULL: there is none. */
+        const struct rv_commit *answer;  /* the newest such revert */
+        const struct rv_commit *after;   /* the oldest that came after the onset */
+        const struct rv_commit *before;  /* the newest that went live too early to be a candidate */
+        int64_t after_usec, before_usec; /* when these two did */
 };
 void rv_attribution_done(struct rv_attribution *a);
 

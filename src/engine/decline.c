@@ -1,4 +1,4 @@
-/* Declining: what a guard has to say beyond its reason. */
+/* Declining: what a guard has to say beyond its reason, with names and numbers. It is stored, shown and told. */
 #include "core.h"
 
 #include "revertd/cleanup.h"
@@ -7,119 +7,360 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ID_DIGITS = 10, DEPENDENTS_TOLD_MAX = 3 };
+enum { ID_DIGITS = 10, DEPENDENTS_TOLD_MAX = 3, OTHERS_TOLD_MAX = 5, SUBJECT_TOLD_MAX = 80 };
 
-static void put_budget(const struct turn *t, const struct open *o, const char *repository, int budget, FILE *f) {
-        int used = ledger_count(t->engine, repository, o->i->id, t->now_usec);
-        int64_t free_usec = ledger_free_usec(t->engine, repository, o->i->id, budget, t->now_usec);
-        char time[RV_TIME_TEXT_MAX];
+/* What the guard is about. */
+struct objection {
+        struct turn *t;
+        struct open *o;
+        const struct rv_rule_config *rule; /* NULL: by hand without one */
+        const struct rv_suspect *culprit;  /* the first that it objects to; NULL: it is about none */
+        FILE *f;
+};
 
-        if (used < budget)
-                return;
-        fprintf(f, "%s%s%s: %d of %d pushes in 24 hours are used", ftell(f) > 0 ? "; " : "",
-                repository ? "repository " : "all repositories together", repository ? repository : "", used, budget);
-        if (free_usec > 0)
-                fprintf(f, ", the next is free at %s", rv_time_format(free_usec, time));
+/* -- words -- */
+
+/* "9c1e2ab77d (Ana: Raise the pool size)" */
+static void put_commit(FILE *f, const struct rv_commit *commit) {
+        fprintf(f, "%.*s (%s: %.*s)", ID_DIGITS, commit->id.hex, commit->author_name, SUBJECT_TOLD_MAX,
+                commit->subject);
 }
 
-/* Of two budgets, which one is used up, and until when. */
-static int budget_detail(const struct turn *t, const struct open *o, char **ret) {
+static void put_time(FILE *f, int64_t usec) {
+        char text[RV_TIME_TEXT_MAX];
+
+        fputs(rv_time_format(usec - usec % RV_USEC_PER_SEC, text), f);
+}
+
+static void put_span(FILE *f, int64_t usec) {
+        char text[RV_DURATION_TEXT_MAX];
+
+        fputs(rv_duration_humanize(usec, text), f);
+}
+
+static void put_scope(FILE *f, const struct rv_incident *i) {
+        for (size_t k = 0; k < i->n_scope; k++)
+                fprintf(f, "%s%s", k > 0 ? ", " : "", i->scope[k]);
+        if (i->n_scope == 0)
+                fputs("the repository", f);
+}
+
+static void put_others(const struct open *o, FILE *f) {
+        for (size_t k = 0; k < o->n_others && k < OTHERS_TOLD_MAX; k++) {
+                const char *scope = o->others[k];
+
+                fputs(k > 0 ? ", " : "", f);
+                for (; *scope; scope++)
+                        if (*scope != '\n')
+                                fputc(*scope, f);
+                        else if (scope[1])
+                                fputs(" and ", f);
+        }
+        if (o->n_others > OTHERS_TOLD_MAX)
+                fprintf(f, " and %zu more", o->n_others - OTHERS_TOLD_MAX);
+}
+
+static int close_text(FILE *f, char **text) {
+        if (fclose(f) != 0 || !*text) {
+                free(RV_TAKE(*text));
+                return -ENOMEM;
+        }
+        return 0;
+}
+
+/* -- no culprit -- */
+
+/* What the history holds that is no candidate, but that a person would ask about. */
+static void put_aside(const struct rv_attribution *a, int64_t onset_usec, FILE *f) {
+        if (a->answer) {
+                put_commit(f, a->answer);
+                fputs(" came since the onset, and reverts", f);
+        } else if (a->n_suspects == 0 && a->after) {
+                fputs("the first of them, ", f);
+                put_commit(f, a->after);
+                fputs(", went live ", f);
+                put_span(f, a->after_usec - onset_usec);
+                fputs(" after the onset, or is not live yet", f);
+        } else if (a->n_suspects == 0 && a->before) {
+                fputs("the newest change before that, ", f);
+                put_commit(f, a->before);
+                fputs(", went live ", f);
+                put_span(f, onset_usec - a->before_usec);
+                fputs(" before the onset", f);
+        }
+}
+
+int decline_note(struct open *o, const struct rv_attribution *a) {
+        char *text = NULL;
         size_t size;
-        FILE *f = open_memstream(ret, &size);
+        FILE *f = open_memstream(&text, &size);
 
         if (!f)
                 return -ENOMEM;
-        put_budget(t, o, o->i->repository, repository_config(t->engine, o->repository)->budget, f);
-        put_budget(t, o, NULL, t->engine->config->budget, f);
-        return fclose(f) == 0 && *ret ? 0 : -ENOMEM;
+        put_aside(a, o->i->times.onset_usec, f);
+        if (close_text(f, &text) < 0)
+                return -ENOMEM;
+        free(o->aside);
+        o->aside = text;
+        return 0;
 }
 
-/* The first of the culprits that the guard is about. */
-static const struct rv_commit *find_culprit(const struct turn *t, const struct open *o, enum rv_reason guard) {
-        const struct rv_repository_config *repository = repository_config(t->engine, o->repository);
+static void no_candidate(const struct objection *x) {
+        const struct rv_incident *i = x->o->i;
 
-        for (size_t k = 0; k < n_culprits(t->engine, o); k++) {
-                const struct rv_commit *commit = &o->i->suspects[k].commit;
+        if (!x->rule)
+                return;
+        fputs("looked at what changed ", x->f);
+        put_scope(x->f, i);
+        fputs(" from ", x->f);
+        put_time(x->f, i->times.onset_usec - x->rule->window_usec);
+        fputs(" to the onset at ", x->f);
+        put_time(x->f, i->times.onset_usec);
+        fputs(" (a window of ", x->f);
+        put_span(x->f, x->rule->window_usec);
+        fputc(')', x->f);
+        if (*i->ruled_out.hex)
+                fprintf(x->f, ", below %.*s", ID_DIGITS, i->ruled_out.hex);
+        if (x->o->aside && *x->o->aside)
+                fprintf(x->f, "; %s", x->o->aside);
+        if (x->o->n_others == 0)
+                return;
+        fputs("; at about the same time these went into breach too: ", x->f);
+        put_others(x->o, x->f);
+}
 
-                if (guard == RV_REASON_REAPPLIED ? commit->reapplies.hex[0] : rv_is_image_update(repository, commit))
-                        return commit;
+static void aside(const struct objection *x) {
+        if (x->o->aside)
+                fputs(x->o->aside, x->f);
+}
+
+/* -- the culprit -- */
+
+static void culprit(const struct objection *x) {
+        put_commit(x->f, &x->culprit->commit);
+}
+
+static void ambiguous(const struct objection *x) {
+        if (is_restore(x->o->i))
+                fputs("all that would be undone has", x->f);
+        else {
+                culprit(x);
+                fputs(" has", x->f);
         }
-        return NULL;
+        fprintf(x->f, " a confidence of %.0f %%, and the rule wants %.0f %%", 100 * confidence_in(x->o->i, x->culprit),
+                100 * x->rule->confidence);
+}
+
+static void is_revert(const struct objection *x) {
+        const struct rv_commit *commit = &x->culprit->commit;
+
+        culprit(x);
+        if (commit->n_reverts > 0)
+                fprintf(x->f, " says that it reverts %.*s", ID_DIGITS, commit->reverts[0].hex);
+}
+
+static void is_ours(const struct objection *x) {
+        culprit(x);
+        fprintf(x->f, " was made for incident %s", x->culprit->commit.incident);
+}
+
+static void protected(const struct objection *x) {
+        const struct rv_commit *commit = &x->culprit->commit;
+        const struct rv_protection by = rv_protected_by(repository_config(x->t->engine, x->o->repository), commit);
+
+        culprit(x);
+        if (by.author)
+                fprintf(x->f, ": its author %s is among protect_authors", by.author);
+        else if (by.path)
+                fprintf(x->f, ": %s is among protect_paths", by.path);
+        else
+                fprintf(x->f, " touches so many files (%zu) that not all are known, and there are protect_paths",
+                        commit->n_inside);
 }
 
 /* To revert it is of no use before that is done. */
+static void put_reapplied(FILE *f, const struct rv_commit *commit) {
+        fprintf(f,
+                "%.*s, by %s, brings back what %.*s had reverted; pin the version there, or suspend what writes it, "
+                "before it is reverted once more",
+                ID_DIGITS, commit->id.hex, commit->author_name, ID_DIGITS, commit->reapplies.hex);
+}
+
 int reapplied_detail(const struct rv_commit *commit, char **ret) {
-        if (asprintf(ret,
-                     "%.*s, by %s, brings back what %.*s had reverted; pin the version there, or suspend what writes "
-                     "it, before it is reverted once more",
-                     ID_DIGITS, commit->id.hex, commit->author_name, ID_DIGITS, commit->reapplies.hex) >= 0)
-                return 0;
-        *ret = NULL;
-        return -ENOMEM;
-}
-
-static int image_updater_detail(const struct rv_commit *commit, char **ret) {
-        if (asprintf(ret,
-                     "%.*s is by %s, which would write the same image again; pin the version there, or suspend it, "
-                     "before this is reverted by hand",
-                     ID_DIGITS, commit->id.hex, commit->author_name) >= 0)
-                return 0;
-        *ret = NULL;
-        return -ENOMEM;
-}
-
-static int culprit_detail(const struct turn *t, const struct open *o, enum rv_reason guard, char **ret) {
-        const struct rv_commit *commit = find_culprit(t, o, guard);
-
-        if (!commit)
-                return 0;
-        return guard == RV_REASON_REAPPLIED ? reapplied_detail(commit, ret) : image_updater_detail(commit, ret);
-}
-
-static int dependents_detail(const struct rv_plan *plan, char **ret) {
         size_t size;
         FILE *f = open_memstream(ret, &size);
 
         if (!f)
                 return -ENOMEM;
+        put_reapplied(f, commit);
+        return close_text(f, ret);
+}
+
+static void reapplied(const struct objection *x) {
+        put_reapplied(x->f, &x->culprit->commit);
+}
+
+static void image_updater(const struct objection *x) {
+        const struct rv_commit *commit = &x->culprit->commit;
+
+        fprintf(x->f,
+                "%.*s is by %s, which would write the same image again; pin the version there, or suspend it, before "
+                "this is reverted by hand",
+                ID_DIGITS, commit->id.hex, commit->author_name);
+}
+
+static void already_reverted(const struct objection *x) {
+        if (!x->culprit->reverted) {
+                aside(x);
+                return;
+        }
+        culprit(x);
+        fprintf(x->f, " was reverted by %.*s", ID_DIGITS, x->culprit->reverted_by.hex);
+}
+
+static void in_progress(const struct objection *x) {
+        const struct rv_incident *ahead = incident_ahead(x->t->engine, x->o, &x->culprit->commit.id);
+
+        if (ahead)
+                fprintf(x->f, "incident %s%s%s is %s", ahead->id, ahead->rule ? " of rule " : "",
+                        ahead->rule ? ahead->rule : "", rv_incident_state_to_string(ahead->state));
+}
+
+static void outside_scope(const struct objection *x) {
+        size_t n = x->culprit->commit.n_outside;
+
+        culprit(x);
+        fprintf(x->f, " touches %zu path%s outside of ", n, n == 1 ? "" : "s");
+        put_scope(x->f, x->o->i);
+}
+
+static void too_old(const struct objection *x) {
+        int64_t since_usec = x->culprit->live.seen_usec;
+
+        culprit(x);
+        fputs(" has been live since ", x->f);
+        put_time(x->f, since_usec);
+        fputs(", for ", x->f);
+        put_span(x->f, x->t->now_usec - since_usec);
+        fputs("; max_age is ", x->f);
+        put_span(x->f, x->rule->max_age_usec);
+}
+
+static void too_large(const struct objection *x) {
+        const struct rv_commit *commit = &x->culprit->commit;
+
+        culprit(x);
+        if (commit->n_inside >= RV_COMMIT_INSIDE_UNKNOWN)
+                fputs(" touches files that cannot all be read", x->f);
+        else
+                fprintf(x->f, " touches %zu files in the scope, and %zu outside", commit->n_inside, commit->n_outside);
+        fprintf(x->f, "; max_files is %d", x->rule->max_files);
+}
+
+static void dependents(const struct objection *x) {
+        const struct rv_plan *plan = x->o->i->plan;
+
         for (size_t k = 0; k < plan->n_dependents && k < DEPENDENTS_TOLD_MAX; k++) {
                 const struct rv_commit *commit = &plan->dependents[k];
 
-                fprintf(f, "%s%.*s (%s: %s) changed lines beside in %s", k > 0 ? "; " : "", ID_DIGITS, commit->id.hex,
-                        commit->author_name, commit->subject, commit->n_paths > 0 ? commit->paths[0] : "a file");
+                fputs(k > 0 ? "; " : "", x->f);
+                put_commit(x->f, commit);
+                fprintf(x->f, " changed lines beside in %s", commit->n_paths > 0 ? commit->paths[0] : "a file");
         }
         if (plan->n_dependents > DEPENDENTS_TOLD_MAX)
-                fprintf(f, "; and %zu more", plan->n_dependents - DEPENDENTS_TOLD_MAX);
-        return fclose(f) == 0 && *ret ? 0 : -ENOMEM;
+                fprintf(x->f, "; and %zu more", plan->n_dependents - DEPENDENTS_TOLD_MAX);
 }
 
-static int in_progress_detail(const struct turn *t, const struct open *o, char **ret) {
-        const struct rv_incident *ahead = NULL;
-
-        for (size_t k = 0; k < n_culprits(t->engine, o) && !ahead; k++)
-                ahead = incident_ahead(t->engine, o, &o->i->suspects[k].commit.id);
-        if (!ahead || asprintf(ret, "incident %s%s%s is %s", ahead->id, ahead->rule ? " of rule " : "",
-                               ahead->rule ? ahead->rule : "", rv_incident_state_to_string(ahead->state)) >= 0)
-                return 0;
-        *ret = NULL;
-        return -ENOMEM;
+static void shared_cause(const struct objection *x) {
+        put_others(x->o, x->f);
+        fputs(" went into breach at about the same time; ", x->f);
+        culprit(x);
+        fputs(" touches none of them", x->f);
 }
+
+/* -- what was done before -- */
+
+static void paused(const struct objection *x) {
+        char *text = NULL;
+
+        if (pause_detail(x->t, x->o, &text) == 0 && text)
+                fputs(text, x->f);
+        free(text);
+}
+
+static void cooldown(const struct objection *x) {
+        _cleanup_free_ char *scope = rv_act_scope(x->o->i->scope, x->o->i->n_scope);
+        const struct rv_act *act = scope ? newest_act(x->t->engine, x->o, scope) : NULL;
+
+        if (!act)
+                return;
+        fprintf(x->f, "incident %s pushed for this scope at ", act->incident);
+        put_time(x->f, act->at_usec);
+        fputs("; the cooldown ends at ", x->f);
+        put_time(x->f, act->at_usec + x->rule->cooldown_usec);
+}
+
+static void put_budget(const struct objection *x, const char *repository, int budget) {
+        const struct rv_engine *engine = x->t->engine;
+        int used = ledger_count(engine, repository, x->o->i->id, x->t->now_usec);
+        int64_t free_usec = ledger_free_usec(engine, repository, x->o->i->id, budget, x->t->now_usec);
+
+        if (used < budget)
+                return;
+        fprintf(x->f, "%s%s%s: %d of %d pushes in 24 hours are used", ftell(x->f) > 0 ? "; " : "",
+                repository ? "repository " : "all repositories together", repository ? repository : "", used, budget);
+        if (free_usec > 0) {
+                fputs(", the next is free at ", x->f);
+                put_time(x->f, free_usec);
+        }
+}
+
+/* Of two budgets, which one is used up, and until when. */
+static void budget(const struct objection *x) {
+        put_budget(x, x->o->i->repository, repository_config(x->t->engine, x->o->repository)->budget);
+        put_budget(x, NULL, x->t->engine->config->budget);
+}
+
+/* -- all of them -- */
+
+static const struct {
+        void (*put)(const struct objection *objection);
+        bool about_culprit;
+} details[RV_REASON_MAX] = {
+        [RV_REASON_PAUSED] = {paused, false},
+        [RV_REASON_NO_CANDIDATE] = {no_candidate, false},
+        [RV_REASON_AFTER_ONSET] = {aside, false},
+        [RV_REASON_AMBIGUOUS] = {ambiguous, true},
+        [RV_REASON_IS_REVERT] = {is_revert, true},
+        [RV_REASON_IS_OURS] = {is_ours, true},
+        [RV_REASON_OPTED_OUT] = {culprit, true},
+        [RV_REASON_PROTECTED] = {protected, true},
+        [RV_REASON_REAPPLIED] = {reapplied, true},
+        [RV_REASON_IMAGE_UPDATER] = {image_updater, true},
+        [RV_REASON_ALREADY_REVERTED] = {already_reverted, true},
+        [RV_REASON_IN_PROGRESS] = {in_progress, true},
+        [RV_REASON_OUTSIDE_SCOPE] = {outside_scope, true},
+        [RV_REASON_TOO_OLD] = {too_old, true},
+        [RV_REASON_TOO_LARGE] = {too_large, true},
+        [RV_REASON_DEPENDENTS] = {dependents, false},
+        [RV_REASON_SHARED_CAUSE] = {shared_cause, true},
+        [RV_REASON_COOLDOWN] = {cooldown, false},
+        [RV_REASON_BUDGET] = {budget, false},
+};
 
 int incident_decline(struct turn *t, struct open *o, enum rv_reason guard) {
         _cleanup_free_ char *detail = NULL;
-        int r = 0;
+        struct objection x = {.t = t, .o = o, .rule = rule_config(t->engine, o->rule)};
+        size_t size;
 
-        if (guard == RV_REASON_BUDGET)
-                r = budget_detail(t, o, &detail);
-        else if (guard == RV_REASON_REAPPLIED || guard == RV_REASON_IMAGE_UPDATER)
-                r = culprit_detail(t, o, guard, &detail);
-        else if (guard == RV_REASON_DEPENDENTS)
-                r = dependents_detail(o->i->plan, &detail);
-        else if (guard == RV_REASON_IN_PROGRESS)
-                r = in_progress_detail(t, o, &detail);
-        else if (guard == RV_REASON_PAUSED)
-                r = pause_detail(t, o, &detail);
-        if (r < 0)
-                return r;
+        if (details[guard].about_culprit && guard_culprit(t, o, guard, &x.culprit) < 0)
+                return -ENOMEM;
+        x.f = open_memstream(&detail, &size);
+        if (!x.f)
+                return -ENOMEM;
+        if (details[guard].put && (x.culprit || !details[guard].about_culprit))
+                details[guard].put(&x);
+        if (close_text(x.f, &detail) < 0)
+                return -ENOMEM;
         return incident_move(t, o, RV_INCIDENT_DECLINED, guard, detail);
 }

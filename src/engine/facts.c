@@ -1,6 +1,8 @@
 /* The facts that the guards judge. */
 #include "core.h"
 
+#include "revertd/cleanup.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,47 +51,46 @@ const struct rv_incident *incident_ahead(const struct rv_engine *engine, const s
         return NULL;
 }
 
-static int64_t newest_act_usec(const struct rv_engine *engine, const struct open *o, const char *scope) {
-        int64_t newest = 0;
+const struct rv_act *newest_act(const struct rv_engine *engine, const struct open *o, const char *scope) {
+        const struct rv_act *newest = NULL;
 
         for (size_t k = 0; k < engine->n_acts; k++) {
                 const struct rv_act *act = &engine->act[k];
 
                 if (strcmp(act->incident, o->i->id) != 0 && strcmp(act->incident, o->i->after) != 0 &&
                     strcmp(act->repository, o->i->repository) == 0 && strcmp(act->scope, scope) == 0 &&
-                    act->at_usec > newest)
-                        newest = act->at_usec;
+                    (!newest || act->at_usec > newest->at_usec))
+                        newest = act;
         }
         return newest;
 }
 
 /* -- how many others -- */
 
-enum { SHARED_MAX = 100 };
 #define SHARED_USEC (5 * RV_USEC_PER_MINUTE)
 
-struct others {
-        char *scope[SHARED_MAX]; /* each as rv_act_scope() has it */
-        size_t n, wanted;
-};
+void others_forget(struct open *o) {
+        while (o->n_others > 0)
+                free(o->others[--o->n_others]);
+        free(RV_TAKE(o->others));
+}
 
-static int note_other(struct others *others, const struct rv_incident *about) {
+static int note_other(struct open *o, const struct rv_incident *about) {
         char *scope = rv_act_scope(about->scope, about->n_scope);
 
         if (!scope)
                 return -ENOMEM;
-        for (size_t i = 0; i < others->n; i++)
-                if (strcmp(others->scope[i], scope) == 0) {
+        for (size_t i = 0; i < o->n_others; i++)
+                if (strcmp(o->others[i], scope) == 0) {
                         free(scope);
                         return 0;
                 }
-        others->scope[others->n++] = scope;
+        o->others[o->n_others++] = scope;
         return 0;
 }
 
 /* A label set in breach since about the same time, in the same repository: what is its scope? */
-static int look_at(const struct rv_engine *engine, const struct open *o, const struct series *series,
-                   struct others *others) {
+static int look_at(const struct rv_engine *engine, struct open *o, const struct series *series) {
         const struct rv_rule_config *rule = rule_config(engine, series->key.rule);
         int64_t apart = series->s.onset_usec - o->i->times.onset_usec;
         struct rv_incident *about;
@@ -102,52 +103,47 @@ static int look_at(const struct rv_engine *engine, const struct open *o, const s
         if (r < 0)
                 return r == -ENOMEM ? r : 0;
         if (!rv_scope_overlaps(about->scope, about->n_scope, o->i->scope, o->i->n_scope))
-                r = note_other(others, about);
+                r = note_other(o, about);
         rv_incident_free(about);
         return r;
 }
 
 /* At most as many as matter. */
-static int count_others(const struct rv_engine *engine, const struct open *o, const struct rv_rule_config *rule,
-                        size_t *ret) {
-        struct others others = {.wanted = rule ? (size_t)rule->shared_cause : 0};
+static int find_others(const struct rv_engine *engine, struct open *o, const struct rv_rule_config *rule) {
+        size_t wanted = rule && o->i->n_revisions == 0 && !o->i->to ? (size_t)rule->shared_cause : 0;
         struct series *series, *next;
         int r = 0;
 
-        if (o->i->n_revisions > 0 || o->i->to || HASH_COUNT(engine->series) <= others.wanted)
-                others.wanted = 0;
+        others_forget(o);
+        o->others = calloc(wanted + 1, sizeof(*o->others));
+        if (!o->others)
+                return -ENOMEM;
         HASH_ITER (hh, engine->series, series, next) {
-                if (others.n >= others.wanted || r < 0)
+                if (o->n_others >= wanted || r < 0)
                         break;
-                r = look_at(engine, o, series, &others);
+                r = look_at(engine, o, series);
         }
-        *ret = others.n;
-        while (others.n > 0)
-                free(others.scope[--others.n]);
         return r;
 }
 
 static int gather(struct turn *t, struct open *o, struct rv_guard_facts *ret) {
         const struct rv_engine *engine = t->engine;
         const struct rv_rule_config *rule = rule_config(engine, o->rule);
-        char *scope = rv_act_scope(o->i->scope, o->i->n_scope);
-        size_t n_others;
+        _cleanup_free_ char *scope = rv_act_scope(o->i->scope, o->i->n_scope);
+        const struct rv_act *act;
 
-        if (!scope)
+        if (!scope || find_others(engine, o, rule) < 0)
                 return -1;
-        if (count_others(engine, o, rule, &n_others) < 0) {
-                free(scope);
-                return -1;
-        }
+        act = newest_act(engine, o, scope);
         *ret = (struct rv_guard_facts){
                 .paused = pause_covers(engine, o->i->rule, o->i->repository, t->now_usec),
                 .rule = rule,
                 .repository = repository_config(engine, o->repository),
-                .n_scopes_breached = n_others,
+                .n_scopes_breached = o->n_others,
                 .now_usec = t->now_usec,
                 .max_age_usec = rule ? rule->max_age_usec : 0,
                 .cooldown_usec = rule ? rule->cooldown_usec : 0,
-                .scope_act_usec = newest_act_usec(engine, o, scope),
+                .scope_act_usec = act ? act->at_usec : 0,
                 .acts_repository = ledger_count(engine, o->i->repository, o->i->id, t->now_usec),
                 .budget_repository = repository_config(engine, o->repository)->budget,
                 .acts_all = ledger_count(engine, NULL, o->i->id, t->now_usec),
@@ -159,17 +155,43 @@ static int gather(struct turn *t, struct open *o, struct rv_guard_facts *ret) {
                 .has_plan = o->i->plan && o->i->plan->commit.hex[0],
                 .n_dependents = o->i->plan ? o->i->plan->n_dependents : 0,
         };
-        free(scope);
         return 0;
 }
 
 /* Where all go back, what counts is that the cause is among them. */
-static double confidence_in_all(const struct rv_incident *i) {
+double confidence_in(const struct rv_incident *i, const struct rv_suspect *culprit) {
         double sum = 0;
 
-        for (size_t k = 0; is_restore(i) && k < i->n_suspects; k++)
+        if (!is_restore(i))
+                return culprit->confidence;
+        for (size_t k = 0; k < i->n_suspects; k++)
                 sum += i->suspects[k].confidence;
         return sum < 1 ? sum : 1;
+}
+
+static void set_culprit(const struct turn *t, const struct open *o, const struct rv_suspect *culprit,
+                        struct rv_guard_facts *facts) {
+        facts->culprit = culprit;
+        facts->confidence = confidence_in(o->i, culprit);
+        facts->in_progress = incident_ahead(t->engine, o, &culprit->commit.id);
+}
+
+int guard_culprit(struct turn *t, struct open *o, enum rv_reason guard, const struct rv_suspect **ret) {
+        struct rv_guard_facts facts;
+        size_t n = n_culprits(t->engine, o);
+
+        if (gather(t, o, &facts) < 0)
+                return -ENOMEM;
+        *ret = NULL;
+        for (size_t k = 0; k < n && !*ret; k++) {
+                uint64_t asked = 0, objecting = 0;
+
+                set_culprit(t, o, &o->i->suspects[k], &facts);
+                rv_guards_tell(&facts, &asked, &objecting);
+                if (objecting & UINT64_C(1) << guard)
+                        *ret = facts.culprit;
+        }
+        return 0;
 }
 
 enum rv_reason guards_check_without_culprit(struct turn *t, struct open *o, bool only_after_onset) {
@@ -192,13 +214,11 @@ enum rv_reason guards_check(struct turn *t, struct open *o) {
                 return guards_check_without_culprit(t, o, false);
         if (gather(t, o, &facts) < 0)
                 return RV_REASON_MAX;
-        facts.confidence = confidence_in_all(o->i);
         o->i->guards_asked = o->i->guards_objecting = 0;
         for (size_t k = 0; k < n; k++) {
                 enum rv_reason reason;
 
-                facts.culprit = &o->i->suspects[k];
-                facts.in_progress = incident_ahead(t->engine, o, &facts.culprit->commit.id);
+                set_culprit(t, o, &o->i->suspects[k], &facts);
                 rv_guards_tell(&facts, &o->i->guards_asked, &o->i->guards_objecting);
                 reason = rv_guards_check(&facts);
                 if (first == RV_REASON_NONE)

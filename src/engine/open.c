@@ -86,6 +86,8 @@ struct open *open_free(struct rv_engine *engine, struct open *o) {
                 o->series->open = NULL;
         HASH_DEL(engine->open, o);
         rv_incident_free(o->i);
+        others_forget(o);
+        free(o->aside);
         free(o);
         return NULL;
 }

@@ -38,31 +38,45 @@ static bool is_opted_out(const struct rv_guard_facts *f) {
         return f->culprit->commit.skip;
 }
 
-static bool matches_author(char *const *patterns, const struct rv_commit *commit) {
-        for (char *const *p = patterns; p && *p; p++)
-                if ((commit->author_email && fnmatch(*p, commit->author_email, FNM_CASEFOLD) == 0) ||
-                    (commit->author_name && fnmatch(*p, commit->author_name, FNM_CASEFOLD) == 0))
-                        return true;
-        return false;
+/* The address or the name; NULL: neither matches. */
+static const char *match_author(char *const *patterns, const struct rv_commit *commit) {
+        for (char *const *p = patterns; p && *p; p++) {
+                if (commit->author_email && fnmatch(*p, commit->author_email, FNM_CASEFOLD) == 0)
+                        return commit->author_email;
+                if (commit->author_name && fnmatch(*p, commit->author_name, FNM_CASEFOLD) == 0)
+                        return commit->author_name;
+        }
+        return NULL;
 }
 
-/* Not all paths of a large commit are listed: those that are not could be any. */
-static bool matches_path(char *const *patterns, const struct rv_commit *commit) {
+static const char *match_path(char *const *patterns, const struct rv_commit *commit) {
         size_t n = 0;
 
         while (patterns && patterns[n])
                 n++;
-        if (n > 0 && commit->n_inside > commit->n_paths)
-                return true;
         for (size_t i = 0; n > 0 && i < commit->n_paths; i++)
                 if (rv_pathspec_match_any((const char *const *)patterns, n, commit->paths[i]))
-                        return true;
-        return false;
+                        return commit->paths[i];
+        return NULL;
+}
+
+struct rv_protection rv_protected_by(const struct rv_repository_config *repository, const struct rv_commit *commit) {
+        return (struct rv_protection){match_author(repository->protect_authors, commit),
+                                      match_path(repository->protect_paths, commit)};
+}
+
+/* Not all paths of a large commit are listed: those that are not could be any. */
+static bool has_unknown_paths(char *const *patterns, const struct rv_commit *commit) {
+        return patterns && *patterns && commit->n_inside > commit->n_paths;
 }
 
 static bool is_protected(const struct rv_guard_facts *f) {
-        return f->repository && (matches_author(f->repository->protect_authors, &f->culprit->commit) ||
-                                 matches_path(f->repository->protect_paths, &f->culprit->commit));
+        struct rv_protection by;
+
+        if (!f->repository)
+                return false;
+        by = rv_protected_by(f->repository, &f->culprit->commit);
+        return by.author || by.path || has_unknown_paths(f->repository->protect_paths, &f->culprit->commit);
 }
 
 /* Undone once more, it would be written once more. */
@@ -76,8 +90,8 @@ bool rv_is_image_update(const struct rv_repository_config *repository, const str
         static const char argocd[] = "build: automatic update of ", flux[] = "Update from image update automation";
 
         if (repository->image_updaters)
-                return matches_author(repository->image_updaters, commit);
-        return matches_author(names, commit) ||
+                return match_author(repository->image_updaters, commit);
+        return match_author(names, commit) ||
                (commit->subject &&
                 (strncmp(commit->subject, argocd, strlen(argocd)) == 0 || strcmp(commit->subject, flux) == 0));
 }

@@ -128,12 +128,18 @@ static int judge(struct rv_attribution *a, const struct rv_attribution_facts *fa
 
                 if (is_in_vain(facts, commit))
                         continue;
-                a->is_answered |= l.seen_usec > facts->onset_usec && (commit->n_reverts > 0 || commit->incident);
+                if (!a->answer && l.seen_usec > facts->onset_usec && (commit->n_reverts > 0 || commit->incident))
+                        a->answer = commit;
                 if (i == facts->n_history - 1 && l.seen_usec < oldest_usec)
                         a->is_incomplete = false;
-                if (l.not_before_usec > facts->onset_usec)
+                if (l.not_before_usec > facts->onset_usec) {
                         a->n_after_onset++;
-                else if (l.seen_usec >= oldest_usec && !is_ruled_out) {
+                        a->after = commit;
+                        a->after_usec = l.seen_usec;
+                } else if (l.seen_usec < oldest_usec && !a->before) {
+                        a->before = commit;
+                        a->before_usec = l.seen_usec;
+                } else if (l.seen_usec >= oldest_usec && !is_ruled_out) {
                         a->n_candidates++;
                         if (a->n_suspects == 0 ||
                             (a->n_together == a->n_candidates - 1 && came_together(&a->suspects[0].live, &l)))
@@ -143,6 +149,7 @@ static int judge(struct rv_attribution *a, const struct rv_attribution_facts *fa
                 }
                 is_ruled_out = is_ruled_out && strcmp(commit->id.hex, facts->ruled_out.hex) != 0;
         }
+        a->is_answered = a->answer != NULL;
         return r;
 }
 
