@@ -362,7 +362,8 @@ static void note_alert(struct sim *sim, struct told *told, bool firing, int64_t 
                 told->resolved_usec = sim->now_usec;
                 if (starts_usec > told->resolved_starts_usec)
                         told->resolved_starts_usec = starts_usec;
-        }
+        } else if (told->had_late_copy) /* its end, for one who forgot the later episodes */
+                told->was_ok = true;
 }
 
 static bool deliver(struct sim *sim, const struct delivery *delivery) {
