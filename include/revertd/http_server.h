@@ -63,5 +63,15 @@ int rv_http_server_new(struct rv_http_server **ret, sd_event *event, const struc
                        const char *credentials_directory, const int *fds, size_t n_fds,
                        const struct rv_http_route *routes, size_t n_routes, void *userdata,
                        struct rv_error *err) RV_MUST_CHECK;
+
+/* What `listen` says of TLS may change without a restart: certificate, key and the CA of clients are read anew, and set
+ * aside. -EINVAL and what reading a file gives: they cannot be used; nothing has changed. Nothing is read where only a
+ * restart can follow the configuration: TLS, or the asking for client certificates, begins or ends. */
+int rv_http_server_read_certificate(struct rv_http_server *server, const struct rv_listen_config *listen,
+                                    const char *credentials_directory, struct rv_error *err) RV_MUST_CHECK;
+/* Connections from now on get what was set aside. Those that are there keep what they have; a request under way is
+ * answered, and is the last on its connection. false: all is as it was. */
+bool rv_http_server_use_certificate(struct rv_http_server *server);
+
 struct rv_http_server *rv_http_server_free(struct rv_http_server *server);
 const struct rv_http_server_metrics *rv_http_server_get_metrics(const struct rv_http_server *server);

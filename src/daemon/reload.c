@@ -17,14 +17,15 @@ static bool same(const char *a, const char *b) {
         return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-static bool listens_equally(const struct rv_listen_config *a, const struct rv_listen_config *b) {
+/* All of `listen` but which files TLS is made of. */
+static bool needs_restart(const struct rv_listen_config *a, const struct rv_listen_config *b) {
         char **x = a->addresses, **y = b->addresses;
         for (; x && *x && y && *y; x++, y++)
                 if (strcmp(*x, *y) != 0)
-                        return false;
-        return (!x || !*x) && (!y || !*y) && same(a->socket, b->socket) && same(a->credential, b->credential) &&
-               same(a->username, b->username) && same(a->cert_file, b->cert_file) &&
-               same(a->key_credential, b->key_credential) && same(a->client_ca_file, b->client_ca_file);
+                        return true;
+        return (x && *x) || (y && *y) || !same(a->socket, b->socket) || !same(a->credential, b->credential) ||
+               !same(a->username, b->username) || !a->cert_file != !b->cert_file ||
+               !a->client_ca_file != !b->client_ca_file;
 }
 
 /* Everything is built before anything is replaced; from the swap on nothing can fail. */
@@ -34,12 +35,12 @@ static int apply(struct rv_daemon *daemon, struct rv_config *config, struct rv_e
         int r = rv_parts_new(&parts, daemon, config, before, err);
         if (r < 0)
                 return r;
-        if (daemon->engine) {
-                r = rv_engine_reconfigure(daemon->engine, config);
-                if (r < 0) {
-                        rv_parts_free(parts);
-                        return rv_error_set(err, r, "the engine could not be reconfigured: %s", strerror(-r));
-                }
+        r = rv_http_server_read_certificate(daemon->server, &config->listen, config->credentials_directory, err);
+        if (r >= 0 && daemon->engine && (r = rv_engine_reconfigure(daemon->engine, config)) < 0)
+                rv_error_set(err, r, "the engine could not be reconfigured: %s", strerror(-r));
+        if (r < 0) {
+                rv_parts_free(parts);
+                return r;
         }
         rv_parts_adopt(parts, before);
         daemon->parts = parts;
@@ -51,8 +52,11 @@ static int apply(struct rv_daemon *daemon, struct rv_config *config, struct rv_e
         daemon->counters.evaluation_failures += m->failures;
         daemon->counters.evaluations_missed += m->missed;
         daemon->counters.evaluation_seconds += m->seconds_sum;
-        if (!listens_equally(&before->config->listen, &config->listen))
+        if (needs_restart(&before->config->listen, &config->listen))
                 rv_log(RV_LOG_WARN, RV_EV_NONE, "changes of `listen` need a restart", NULL);
+        if (rv_http_server_use_certificate(daemon->server))
+                rv_log(RV_LOG_INFO, RV_EV_NONE, "new connections get the certificate as it is now", "cert_file",
+                       config->listen.cert_file, NULL);
         rv_parts_free(before);
 
         rv_outbox_wake(parts->outbox);

@@ -1,9 +1,7 @@
 /* The HTTP server: connections, their limits and deadlines.
  *
- * libmicrohttpd parses and writes; it is given connections that are accepted here, and run when its epoll descriptor
- * says so. That descriptor is edge-triggered inside, so that what it has left to do must be asked for after each run.
- * Its own timeout counts inactivity only: a request's whole time is limited here, by shutdown() of the socket, which it
- * then sees as the peer's end. When all places are taken, the connection that has been idle for longest gives way, else
+ * libmicrohttpd parses and writes; it is given connections that are accepted here. Its own timeout counts inactivity
+ * only: a request's whole time is limited here, by shutdown() of the socket, which it then sees as the peer's end. When all places are taken, the connection that has been idle for longest gives way, else
  * the one that has been at its head for longest: who sends slowly yields to who sends at once. */
 
 #include "http/server_internal.h"
@@ -19,10 +17,6 @@
 enum {
         ACCEPT_MAX = 32, /* connections taken in one turn of the loop */
         DEADLINE_ACCURACY_MSEC = 100,
-        /* How often libmicrohttpd may ask to be run again at once. A deferred source that is always armed would keep the
-         * loop from all others, and 0.9.75 asks for ever where a chunk's size line does not fit its buffer. */
-        KICK_INTERVAL_MSEC = 10,
-        KICK_BURST = 100,
 };
 
 static int set_deadlines(struct rv_http_server *server, int64_t usec) {
@@ -117,6 +111,8 @@ static struct connection *connection_new(struct rv_http_server *server, int fd, 
         if (!connection)
                 return NULL;
         connection->server = server;
+        connection->backend = server->backend[is_local];
+        connection->backend->n_connections++;
         connection->fd = fd;
         connection->is_local = is_local;
         DL_APPEND(server->connections[is_local][PHASE_HEAD], connection);
@@ -143,6 +139,7 @@ static void connection_free(struct connection *connection) {
         request_done(connection);
         DL_DELETE(server->connections[is_local][connection->phase], connection);
         server->n_idle[is_local] -= connection->phase == PHASE_IDLE;
+        connection->backend->n_connections--;
         server->n_connections[is_local]--;
         server->metrics.connections--;
         pause_accepting(server, is_local, false);
@@ -161,49 +158,7 @@ void connection_on_notify(void *userdata, struct MHD_Connection *mhd, void **con
                 connection_free(*context);
 }
 
-/* -- libmicrohttpd on the loop -- */
-
-static void run_daemon(struct rv_http_server *server, struct MHD_Daemon *daemon) {
-        MHD_UNSIGNED_LONG_LONG msec;
-
-        MHD_run(daemon);
-        if (MHD_get_timeout(daemon, &msec) != MHD_YES)
-                return;
-        if (msec == 0)
-                (void)sd_event_source_set_enabled(server->kick, SD_EVENT_ONESHOT);
-        else {
-                (void)sd_event_source_set_time_relative(server->timer, msec * (uint64_t)RV_USEC_PER_MSEC);
-                (void)sd_event_source_set_enabled(server->timer, SD_EVENT_ONESHOT);
-        }
-}
-
-static void run_daemons(struct rv_http_server *server) {
-        for (int kind = 0; kind < 2; kind++)
-                if (server->daemon[kind])
-                        run_daemon(server, server->daemon[kind]);
-}
-
-static int on_daemon_io(sd_event_source *source, int fd, uint32_t events, void *userdata) {
-        struct rv_http_server *server = userdata;
-
-        (void)fd;
-        (void)events;
-        run_daemon(server, server->daemon[source == server->daemon_io[1]]);
-        return 0;
-}
-
-static int on_kick(sd_event_source *source, void *userdata) {
-        (void)source;
-        run_daemons(userdata);
-        return 0;
-}
-
-static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
-        (void)source;
-        (void)usec;
-        run_daemons(userdata);
-        return 0;
-}
+/* -- accepting -- */
 
 static void take_connection(struct rv_http_server *server, int fd, bool is_local) {
         /* libmicrohttpd wants a peer's address; nothing here asks for it. */
@@ -214,7 +169,7 @@ static void take_connection(struct rv_http_server *server, int fd, bool is_local
                 close(fd);
                 return;
         }
-        enum MHD_Result r = MHD_add_connection(server->daemon[is_local], fd, (const struct sockaddr *)&nobody,
+        enum MHD_Result r = MHD_add_connection(server->backend[is_local]->daemon, fd, (const struct sockaddr *)&nobody,
                                                sizeof(nobody)); /* takes the descriptor, also where it fails */
         if (r != MHD_YES && server->accepted)
                 connection_free(server->accepted);
@@ -240,31 +195,15 @@ static int on_accept(sd_event_source *source, int listen_fd, uint32_t events, vo
                         break;
                 take_connection(server, fd, is_local);
         }
-        run_daemon(server, server->daemon[is_local]);
+        backend_run(server->backend[is_local]);
         return 0;
 }
 
 int server_start_loop(struct rv_http_server *server, struct rv_error *err) {
         int r;
 
-        r = sd_event_add_defer(server->event, &server->kick, on_kick, server);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(server->kick, SD_EVENT_OFF);
-        if (r >= 0)
-                r = sd_event_source_set_ratelimit(server->kick, KICK_INTERVAL_MSEC * RV_USEC_PER_MSEC, KICK_BURST);
-        if (r >= 0)
-                r = sd_event_add_time(server->event, &server->timer, CLOCK_MONOTONIC, UINT64_MAX, RV_USEC_PER_MSEC,
-                                      on_timer, server);
-        if (r >= 0)
-                r = sd_event_add_time(server->event, &server->deadlines, CLOCK_MONOTONIC, UINT64_MAX,
-                                      DEADLINE_ACCURACY_MSEC * RV_USEC_PER_MSEC, on_deadline, server);
-        for (int kind = 0; r >= 0 && kind < 2; kind++)
-                if (server->daemon[kind]) {
-                        const union MHD_DaemonInfo *info =
-                                MHD_get_daemon_info(server->daemon[kind], MHD_DAEMON_INFO_EPOLL_FD);
-                        r = sd_event_add_io(server->event, &server->daemon_io[kind], info->epoll_fd, EPOLLIN,
-                                            on_daemon_io, server);
-                }
+        r = sd_event_add_time(server->event, &server->deadlines, CLOCK_MONOTONIC, UINT64_MAX,
+                              DEADLINE_ACCURACY_MSEC * RV_USEC_PER_MSEC, on_deadline, server);
         for (size_t i = 0; r >= 0 && i < server->n_listeners; i++) {
                 struct listener *listener = &server->listener[i];
                 listener->server = server;

@@ -1,6 +1,6 @@
 /* The parts of the HTTP server: its beginning and end (server_start.c), listening sockets (server_listen.c), connections
- * with their limits and deadlines (server.c), one request (server_head.c, server_request.c), and who is asking
- * (server_auth.c, server_signature.c). */
+ * with their limits and deadlines (server.c), libmicrohttpd on the loop (server_backend.c), with certificates
+ * (server_tls.c), one request (server_head.c, server_request.c), and who is asking (server_auth.c, server_signature.c). */
 #pragma once
 
 #include "revertd/http_server.h"
@@ -28,6 +28,7 @@ enum {
         RV_HTTP_BODY_BYTES_MAX = 512 * 1024,
         RV_HTTP_DISCARD_BYTES_MAX = 1024 * 1024, /* of a refused body, so that the refusal reaches the sender */
         RV_HTTP_LISTEN_MAX = 16,
+        RV_HTTP_TLS_DIGEST_BYTES = 32,
 };
 void rv_http_server_set_limits(struct rv_http_server *server, const struct rv_http_server_limits *limits);
 /* The port of the n-th TCP socket, where the configuration says 0. */
@@ -71,6 +72,32 @@ bool signature_check(const struct rv_http_signature *signature, struct MHD_Conne
 /* "uid 1000 (ana)" */
 void auth_name_peer(int fd, char actor[static 128]);
 
+/* -- backends: daemons of libmicrohttpd, and what they run by -- */
+
+struct backend {
+        struct rv_http_server *server;
+        struct backend *prev, *next; /* while retired */
+        struct MHD_Daemon *daemon;
+        sd_event_source *io;
+        size_t n_connections;
+        bool is_tls;
+        unsigned char tls_digest[RV_HTTP_TLS_DIGEST_BYTES]; /* of certificate, key and CA */
+        bool is_retired; /* it gets no more connections, and ends with the last that it has */
+};
+
+int backends_init(struct rv_http_server *server) RV_MUST_CHECK;
+/* tls: the options for it, copied; NULL: without. */
+int backend_new(struct backend **ret, struct rv_http_server *server, const struct MHD_OptionItem *tls,
+                struct rv_error *err) RV_MUST_CHECK;
+struct backend *backend_free(struct backend *backend); /* with its connections */
+void backend_run(struct backend *backend);
+/* Connections from now on are the new one's; the one before is retired. */
+void backend_replace(struct rv_http_server *server, bool is_local, struct backend *backend);
+
+/* The backend for TCP, with what `listen` says of TLS. */
+int tls_start(struct rv_http_server *server, const struct rv_listen_config *listen, const char *credentials_directory,
+              struct rv_error *err) RV_MUST_CHECK;
+
 /* -- connections -- */
 
 enum phase { PHASE_HEAD, PHASE_BUSY, PHASE_IDLE, PHASE_ENDING, PHASE_MAX };
@@ -89,6 +116,7 @@ struct request {
 
 struct connection {
         struct rv_http_server *server;
+        struct backend *backend;
         struct connection *prev, *next; /* of its kind and phase, oldest first */
         int fd;
         bool is_local;
@@ -99,9 +127,10 @@ struct connection {
 
 struct rv_http_server {
         sd_event *event;
-        struct MHD_Daemon *daemon[2]; /* for TCP (with TLS where configured), for the Unix socket */
-        sd_event_source *daemon_io[2];
-        sd_event_source *kick, *timer;
+        struct backend *backend[2];    /* for TCP (with TLS where configured), for the Unix socket */
+        struct backend *retired;       /* while they have connections */
+        struct backend *renewed;       /* with a certificate that was read and is not used yet; NULL: none */
+        sd_event_source *kick, *timer; /* of all backends */
         sd_event_source *deadlines;
         int64_t deadlines_usec;
 

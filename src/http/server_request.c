@@ -90,7 +90,7 @@ static enum MHD_Result queue_answer(struct connection *connection, struct MHD_Co
                 snprintf(number, sizeof(number), "%d", answer->retry_after_sec);
                 MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, number);
         }
-        if (is_last)
+        if (is_last || connection->backend->is_retired)
                 MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
         r = MHD_queue_response(mhd, (unsigned)answer->status, response);
         MHD_destroy_response(response);
