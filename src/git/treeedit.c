@@ -47,11 +47,12 @@ static const char *name_refusal(const char *name, size_t n, bool is_last, uint32
                 return "it has the name of a git directory";
         if (n > RV_TREEWALK_NAME_BYTES_MAX)
                 return "it has a name that is too long";
-        if (is_last && mode == GIT_FILEMODE_LINK &&
+        if (is_last && (mode == GIT_FILEMODE_LINK || mode == GIT_FILEMODE_COMMIT) &&
             (git_path_is_gitfile(name, n, GIT_PATH_GITFILE_GITMODULES, GIT_PATH_FS_GENERIC) == 1 ||
              git_path_is_gitfile(name, n, GIT_PATH_GITFILE_GITATTRIBUTES, GIT_PATH_FS_GENERIC) == 1 ||
              git_path_is_gitfile(name, n, GIT_PATH_GITFILE_GITIGNORE, GIT_PATH_FS_GENERIC) == 1))
-                return "a file that git reads would be a symbolic link";
+                return mode == GIT_FILEMODE_LINK ? "a file that git reads would be a symbolic link"
+                                                 : "a file that git reads would be a submodule";
         return NULL;
 }
 
@@ -360,6 +361,8 @@ int rv_tree_edit_apply(git_odb *odb, const git_oid *root, struct rv_tree_edit *e
                 if (edits[i].entry.mode == 0)
                         continue;
                 const char *why = rv_tree_path_refusal(edits[i].path, edits[i].entry.mode);
+                if (!why && git_oid_is_zero(&edits[i].entry.id))
+                        why = "its id is that of no object";
                 if (why)
                         return rv_error_set(err, -EPERM, "%s may not be written: %s", edits[i].path, why);
         }

@@ -318,6 +318,44 @@ static void hostile_names(void **state) {
         "raw=$(git rev-parse main:apps/web/values | sed 's/../\\\\x&/g'); /usr/bin/printf \"" entries "\" | "          \
         "git hash-object -w -t tree --literally --stdin"
 
+/* A submodule is an id and no more: nothing of it is read, here or by whoever pushes. */
+#define LINK(id, name) "printf '160000 commit " id "\t" name "\\0' | git mktree -z --missing"
+#define SOME "0123456789012345678901234567890123456789"
+
+static void hostile_submodules(void **state) {
+        refuses(*state, LINK("0000000000000000000000000000000000000000", "module"), "no object");
+        refuses(*state, LINK(SOME, ".gitmodules"), "submodule");
+        refuses(*state, LINK(SOME, ".gitattributes"), "submodule");
+        refuses(*state, LINK(SOME, ".Git"), "git directory");
+        refuses(*state, LINK(SOME, "git~1"), "git directory");
+        refuses(*state, LINK(SOME, ".git:x"), "git directory");
+        refuses(*state, LINK(SOME, ".."), "dots");
+}
+
+static void submodules(void **state) {
+        static const char set[] = "cd work; git update-index --add --cacheinfo 160000,%d%s,%s; git commit -q -m m";
+        struct test *test = *state;
+        const char *id = &SOME[1];
+
+        repo_run(&test->repo, set, 1, id, "apps/web/module");
+        repo_run(&test->repo, set, 2, id, "apps/web/module");
+        compute(test, "main", RV_GIT_OK);
+        assert_memory_equal(show(test, "git rev-parse $id:apps/web/module"), "1", 1);
+        compute(test, "main~1", RV_GIT_CONFLICT);
+        assert_string_equal(test->result.paths[0], "apps/web/module");
+        repo_run(&test->repo, set, 3, id, "apps/api/module");
+        compute(test, "main~1", RV_GIT_OK);
+        repo_run(&test->repo, "cd work; git rm -q --cached apps/web/module; git commit -q -m gone");
+        compute(test, "main", RV_GIT_OK);
+        assert_memory_equal(show(test, "git rev-parse $id:apps/web/module"), "2", 1);
+        assert_string_equal(show(test, "git ls-tree $id apps/web/module | cut -c 1-13"), "160000 commit");
+        compute(test, "main~2", RV_GIT_CONFLICT);
+        repo_run(&test->repo, "cd work; rm -rf apps/web/module; echo file >apps/web/module");
+        repo_commit(&test->repo, NEW, "-m file");
+        compute(test, "main", RV_GIT_OK);
+        assert_string_equal(show(test, "git ls-tree -r --name-only $id apps/web | tr '\\n' ' '"), "apps/web/values ");
+}
+
 static void malformed_trees(void **state) {
         refuses(*state,
                 RAW("100644 b\\0${raw}"
@@ -404,6 +442,8 @@ int main(void) {
                 TEST(diff_is_capped),
                 TEST(no_such_commit),
                 TEST(hostile_names),
+                TEST(hostile_submodules),
+                TEST(submodules),
                 TEST(malformed_trees),
                 TEST(tree_bombs),
                 TEST(large_files_are_not_merged),
