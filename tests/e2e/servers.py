@@ -90,9 +90,9 @@ def make_certificate(directory):
 
 
 class GitSsh:
-    """sshd with one authorised key, for this user."""
+    """sshd with one authorised key, for this user. command: what is run in the place of what clients ask for."""
 
-    def __init__(self, directory, key_type="ed25519", address="127.0.0.1", port=None):
+    def __init__(self, directory, key_type="ed25519", address="127.0.0.1", port=None, command=None):
         self.directory = pathlib.Path(directory) / "ssh"
         self.directory.mkdir(mode=0o700)
         self.address = address
@@ -113,7 +113,7 @@ class GitSsh:
             f"ListenAddress {address}:{self.port}\nHostKey {self.directory}/host\n"
             f"AuthorizedKeysFile {self.directory}/authorized_keys\nPidFile none\nStrictModes no\nUsePAM no\n"
             "PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\n"
-            "AcceptEnv GIT_PROTOCOL\nLogLevel VERBOSE\n")
+            "AcceptEnv GIT_PROTOCOL\nLogLevel VERBOSE\n" + (f"ForceCommand {command}\n" if command else ""))
         self.sshd = parts.Part("sshd", [find("sshd", "/usr/sbin/sshd"), "-D", "-e", "-f",
                                         self.directory / "sshd_config"], self.directory)
         parts.wait_until(lambda: connects(self.port, address), 10, "sshd")
