@@ -34,7 +34,7 @@ void lab_points_done(struct lab_points *points);
 /* After the last one it stays as it was. */
 struct lab_point lab_points_at(const struct lab_points *points, int64_t i);
 
-/* -- script.c -- */
+/* -- script.c, expectation.c -- */
 
 enum lab_query { LAB_EXPR, LAB_REQUIRE, LAB_CONFIRM };
 struct lab_series {
@@ -130,6 +130,9 @@ struct lab_script {
 int lab_script_read(struct lab_script *ret, struct rv_config *config, const char *file, const config_setting_t *test,
                     struct rv_error *err) RV_MUST_CHECK;
 void lab_script_done(struct lab_script *script);
+/* One group of `expect`, as an element of that list. */
+int lab_expectation_read(struct lab_script *script, const config_setting_t *group, void *element,
+                         struct rv_error *err) RV_MUST_CHECK;
 
 /* -- branch.c, git.c: the branches, and the worker -- */
 

@@ -3,7 +3,6 @@
 #include "lab/members.h"
 
 #include "revertd/cleanup.h"
-#include "revertd/number.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -260,83 +259,6 @@ static int read_event(struct lab_script *s, const config_setting_t *group, void 
         return r;
 }
 
-static int get_confidence(const struct lab_script *s, const config_setting_t *group, struct lab_expectation *e,
-                          struct rv_error *err) {
-        const char *text = NULL;
-        int r = lab_get_text(s, group, "confidence", &text, err);
-
-        if (r < 0 || !text)
-                return r;
-        size_t n = strspn(text, "<>=!");
-        e->confidence_op = RV_BREACH_OP_MAX;
-        for (enum rv_breach_op op = 0; op < RV_BREACH_OP_MAX; op++)
-                if (strlen(rv_breach_op_to_string(op)) == n && strncmp(text, rv_breach_op_to_string(op), n) == 0)
-                        e->confidence_op = op;
-        if (e->confidence_op == RV_BREACH_OP_MAX ||
-            rv_number_parse(text + n + strspn(text + n, " "), &e->confidence) < 0)
-                return lab_fail(s, lab_member(group, "confidence"), err, "'%s' is no threshold: \">= 0.8\"", text);
-        e->has_confidence = true;
-        return 0;
-}
-
-static int check_words(const struct lab_script *s, const config_setting_t *group, const struct lab_expectation *e,
-                       struct rv_error *err) {
-        enum rv_incident_state state;
-        enum rv_reason reason;
-
-        if (e->state && strcmp(e->state, "none") != 0 && rv_incident_state_from_string(e->state, &state) < 0)
-                return lab_fail(s, lab_member(group, "state"), err, "'%s' is no state of an incident, nor none",
-                                e->state);
-        if (e->reason && rv_reason_from_string(e->reason, &reason) < 0)
-                return lab_fail(s, lab_member(group, "reason"), err, "'%s' is no reason", e->reason);
-        return 0;
-}
-
-static int read_expectation(struct lab_script *s, const config_setting_t *group, void *element, struct rv_error *err) {
-        struct lab_expectation *e = element;
-        int r = lab_check_known(
-                s, group,
-                "at rule labels state reason culprit suspects evidence confidence detail incidents files pushed "
-                "restored",
-                err);
-
-        *e = (struct lab_expectation){
-                .line = group->line, .at_usec = s->end_usec, .rule = -1, .incidents = -1, .files = -1};
-        if (r == 0)
-                r = lab_get_time(s, group, "at", &e->at_usec, err);
-        if (r == 0)
-                r = lab_get_rule(s, group, false, &e->rule, err);
-        if (r == 0)
-                r = lab_get_labels(s, group, "labels", &e->labels, err);
-        if (r == 0)
-                r = lab_get_text(s, group, "state", &e->state, err);
-        if (r == 0)
-                r = lab_get_text(s, group, "reason", &e->reason, err);
-        if (r == 0)
-                r = lab_get_text(s, group, "culprit", &e->culprit, err);
-        if (r == 0)
-                r = lab_get_text(s, group, "restored", &e->restored, err);
-        if (r == 0)
-                r = lab_get_text(s, group, "detail", &e->detail, err);
-        if (r == 0)
-                r = lab_get_strings(s, group, "suspects", &e->suspects, err);
-        if (r == 0)
-                r = lab_get_strings(s, group, "evidence", &e->evidence, err);
-        if (r == 0)
-                r = lab_get_strings(s, group, "pushed", &e->pushed, err);
-        if (r == 0)
-                r = lab_get_number(s, group, "incidents", &e->incidents, err);
-        if (r == 0)
-                r = lab_get_number(s, group, "files", &e->files, err);
-        if (r == 0)
-                r = get_confidence(s, group, e, err);
-        if (r == 0)
-                r = check_words(s, group, e, err);
-        if (r == 0 && e->at_usec > s->end_usec)
-                return lab_fail(s, lab_member(group, "at"), err, "is after the end of the test");
-        return r;
-}
-
 /* -- The whole -- */
 
 static int compare_times(int64_t a, int64_t b) {
@@ -396,7 +318,7 @@ int lab_script_read(struct lab_script *ret, struct rv_config *config, const char
                 r = each(&s, test, "events", sizeof(*s.event), (void **)&s.event, &s.n_events, read_event, err);
         if (r == 0)
                 r = each(&s, test, "expect", sizeof(*s.expectation), (void **)&s.expectation, &s.n_expectations,
-                         read_expectation, err);
+                         lab_expectation_read, err);
         if (r == 0 && s.n_expectations == 0)
                 r = lab_fail(&s, test, err, "%s: expects nothing", s.name);
         if (r < 0) {
