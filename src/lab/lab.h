@@ -219,5 +219,13 @@ bool lab_is_part(const struct rv_labels *part, const struct rv_labels *whole);
 /* "1h5m" since the start of the test; "-5m" before it. */
 char *lab_when(const struct lab_world *world, int64_t at_usec, char buf[static RV_DURATION_TEXT_MAX + 1]);
 
+/* -- shell.c -- */
+
+int lab_shell_evaluate(struct lab_world *world, size_t rule); /* or what is delivered of its alerts */
+int lab_shell_poll(struct lab_world *world, size_t repository);
+int lab_shell_answer(struct lab_world *world, struct rv_effect *effect);
+/* How far in the past a backtest looks; a script's values are of their moment. */
+int64_t lab_shell_delay(const struct lab_world *world, size_t rule);
+
 /* -- expect.c: 0, or -ENOMEM; what was not met is appended -- */
 int lab_expect(struct lab_world *world, const struct lab_expectation *e, json_t *failures) RV_MUST_CHECK;

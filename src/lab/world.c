@@ -1,5 +1,4 @@
-/* The world of one test: a clock that jumps from one thing to the next, a Prometheus that answers by the script, and
- * the shell that the engine needs. What is asked is answered at once. */
+/* The world of one test: a clock that jumps from one thing to the next, the engine, and what it did as a story. */
 #include "lab/lab.h"
 
 #include "revertd/cleanup.h"
@@ -11,8 +10,6 @@
 #include <string.h>
 
 enum { TURNS_AT_ONE_TIME_MAX = 2000 };
-
-static int answer(struct lab_world *w, struct rv_effect *effect);
 
 char *lab_when(const struct lab_world *w, int64_t at_usec, char buf[static RV_DURATION_TEXT_MAX + 1]) {
         int64_t usec = at_usec - w->script->start_usec;
@@ -96,7 +93,7 @@ static int take_step(struct lab_world *w, struct rv_step *step) {
         if (r == 0)
                 r = rv_store_commit(w->store, &step->batch, w->err);
         for (size_t i = 0; r == 0 && i < step->n_effects; i++)
-                r = answer(w, &step->effect[i]);
+                r = lab_shell_answer(w, &step->effect[i]);
         return r;
 }
 
@@ -112,193 +109,6 @@ int lab_world_handle(struct lab_world *w, const struct rv_event *event) {
         if (r == 0)
                 r = take_step(w, &step);
         rv_step_done(&step);
-        return r;
-}
-
-/* -- Prometheus -- */
-
-static struct lab_point point_of(const struct lab_world *w, const struct lab_series *series) {
-        const struct rv_rule_config *rule = &w->script->config->rules[series->rule];
-        const struct lab_branch *branch = &w->branch[rule->repository];
-        int64_t interval_usec = rule->interval_usec;
-
-        if (series->then.n > 0 && branch->n_pushes > 0)
-                return lab_points_at(&series->then, (w->now_usec - branch->pushed_usec) / interval_usec);
-        return lab_points_at(&series->values, (w->now_usec - w->script->start_usec) / interval_usec);
-}
-
-/* Labels of `part` are all in `whole`. */
-bool lab_is_part(const struct rv_labels *part, const struct rv_labels *whole) {
-        for (size_t i = 0; i < part->n; i++) {
-                const char *value = rv_labels_get(whole, part->label[i].name);
-                if (!value || strcmp(value, part->label[i].value) != 0)
-                        return false;
-        }
-        return true;
-}
-
-/* The answer to one query of a rule; `labels`: only what is about that label set. *ret_ok: false where it fails. */
-static int query(struct lab_world *w, size_t rule, enum lab_query kind, const struct rv_labels *labels,
-                 struct rv_samples *ret, bool *ret_ok) {
-        const struct lab_script *s = w->script;
-
-        *ret_ok = true;
-        if (s->sources)
-                return s->sources->query(s->sources->userdata, rule, kind, w->now_usec, ret, w->err);
-        ret->sample = calloc(s->n_series + 1, sizeof(*ret->sample));
-        if (!ret->sample)
-                return rv_error_oom(w->err);
-        for (size_t i = 0; i < s->n_series; i++) {
-                const struct lab_series *series = &s->series[i];
-                if (series->rule != rule || series->query != kind || (labels && !lab_is_part(series->labels, labels)))
-                        continue;
-                struct lab_point point = point_of(w, series);
-                *ret_ok &= point.kind != LAB_FAILS;
-                ret->is_partial |= point.kind == LAB_WARNS;
-                if (point.kind == LAB_VALUE)
-                        ret->sample[ret->n++] =
-                                (struct rv_sample){.labels = rv_labels_ref(series->labels), .value = point.value};
-        }
-        return 0;
-}
-
-/* How far in the past a backtest looks; a script's values are of their moment. */
-static int64_t delay_of(const struct lab_world *w, size_t rule) {
-        const struct rv_config *config = w->script->config;
-
-        return w->script->sources && config->rules[rule].expr
-                       ? config->prometheus[config->rules[rule].prometheus].delay_usec
-                       : 0;
-}
-
-static int deliver(struct lab_world *w, size_t rule) {
-        const struct lab_sources *sources = w->script->sources;
-        struct rv_alerts alerts = {0};
-        int r = sources->alerts(sources->userdata, rule, w->now_usec, &alerts, w->err);
-
-        if (r == 0 && alerts.n > 0)
-                r = lab_world_handle(w, &(struct rv_event){.kind = RV_EVENT_ALERTS, .alerts = &alerts});
-        free(alerts.alert);
-        return r;
-}
-
-static int evaluate(struct lab_world *w, size_t rule) {
-        struct rv_samples samples = {0}, require = {0};
-        bool has_require = w->script->config->rules[rule].require, samples_ok, require_ok = true;
-        int r = query(w, rule, LAB_EXPR, NULL, &samples, &samples_ok);
-
-        if (r == 0 && has_require)
-                r = query(w, rule, LAB_REQUIRE, NULL, &require, &require_ok);
-        if (r == 0)
-                r = lab_world_handle(
-                        w, &(struct rv_event){.kind = RV_EVENT_EVALUATED,
-                                              .evaluated = {.rule = rule,
-                                                            .at_usec = w->now_usec - delay_of(w, rule),
-                                                            .samples = samples_ok ? &samples : NULL,
-                                                            .require = has_require && require_ok ? &require : NULL}});
-        rv_samples_done(&samples);
-        rv_samples_done(&require);
-        return r;
-}
-
-/* -- What is asked -- */
-
-static int answer_query(struct lab_world *w, const struct rv_effect *effect) {
-        const struct rv_incident *i = rv_engine_incident(w->engine, effect->incident);
-        int rule = i && i->rule ? rv_config_find_rule(w->script->config, i->rule) : -1;
-        struct rv_samples samples = {0};
-        bool ok = false;
-        const struct lab_sources *sources = w->script->sources;
-        int r = 0;
-
-        if (rule >= 0 && sources) {
-                ok = true;
-                r = sources->confirm(sources->userdata, (size_t)rule, i->labels, effect->expr, w->now_usec, &samples,
-                                     w->err);
-        } else if (rule >= 0)
-                r = query(w, (size_t)rule, LAB_CONFIRM, i->labels, &samples, &ok);
-
-        if (r == 0)
-                r = lab_world_handle(
-                        w, &(struct rv_event){.kind = RV_EVENT_QUERIED,
-                                              .queried = {.token = effect->token, .samples = ok ? &samples : NULL}});
-        rv_samples_done(&samples);
-        return r;
-}
-
-static const char *name_of(const struct lab_world *w, const struct rv_oid *id) {
-        for (size_t i = 0; i < w->script->n_commits; i++)
-                if (strcmp(w->script->commit[i].id.hex, id->hex) == 0)
-                        return w->script->commit[i].name;
-        return "a revert";
-}
-
-static int ask_git(struct lab_world *w, size_t repository, const struct rv_git_request *request,
-                   struct rv_git_reply **ret) {
-        const struct lab_sources *sources = w->script->sources;
-
-        if (sources)
-                return sources->git(sources->userdata, repository, request, w->now_usec, ret, w->err);
-        *ret = lab_branch_answer(&w->branch[repository], request, w->now_usec);
-        return *ret ? 0 : rv_error_oom(w->err);
-}
-
-static int answer_git(struct lab_world *w, const struct rv_effect *effect) {
-        struct lab_branch *branch = &w->branch[effect->repository];
-        size_t n_pushes = branch->n_pushes;
-        struct rv_git_reply *reply = NULL;
-        int r = ask_git(w, effect->repository, effect->request, &reply);
-
-        for (size_t k = 0;
-             r == 0 && !w->script->sources && branch->n_pushes > n_pushes && k < effect->request->spec.n_commits; k++)
-                r = lab_tell(w, "pushed: a revert of %s", name_of(w, &effect->request->spec.commits[k]));
-        if (r == 0)
-                r = lab_world_handle(
-                        w, &(struct rv_event){.kind = RV_EVENT_GIT, .git = {.token = effect->token, .reply = reply}});
-        rv_git_reply_free(reply);
-        return r;
-}
-
-/* What is on the branch runs here. */
-static int answer_applied(struct lab_world *w, const struct rv_effect *effect) {
-        const struct rv_incident *i = rv_engine_incident(w->engine, effect->incident);
-        struct rv_applied applied = {.n_revisions = 1, .is_settled = true, .words = (char *)"applied"};
-        bool is_pushed = i && i->plan && i->times.pushed_usec > 0;
-
-        if (is_pushed)
-                applied.revision[0] = *rv_incident_revert(i);
-        return lab_world_handle(
-                w, &(struct rv_event){.kind = RV_EVENT_APPLIED,
-                                      .applied = {.token = effect->token, .applied = is_pushed ? &applied : NULL}});
-}
-
-static int answer(struct lab_world *w, struct rv_effect *effect) {
-        switch (effect->kind) {
-        case RV_EFFECT_QUERY:
-                return answer_query(w, effect);
-        case RV_EFFECT_LOOK_UP: /* nothing is silenced here */
-                return lab_world_handle(w, &(struct rv_event){.kind = RV_EVENT_LOOKED_UP,
-                                                              .looked_up = {effect->token, RV_ALERT_ACTIVE}});
-        case RV_EFFECT_APPLIED:
-                return answer_applied(w, effect);
-        default:
-                return answer_git(w, effect);
-        }
-}
-
-static int poll_branch(struct lab_world *w, size_t repository) {
-        struct lab_branch *branch = &w->branch[repository];
-        struct rv_git_request request = {.op = RV_GIT_SYNC, .known = branch->known};
-        struct rv_git_reply *reply = NULL;
-        int r = ask_git(w, repository, &request, &reply);
-
-        if (r < 0)
-                return r;
-        if (reply->outcome == RV_GIT_OK)
-                branch->known = reply->head;
-        r = lab_world_handle(
-                w, &(struct rv_event){.kind = RV_EVENT_SYNCED, .synced = {.repository = repository, .reply = reply}});
-        rv_git_reply_free(reply);
         return r;
 }
 
@@ -366,14 +176,14 @@ static int run_instant(struct lab_world *w, struct next *next,
         for (size_t i = 0; r == 0 && i < s->config->n_repositories; i++)
                 if (w->poll_usec[i] <= w->now_usec) {
                         w->poll_usec[i] = w->now_usec + s->config->repositories[i].poll_usec;
-                        r = poll_branch(w, i);
+                        r = lab_shell_poll(w, i);
                 }
         for (; r == 0 && next->event < s->n_events && s->event[next->event].at_usec <= w->now_usec; next->event++)
                 r = lab_world_happen(w, &s->event[next->event]);
         for (size_t i = 0; r == 0 && i < s->config->n_rules; i++)
                 if (w->due_usec[i] <= w->now_usec) {
                         w->due_usec[i] = w->now_usec + s->config->rules[i].interval_usec;
-                        r = s->config->rules[i].expr ? evaluate(w, i) : deliver(w, i);
+                        r = lab_shell_evaluate(w, i);
                 }
         while (r == 0 && rv_engine_deadline(w->engine) <= w->now_usec)
                 r = lab_world_handle(w, &(struct rv_event){.kind = RV_EVENT_TICK});
@@ -396,7 +206,7 @@ static int prepare(struct lab_world *w, struct next *next) {
                 return rv_error_oom(w->err);
         for (size_t i = 0; i < config->n_rules; i++)
                 w->due_usec[i] = (w->script->sources ? w->script->sources->rules[i] : config->rules[i].expr != NULL)
-                                         ? w->now_usec + delay_of(w, i)
+                                         ? w->now_usec + lab_shell_delay(w, i)
                                          : RV_USEC_INFINITY;
         for (; r == 0 && next->commit < w->script->n_commits && w->script->commit[next->commit].at_usec < w->now_usec;
              next->commit++)
