@@ -14,12 +14,13 @@
         X(HOLDING, "holding", 0, "the plan is complete and waits: for a person, or for its hold time")                 \
         X(REVERTING, "reverting", 0, "the intent is stored; the revert is being pushed")                               \
         X(PROPOSED, "proposed", 0, "a pull request with the revert is open, and waits to be merged")                   \
-        X(CONVERGING, "converging", 0, "pushed; the remote ref is read again, and the operator must apply it")         \
+        X(CONVERGING, "converging", 0,                                                                                 \
+          "pushed; it is read back from the branch, and an operator that is asked must apply it")                      \
         X(VERIFYING, "verifying", 0, "the metric must now recover")                                                    \
         X(RECOVERED, "recovered", 1, "reverted, and proven to be well again")                                          \
         X(REVERTED, "reverted", 1, "reverted by hand; no rule was named that could prove recovery")                    \
         X(CLEARED, "cleared", 1, "the breach went away before anything was done")                                      \
-        X(DECLINED, "declined", 1, "revertd decided to leave Git alone; the reason says why")                          \
+        X(DECLINED, "declined", 1, "nothing was changed in Git; the reason says why")                                  \
         X(REJECTED, "rejected", 1, "a person said no")                                                                 \
         X(UNRECOVERED, "unrecovered", 1, "reverted, and still bad when the time for recovery was over")                \
         X(FAILED, "failed", 1, "the revert was not made, not pushed or not applied; the reason says why")
@@ -148,6 +149,7 @@ struct rv_incident {
          * undid. "" and none: this is the first. */
         char after[RV_INCIDENT_ID_MAX];
         struct rv_oid ruled_out;
+        char next[RV_INCIDENT_ID_MAX]; /* the one of which this is the `after`; "": none */
 
         char **revisions; /* by hand: what to undo, as asked for; none: attribute by the rule. With `to`: the ids of what
                            * that may undo, newest first; none: whatever it is */
@@ -176,7 +178,7 @@ struct rv_incident *rv_incident_free(struct rv_incident *incident);
  *  "actor", "note", "force", "value", "last_value", "samples",
  *  "times": {"onset_usec", "detected_usec", "decided_usec", "proposed_usec", "pushed_usec", "landed_usec", "applied_usec", "recovered_usec", "ended_usec"},
  *  "suspects": [rv_suspect_to_json()…], "plan": rv_plan_to_json(), "proposal": rv_proposal_to_json(), "head", "last_good", "revisions": [],
- *  "after", "ruled_out", "to", "restore", "conflict", "released", "attempts",
+ *  "after", "ruled_out", "next", "to", "restore", "conflict", "released", "attempts",
  *  "guards": {"<reason>": objects…, in the order in which they are asked}, "moves", "retry_usec", "deadline_usec", "ok_usec", "n_transitions"}
  * What is missing is null, an object id that is missing "", a time not reached 0. Values are numbers, or null for NaN,
  * or "+Inf" and "-Inf". The version is the record's and stands there. */

@@ -1,12 +1,55 @@
-/* What a person can do about an incident that ended without a recovery. */
+/* What comes next: what an incident waits for, and what a person can do about one that has ended. */
 #include "ctl/verbs.h"
 
 #include "ctl/incident_text.h"
 #include "ctl/paint.h"
 
+#include "revertd/cleanup.h"
+#include "revertd/clock.h"
 #include "revertd/incident.h"
+#include "revertd/text.h"
 
 #include <string.h>
+
+#define OTHERS_USEC (2 * RV_USEC_PER_HOUR)
+enum { QUOTED_BYTES_MAX = 1000 };
+
+/* -- while it is open -- */
+
+void incident_print_waiting(FILE *f, const json_t *incident, int64_t now_usec) {
+        const char *id = rv_json_string(incident, "id", ""), *state = rv_json_string(incident, "state", "");
+        int64_t deadline_usec = rv_json_int(incident, "deadline_usec", 0);
+        int64_t retry_usec = rv_json_int(incident, "retry_usec", 0);
+        bool is_asked = strcmp(state, "holding") == 0 && strcmp(rv_json_string(incident, "mode", ""), "approve") == 0;
+        char buf[RV_DURATION_TEXT_MAX];
+
+        if (is_asked) {
+                fputs("  Waits for a person: revertctl approve ", f);
+                paint_id(f, id, SHORT_ID);
+                fputs(", or revertctl reject ", f);
+                paint_id(f, id, SHORT_ID);
+                fputc('\n', f);
+        }
+        bool is_proposed = strcmp(state, "proposed") == 0;
+        if (is_proposed)
+                fputs("  Waits at the forge: it reverts when it is merged; to leave things as they are, close it\n", f);
+        if (is_proposed && string(incident, "conflict"))
+                fputs("  It undoes later changes too, which stand in the way of a revert: look at each of them first\n",
+                      f);
+        if (deadline_usec > now_usec)
+                fprintf(f,
+                        is_asked ? "  Without an answer nothing is done, and it ends in %s\n"
+                                 : "  By itself this state ends in %s at the latest\n",
+                        rv_duration_humanize(deadline_usec - now_usec, buf));
+        if (retry_usec > now_usec && is_proposed)
+                fprintf(f, "  revertd looks at it again in %s\n", rv_duration_humanize(retry_usec - now_usec, buf));
+        else if (retry_usec > now_usec)
+                fprintf(f, "  Tries again in %s (so far %lld times)\n",
+                        rv_duration_humanize(retry_usec - now_usec, buf),
+                        (long long)rv_json_int(incident, "attempts", 0));
+}
+
+/* -- after its end -- */
 
 /* How the revert by hand fares after such an end. */
 enum by_hand {
@@ -64,15 +107,57 @@ static void print_commits(FILE *f, const json_t *incident) {
                 fputs(" COMMIT", f);
 }
 
+/* For a shell. */
+static void print_quoted(FILE *f, const char *text) {
+        _cleanup_free_ char *safe = rv_text_line(text ? text : "", QUOTED_BYTES_MAX);
+
+        fputc('\'', f);
+        for (const char *c = safe; c && *c; c++)
+                if (*c == '\'')
+                        fputs("'\\''", f);
+                else
+                        fputc(*c, f);
+        fputc('\'', f);
+}
+
 static void print_paths(FILE *f, const json_t *incident) {
         const json_t *pattern;
         size_t i;
 
         json_array_foreach (json_object_get(incident, "scope"), i, pattern) {
-                fputs(" --path='", f);
-                paint_text(f, json_string_value(pattern));
-                fputc('\'', f);
+                fputs(" --path=", f);
+                print_quoted(f, json_string_value(pattern));
         }
+}
+
+/* What the rule would revert is its part in the scope. */
+static bool reaches_outside(const json_t *incident) {
+        const json_t *spec = json_object_get(json_object_get(incident, "plan"), "spec");
+        const json_t *suspects = json_object_get(incident, "suspects"), *scope = json_object_get(spec, "scope");
+        size_t n = incident_culprits(incident);
+
+        if (json_is_array(scope) && json_array_size(scope) == 0) /* all of it */
+                return false;
+        for (size_t i = 0; i < n; i++)
+                if (rv_json_int(json_object_get(json_array_get(suspects, i), "commit"), "n_outside", 0) > 0)
+                        return true;
+        return false;
+}
+
+/* By the rule and its labels, which find the commit. */
+static void print_by_rule(FILE *f, const json_t *incident) {
+        const json_t *value;
+        const char *name;
+
+        fputs("revertctl revert --rule=", f);
+        paint_text(f, rv_json_string(incident, "rule", ""));
+        json_object_foreach ((json_t *)json_object_get(incident, "labels"), name, value) {
+                fputc(' ', f);
+                paint_text(f, name);
+                fputc('=', f);
+                print_quoted(f, json_string_value(value));
+        }
+        fputc('\n', f);
 }
 
 static void print_restore(FILE *f, const json_t *incident) {
@@ -96,11 +181,32 @@ static void print_way_back(FILE *f, const json_t *incident) {
         fputc('\n', f);
 }
 
+/* Where the scope holds no candidate, something else may be the cause. */
+static void print_other_changes(FILE *f, const json_t *incident) {
+        int64_t onset_usec = rv_json_int(json_object_get(incident, "times"), "onset_usec", 0);
+        char from[PAINT_TIME_MAX], to[PAINT_TIME_MAX];
+
+        if (onset_usec <= OTHERS_USEC || !string(incident, "head"))
+                return;
+        fprintf(f,
+                "  What else broke: revertctl incidents\n"
+                "  What else was committed in the hours before, told in a clone of the repository:\n"
+                "    git log --stat --since='%s' --until='%s' ",
+                paint_time(onset_usec - OTHERS_USEC, from), paint_time(onset_usec, to));
+        paint_id(f, rv_json_string(incident, "head", NULL), SHORT_COMMIT);
+        fputc('\n', f);
+}
+
 static void print_by_hand(FILE *f, const json_t *incident, enum rv_reason reason) {
         enum by_hand by_hand = by_hand_after(reason);
 
-        if (by_hand == HAS_NO_USE)
+        if (by_hand == HAS_NO_USE) {
+                if (reason != RV_REASON_EMPTY)
+                        fputs("  Somebody is at it: see whether that revert is applied, and whether the value comes "
+                              "back with it.\n",
+                              f);
                 return;
+        }
         if (reason == RV_REASON_PROPOSAL_EXPIRED) {
                 fputs("  The pull request may still be merged, but revertd does not watch any more what comes of it.\n",
                       f);
@@ -113,11 +219,20 @@ static void print_by_hand(FILE *f, const json_t *incident, enum rv_reason reason
                 print_way_back(f, incident);
                 return;
         }
-        fputs(by_hand == HELPS_LATER    ? "  To revert by hand once that is over: "
+        const char *restore = rv_json_string(incident, "restore", "");
+        bool is_known = json_array_size(json_object_get(incident, "suspects")) > 0;
+        if (by_hand == NEEDS_COMMIT)
+                print_other_changes(f, incident);
+        fputs(reason == RV_REASON_IS_REVERT || reason == RV_REASON_IS_OURS
+                      ? "  To undo that revert by hand, which brings back what it took out: "
+              : by_hand == HELPS_LATER  ? "  To revert by hand once that is over: "
               : by_hand == NEEDS_COMMIT ? "  To revert by hand, once you know the commit: "
                                         : "  To revert by hand: ",
               f);
-        const char *restore = rv_json_string(incident, "restore", "");
+        if (by_hand == HELPS_LATER && !is_known && !*restore && string(incident, "rule")) {
+                print_by_rule(f, incident);
+                return;
+        }
         if (*restore) {
                 print_restore(f, incident);
                 paint_id(f, restore, SHORT_COMMIT);
@@ -126,6 +241,8 @@ static void print_by_hand(FILE *f, const json_t *incident, enum rv_reason reason
                 fputs("revertctl revert -r ", f);
                 paint_text(f, rv_json_string(incident, "repository", "REPOSITORY"));
         }
+        if (!*restore && by_hand != NEEDS_COMMIT && reaches_outside(incident))
+                print_paths(f, incident);
         if (rv_guard_is_forceable(reason))
                 fputs(" --force", f);
         if (by_hand == NEEDS_COMMIT && !*restore)
@@ -149,8 +266,28 @@ static void print_undo(FILE *f, const json_t *incident) {
         fputc('\n', f);
 }
 
+/* Where the culprits' revert did not help. */
+static void print_next_suspect(FILE *f, const json_t *incident) {
+        const json_t *next = json_array_get(json_object_get(incident, "suspects"), incident_culprits(incident));
+        const json_t *commit = json_object_get(next, "commit");
+
+        if (!json_is_object(commit))
+                return;
+        fputs("  The next suspect is ", f);
+        paint_text(f, rv_json_string(commit, "subject", ""));
+        fputs(" (", f);
+        paint_text(f, rv_json_string(commit, "author_name", ""));
+        fputs("): revertctl revert -r ", f);
+        paint_text(f, rv_json_string(incident, "repository", "REPOSITORY"));
+        if (rv_json_int(commit, "n_outside", 0) > 0)
+                print_paths(f, incident);
+        fputc(' ', f);
+        paint_id(f, rv_json_string(commit, "id", NULL), SHORT_COMMIT);
+        fputc('\n', f);
+}
+
 static void print_what_revertd_does(FILE *f, const json_t *incident) {
-        const char *next = rv_json_string(incident, "followed_by", NULL);
+        const char *next = string(incident, "next");
 
         if (next) {
                 fputs("  revertd looked further back for the cause: revertctl show ", f);
@@ -161,6 +298,20 @@ static void print_what_revertd_does(FILE *f, const json_t *incident) {
         }
 }
 
+static void print_heading(FILE *f) {
+        fprintf(f, "\n%sWhat now%s\n", paint_begin(f, BOLD), paint_end(f, BOLD));
+}
+
+/* Who made the change has to know that it is gone. */
+static void print_well(FILE *f, const json_t *incident) {
+        if (rv_json_bool(incident, "by_hand", false))
+                return;
+        print_heading(f);
+        fputs("  Nothing is urgent. What was reverted is out of the branch until its author brings it back, mended: a "
+              "plain\n  revert of the revert brings the fault back too.\n",
+              f);
+}
+
 void incident_print_next(FILE *f, const json_t *incident) {
         enum rv_incident_state state;
         enum rv_reason reason;
@@ -168,10 +319,12 @@ void incident_print_next(FILE *f, const json_t *incident) {
         if (rv_incident_state_from_string(rv_json_string(incident, "state", ""), &state) < 0 ||
             rv_reason_from_string(rv_json_string(incident, "reason", ""), &reason) < 0)
                 return;
+        if (state == RV_INCIDENT_RECOVERED)
+                print_well(f, incident);
         if (state != RV_INCIDENT_DECLINED && state != RV_INCIDENT_REJECTED && state != RV_INCIDENT_UNRECOVERED &&
             state != RV_INCIDENT_FAILED)
                 return;
-        fprintf(f, "\n%sWhat now%s\n", paint_begin(f, BOLD), paint_end(f, BOLD));
+        print_heading(f);
         print_what_revertd_does(f, incident);
         if (reason == RV_REASON_NOT_RECOVERED || reason == RV_REASON_NOT_APPLIED) {
                 if (reason == RV_REASON_NOT_APPLIED)
@@ -183,6 +336,8 @@ void incident_print_next(FILE *f, const json_t *incident) {
                               "asked "
                               "about.\n",
                               f);
+                if (reason == RV_REASON_NOT_RECOVERED)
+                        print_next_suspect(f, incident);
                 print_undo(f, incident);
         } else if (state != RV_INCIDENT_UNRECOVERED || reason != RV_REASON_REAPPLIED) /* what is to be done is told */
                 print_by_hand(f, incident, reason);

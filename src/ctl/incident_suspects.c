@@ -128,19 +128,22 @@ size_t suspects_together(const json_t *suspects) {
         return n;
 }
 
+size_t incident_culprits(const json_t *incident) {
+        const json_t *suspects = json_object_get(incident, "suspects");
+        const json_t *spec = json_object_get(json_object_get(incident, "plan"), "spec");
+        size_t n = json_array_size(json_object_get(spec, "commits")), n_together = suspects_together(suspects);
+
+        if (string(incident, "restore"))
+                return json_array_size(suspects);
+        return n < n_together ? n_together : n;
+}
+
 void incident_print_suspects(FILE *f, const json_t *incident) {
         const json_t *suspects = json_object_get(incident, "suspects"), *suspect;
         int64_t onset_usec = rv_json_int(json_object_get(incident, "times"), "onset_usec", 0);
-        size_t n_culprits = json_array_size(
-                       json_object_get(json_object_get(json_object_get(incident, "plan"), "spec"), "commits")),
-               n_together = suspects_together(suspects), i;
-
+        size_t n_culprits = incident_culprits(incident), n_together = suspects_together(suspects), i;
         bool is_restore = string(incident, "restore") != NULL;
 
-        if (n_culprits < n_together)
-                n_culprits = n_together;
-        if (is_restore)
-                n_culprits = json_array_size(suspects);
         json_array_foreach (suspects, i, suspect) {
                 const json_t *commit = json_object_get(suspect, "commit");
                 if (i == SUSPECTS_SHOWN_MAX) {

@@ -1,4 +1,5 @@
-/* An incident in words. It is read at night: what happened and why comes first, what to do about it too. */
+/* An incident in words. It is read at night: what happened and why comes first (incident_head.c), then what to do about
+ * it (incident_next.c); the rest is what both stand on. */
 #include "ctl/incident_text.h"
 #include "ctl/verbs.h"
 
@@ -10,81 +11,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* -- what happened, and why -- */
-
-static const char *state_meaning(const char *name) {
-        static const char *const meanings[] = {
-#define X(NAME, str, end, doc) [RV_INCIDENT_##NAME] = doc,
-                RV_INCIDENT_STATES(X)
-#undef X
-        };
-        enum rv_incident_state state;
-
-        return rv_incident_state_from_string(name, &state) == 0 ? meanings[state] : NULL;
-}
-
-/* What it means, and its name. */
-static void print_reason(FILE *f, const char *name) {
-        enum rv_reason reason;
-
-        paint_text(f, rv_reason_from_string(name, &reason) == 0 ? rv_reason_explain(reason) : name);
-        fputs(" (", f);
-        paint_text(f, name);
-        fputs(")\n", f);
-}
-
-static void print_conclusion(FILE *f, const json_t *incident) {
-        const char *state = rv_json_string(incident, "state", "?"), *meaning = state_meaning(state);
-        const char *name = rv_json_string(incident, "reason", "none");
-        enum colour colour = paint_state(state);
-
-        fprintf(f, "%sIncident ", paint_begin(f, BOLD));
-        paint_text(f, rv_json_string(incident, "id", "?"));
-        fprintf(f, "%s: %s", paint_end(f, BOLD), paint_begin(f, colour));
-        paint_text(f, state);
-        fprintf(f, "%s\n", paint_end(f, colour));
-        if (meaning)
-                fprintf(f, "  %s\n", meaning);
-        if (strcmp(name, "none") != 0) {
-                fputs("  Reason: ", f);
-                print_reason(f, name);
-        }
-        paint_block(f, string(incident, "detail"), "  ");
-}
-
-static void print_next_steps(FILE *f, const json_t *incident, int64_t now_usec) {
-        const char *id = rv_json_string(incident, "id", ""), *state = rv_json_string(incident, "state", "");
-        int64_t deadline_usec = rv_json_int(incident, "deadline_usec", 0);
-        int64_t retry_usec = rv_json_int(incident, "retry_usec", 0);
-        bool is_asked = strcmp(state, "holding") == 0 && strcmp(rv_json_string(incident, "mode", ""), "approve") == 0;
-        char buf[RV_DURATION_TEXT_MAX];
-
-        if (is_asked) {
-                fputs("  Waits for a person: revertctl approve ", f);
-                paint_id(f, id, SHORT_ID);
-                fputs(", or revertctl reject ", f);
-                paint_id(f, id, SHORT_ID);
-                fputc('\n', f);
-        }
-        bool is_proposed = strcmp(state, "proposed") == 0;
-        if (is_proposed)
-                fputs("  Waits at the forge: it reverts when it is merged; to leave things as they are, close it\n", f);
-        if (is_proposed && string(incident, "conflict"))
-                fputs("  It undoes later changes too, which stand in the way of a revert: look at each of them first\n",
-                      f);
-        if (deadline_usec > now_usec)
-                fprintf(f,
-                        is_asked ? "  Without an answer nothing is done, and it ends in %s\n"
-                                 : "  By itself this state ends in %s at the latest\n",
-                        rv_duration_humanize(deadline_usec - now_usec, buf));
-        if (retry_usec > now_usec && is_proposed)
-                fprintf(f, "  revertd looks at it again in %s\n", rv_duration_humanize(retry_usec - now_usec, buf));
-        else if (retry_usec > now_usec)
-                fprintf(f, "  Tries again in %s (so far %lld times)\n",
-                        rv_duration_humanize(retry_usec - now_usec, buf),
-                        (long long)rv_json_int(incident, "attempts", 0));
-}
 
 /* -- what it is about -- */
 
@@ -347,8 +273,8 @@ void incident_print(FILE *f, const json_t *incident, const json_t *transitions, 
                     int64_t now_usec) {
         const json_t *times = json_object_get(incident, "times");
 
-        print_conclusion(f, incident);
-        print_next_steps(f, incident, now_usec);
+        incident_print_head(f, incident, breach);
+        incident_print_waiting(f, incident, now_usec);
         incident_print_next(f, incident);
         print_subject(f, incident, breach);
         print_samples(f, incident);
@@ -359,68 +285,7 @@ void incident_print(FILE *f, const json_t *incident, const json_t *transitions, 
         print_audit(f, transitions);
 }
 
-/* -- a look -- */
-
-/* What each mode makes of a plan that no guard objects to. */
-static const char *would_do(const char *mode, bool is_restore) {
-        enum rv_mode known;
-
-        if (rv_mode_from_string(mode, &known) < 0)
-                return "would act by its mode";
-        switch (known) {
-        case RV_MODE_ENFORCE:
-                return is_restore ? "would put the scope back and push" : "would revert and push";
-        case RV_MODE_PROPOSE:
-                return is_restore ? "would open a pull request that puts the scope back"
-                                  : "would open a pull request with the revert";
-        case RV_MODE_APPROVE:
-                return "would ask a person, and push once approved";
-        case RV_MODE_OBSERVE:
-                return "would only say so: its mode is observe";
-        default:
-                return "would act by its mode";
-        }
-}
-
-/* What a conflict leads to may be for people to merge, whatever the rule's mode. */
-static const char *mode_of_look(const json_t *look) {
-        const json_t *rule = json_object_get(look, "rule");
-        const char *mode = rv_json_string(rule, "mode", ""), *fallback = rv_json_string(rule, "fallback", "");
-        bool is_proposed = string(json_object_get(look, "incident"), "conflict") &&
-                           strcmp(fallback, rv_fallback_to_string(RV_FALLBACK_PROPOSE)) == 0 &&
-                           strcmp(mode, rv_mode_to_string(RV_MODE_OBSERVE)) != 0;
-
-        return is_proposed ? rv_mode_to_string(RV_MODE_PROPOSE) : mode;
-}
-
-void look_print(FILE *f, const json_t *look) {
-        const json_t *incident = json_object_get(look, "incident"), *commit;
-        const json_t *commits = json_object_get(json_object_get(json_object_get(incident, "plan"), "spec"), "commits");
-        const char *name = rv_json_string(incident, "reason", "none");
-        size_t i;
-
-        _cleanup_free_ char *labels = labels_text(json_object_get(incident, "labels"));
-        paint_text(f, rv_json_string(incident, "rule", ""));
-        fputc(' ', f);
-        paint_text(f, labels);
-        fprintf(f, "\n%sIf it fired now%s, ", paint_begin(f, BOLD), paint_end(f, BOLD));
-        if (strcmp(name, rv_reason_to_string(RV_REASON_OBSERVE)) != 0) {
-                fputs("nothing would be reverted: ", f);
-                print_reason(f, name);
-                paint_block(f, string(incident, "detail"), "  ");
-                return;
-        }
-        fprintf(f, "it %s:\n", would_do(mode_of_look(look), *rv_json_string(incident, "restore", "")));
-        json_array_foreach (commits, i, commit) {
-                const json_t *suspect = json_array_get(json_object_get(incident, "suspects"), i);
-                fputs("  ", f);
-                paint_id(f, json_string_value(commit), SHORT_COMMIT);
-                fputs("  ", f);
-                paint_text(f, rv_json_string(json_object_get(suspect, "commit"), "subject", ""));
-                fprintf(f, " (confidence %.0f %%)\n", 100 * rv_json_real(suspect, "confidence", 0));
-        }
-}
-
+/* What a look stands on. */
 void look_print_rest(FILE *f, const json_t *incident) {
         print_scope(f, incident);
         print_samples(f, incident);

@@ -27,6 +27,14 @@ static inline void field(FILE *f, const char *name, const char *text) {
         fputc('\n', f);
 }
 
+/* -- incident_head.c -- */
+void incident_print_head(FILE *f, const json_t *incident, const char *breach);
+void incident_print_reason(FILE *f, const char *name); /* what it means, and its name */
+
+/* -- incident_next.c -- */
+void incident_print_waiting(FILE *f, const json_t *incident, int64_t now_usec);
+
 /* -- incident_suspects.c -- */
+size_t incident_culprits(const json_t *incident); /* so many of the first suspects are (to be) undone */
 void incident_print_paths(FILE *f, const json_t *paths, const char *indent);
 void incident_print_suspects(FILE *f, const json_t *incident);

@@ -22,24 +22,6 @@ static const char *find_breach(const struct args *args, const json_t *incident, 
         return NULL;
 }
 
-/* One that was reverted in vain may have another after it. */
-static void add_follower(const struct args *args, json_t *incident) {
-        const char *rule = rv_json_string(incident, "rule", NULL), *id = rv_json_string(incident, "id", "");
-        _cleanup_free_ char *path = NULL;
-        _cleanup_json_ json_t *answer = NULL;
-        const json_t *other;
-        size_t i;
-
-        if (!rule || strcmp(rv_json_string(incident, "state", ""), "unrecovered") != 0)
-                return;
-        path = api_path("/api/v1/incidents?limit=500&rule=", rule);
-        if (!path || api_call(args, "GET", path, NULL, &answer, NULL) < 0)
-                return;
-        json_array_foreach (json_object_get(answer, "incidents"), i, other)
-                if (strcmp(rv_json_string(other, "after", ""), id) == 0)
-                        json_object_set(incident, "followed_by", json_object_get(other, "id"));
-}
-
 int verb_show(const struct args *args) {
         _cleanup_free_ char *path = api_path("/api/v1/incidents/", args->operand[0]);
         _cleanup_json_ json_t *answer = NULL;
@@ -53,7 +35,6 @@ int verb_show(const struct args *args) {
         if (args->output == CTL_JSON)
                 return ctl_print_json(answer);
         json_t *incident = json_object_get(answer, "incident");
-        add_follower(args, incident);
         incident_print(stdout, incident, json_object_get(answer, "transitions"), find_breach(args, incident, &rules),
                        args->diff, rv_clock_realtime_usec());
         return CTL_OK;

@@ -30,8 +30,7 @@ char *labels_text(const json_t *object);
 
 void pauses_print(const json_t *pauses, int64_t now_usec);
 
-/* Everything about an incident, for someone who was just woken up. breach: the rule's, as "> 0.05"; NULL: not known.
- * In the incident "followed_by" may stand, the id of the one that looks further back. */
+/* Everything about an incident, for someone who was just woken up. breach: the rule's, as "> 0.05"; NULL: not known. */
 void incident_print(FILE *f, const json_t *incident, const json_t *transitions, const char *breach, bool with_diff,
                     int64_t now_usec);
 /* Of a look ({"rule", "incident"…}): what would be done; and what that stands on. */

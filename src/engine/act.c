@@ -109,8 +109,7 @@ static int git(struct turn *t, struct open *o, const struct rv_git_reply *reply)
 }
 
 static int expired(struct turn *t, struct open *o) {
-        return incident_move(t, o, RV_INCIDENT_FAILED, RV_REASON_REMOTE_UNAVAILABLE,
-                             "it is not known whether the revert arrived");
+        return end_unavailable(t, o, "it is not known whether the revert arrived");
 }
 
 /* Well again while the push is under way: it goes on, and the recovery is proven as any other. */

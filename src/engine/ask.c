@@ -145,6 +145,17 @@ static int end_with_paths(struct turn *t, struct open *o, enum rv_incident_state
         return failure_text(reply, &text) < 0 ? -ENOMEM : incident_move(t, o, to, reason, text);
 }
 
+int end_unavailable(struct turn *t, struct open *o, const char *meaning) {
+        const char *said = o->i->detail;
+        _cleanup_free_ char *text = NULL;
+
+        if (asprintf(&text, "%s%s%s", meaning, said && *meaning ? ": " : "", said ? said : "") < 0) {
+                text = NULL;
+                return -ENOMEM;
+        }
+        return incident_move(t, o, RV_INCIDENT_FAILED, RV_REASON_REMOTE_UNAVAILABLE, text);
+}
+
 /* Until then people see why it has not gone on. */
 static int retry_and_say(struct turn *t, struct open *o, const char *message) {
         int r = message ? incident_note(t, o, message) : 0;

@@ -339,7 +339,7 @@ static int git(struct turn *t, struct open *o, const struct rv_git_reply *reply)
 }
 
 static int expired(struct turn *t, struct open *o) {
-        return incident_move(t, o, RV_INCIDENT_FAILED, RV_REASON_REMOTE_UNAVAILABLE, NULL);
+        return end_unavailable(t, o, "");
 }
 
 const struct state state_attributing = {

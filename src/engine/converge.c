@@ -39,8 +39,7 @@ static int git(struct turn *t, struct open *o, const struct rv_git_reply *reply)
 static int expired(struct turn *t, struct open *o) {
         if (o->i->times.landed_usec > 0)
                 return apply_expired(t, o);
-        return incident_move(t, o, RV_INCIDENT_FAILED, RV_REASON_REMOTE_UNAVAILABLE,
-                             "the revert was pushed, but the branch could not be read again");
+        return end_unavailable(t, o, "the revert was pushed, but the branch could not be read again");
 }
 
 static int64_t patience(const struct rv_engine *engine, const struct open *o) {

@@ -219,8 +219,8 @@ int alerts_expire(struct turn *t);                        /* what was not told a
 
 /* -- open.c -- */
 int incident_open(struct turn *t, struct series *series, int64_t onset_usec);
-/* Of the same breach, which the revert of the one before has not ended. */
-int incident_open_after(struct turn *t, struct series *series, const struct rv_incident *before);
+/* Of the same breach, which the revert of the one before has not ended; that one is still to be written. */
+int incident_open_after(struct turn *t, struct series *series, struct rv_incident *before);
 /* With its id and its place; the rest is the caller's. Takes i, also on failure. */
 int incident_add(struct turn *t, struct rv_incident *i, struct rule *rule, struct repository *repository,
                  struct series *series, struct open **ret);
@@ -286,6 +286,8 @@ int retry_later(struct turn *t, struct open *o); /* or expired, if the deadline 
 int retry_after(struct turn *t, struct open *o, int64_t first_usec, int64_t max_usec); /* twice as long each time */
 /* Lost, unavailable, failed, forbidden, not found: handled here, *ret_handled says so. */
 int handle_failure(struct turn *t, struct open *o, const struct rv_git_reply *reply, bool *ret_handled);
+/* With what was said last, where the remote is too long away. */
+int end_unavailable(struct turn *t, struct open *o, const char *meaning);
 int failure_text(const struct rv_git_reply *reply, char **ret); /* "message: path, path" */
 int copy_strings(char ***ret, size_t *ret_n, const char *const *strings, size_t n);
 

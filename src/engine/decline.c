@@ -29,7 +29,10 @@ static void put_commit(FILE *f, const struct rv_commit *commit) {
 static void put_time(FILE *f, int64_t usec) {
         char text[RV_TIME_TEXT_MAX];
 
-        fputs(rv_time_format(usec - usec % RV_USEC_PER_SEC, text), f);
+        rv_time_format(usec, text);
+        if (strchr(text, '.')) /* seconds will do */
+                memcpy(strchr(text, '.'), "Z", sizeof("Z"));
+        fputs(text, f);
 }
 
 static void put_span(FILE *f, int64_t usec) {
@@ -82,7 +85,7 @@ static void put_aside(const struct rv_attribution *a, int64_t onset_usec, FILE *
                 put_span(f, a->after_usec - onset_usec);
                 fputs(" after the onset, or is not live yet", f);
         } else if (a->n_suspects == 0 && a->before) {
-                fputs("the newest change before that, ", f);
+                fputs("the newest change there before that, ", f);
                 put_commit(f, a->before);
                 fputs(", went live ", f);
                 put_span(f, onset_usec - a->before_usec);
@@ -110,22 +113,21 @@ static void no_candidate(const struct objection *x) {
 
         if (!x->rule)
                 return;
-        fputs("looked at what changed ", x->f);
+        fputs("nothing went live in ", x->f);
         put_scope(x->f, i);
         fputs(" from ", x->f);
         put_time(x->f, i->times.onset_usec - x->rule->window_usec);
-        fputs(" to the onset at ", x->f);
+        fputs(" to ", x->f);
         put_time(x->f, i->times.onset_usec);
-        fputs(" (a window of ", x->f);
+        fputs(", the window of ", x->f);
         put_span(x->f, x->rule->window_usec);
-        fputc(')', x->f);
         if (*i->ruled_out.hex)
-                fprintf(x->f, ", below %.*s", ID_DIGITS, i->ruled_out.hex);
+                fprintf(x->f, ", but for %.*s and what came after it", ID_DIGITS, i->ruled_out.hex);
         if (x->o->aside && *x->o->aside)
-                fprintf(x->f, "; %s", x->o->aside);
+                fprintf(x->f, "\n%s", x->o->aside);
         if (x->o->n_others == 0)
                 return;
-        fputs("; at about the same time these went into breach too: ", x->f);
+        fputs("\nin breach since about the same time: ", x->f);
         put_others(x->o, x->f);
 }
 
@@ -216,6 +218,14 @@ static void already_reverted(const struct objection *x) {
         }
         culprit(x);
         fprintf(x->f, " was reverted by %.*s", ID_DIGITS, x->culprit->reverted_by.hex);
+        for (size_t k = x->t->engine->n_acts; k > 0; k--) {
+                const struct rv_act *act = &x->t->engine->act[k - 1];
+
+                if (strcmp(act->culprit.hex, x->culprit->commit.id.hex) == 0) {
+                        fprintf(x->f, ", for incident %s", act->incident);
+                        break;
+                }
+        }
 }
 
 static void in_progress(const struct objection *x) {
@@ -272,10 +282,9 @@ static void dependents(const struct objection *x) {
 }
 
 static void shared_cause(const struct objection *x) {
-        put_others(x->o, x->f);
-        fputs(" went into breach at about the same time; ", x->f);
         culprit(x);
-        fputs(" touches none of them", x->f);
+        fputs(" touches none of what is in breach since about the same time: ", x->f);
+        put_others(x->o, x->f);
 }
 
 /* -- what was done before -- */

@@ -176,7 +176,7 @@ int incident_find_application(const struct rv_engine *engine, struct rv_incident
         return i->applied_by ? 0 : -ENOMEM;
 }
 
-static int open_for(struct turn *t, struct series *series, int64_t onset_usec, const struct rv_incident *before) {
+static int open_for(struct turn *t, struct series *series, int64_t onset_usec, struct rv_incident *before) {
         struct rule *rule = (struct rule *)series->key.rule;
         const struct rv_rule_config *config = rule_config(t->engine, rule);
         struct repository *repository = t->engine->repository[config->repository];
@@ -208,6 +208,8 @@ static int open_for(struct turn *t, struct series *series, int64_t onset_usec, c
         r = incident_add(t, i, rule, repository, series, &o);
         if (r < 0)
                 return r;
+        if (before)
+                memcpy(before->next, o->i->id, sizeof(before->next));
         r = incident_begin(t, o, is_confirmed ? RV_INCIDENT_CONFIRMING : RV_INCIDENT_ATTRIBUTING);
         if (r < 0)
                 return r;
@@ -222,7 +224,7 @@ int incident_open(struct turn *t, struct series *series, int64_t onset_usec) {
         return open_for(t, series, onset_usec, NULL);
 }
 
-int incident_open_after(struct turn *t, struct series *series, const struct rv_incident *before) {
+int incident_open_after(struct turn *t, struct series *series, struct rv_incident *before) {
         return open_for(t, series, before->times.onset_usec, before);
 }
 

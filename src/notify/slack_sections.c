@@ -117,6 +117,11 @@ static void append_proposal(struct mrkdwn *m, const struct rv_incident *incident
         mrkdwn_link(m, incident->proposal.url, name, sizeof(name));
 }
 
+/* Ended, and the breach was not. Which command helps is a matter of the reason, of paths and of guards: it is told there. */
+static bool is_for_people(enum rv_incident_state state) {
+        return state == RV_INCIDENT_DECLINED || state == RV_INCIDENT_UNRECOVERED || state == RV_INCIDENT_FAILED;
+}
+
 static void append_how_to_answer(struct mrkdwn *m, const struct rv_incident *incident) {
         if (awaits_approval(incident)) {
                 mrkdwn_markup(m, "To revert: `revertctl approve %s`\nTo leave it: `revertctl reject %s`", incident->id,
@@ -133,12 +138,8 @@ static void append_how_to_answer(struct mrkdwn *m, const struct rv_incident *inc
                               "It is %s when its hold time is over, unless the breach clears. To stop it: "
                               "`revertctl reject %s`",
                               incident->mode == RV_MODE_PROPOSE ? "proposed" : "pushed", incident->id);
-        } else if (incident->state == RV_INCIDENT_DECLINED && incident->restore.hex[0]) {
-                mrkdwn_markup(m, "How to do it by hand: `revertctl show %s`", incident->id);
-        } else if (incident->state == RV_INCIDENT_DECLINED && incident->plan && incident->n_suspects > 0) {
-                mrkdwn_markup(m, "To revert it by hand: `revertctl revert -r ");
-                mrkdwn_text(m, incident->repository, NAME_SHOWN_MAX);
-                mrkdwn_markup(m, " %.*s`", HEX_SHOWN, incident->suspects[0].commit.id.hex);
+        } else if (is_for_people(incident->state)) {
+                mrkdwn_markup(m, "What can be done: `revertctl show %s`", incident->id);
         }
 }
 
@@ -230,6 +231,8 @@ static void render_suspect(struct mrkdwn *m, const struct slack_notice *notice, 
                         separator = ", ";
                 }
         render_added(m, commit);
+        if (!notice->incident->by_hand)
+                mrkdwn_markup(m, " (confidence %.0f %%)", 100 * suspect->confidence);
         mrkdwn_markup(m, "\n");
 }
 

@@ -77,7 +77,7 @@ def test_what_was_looked_at_further_back(broken):
     broken.start(PAGE.replace('"1m"', '"2s"').replace("mode =", 'unrecovered = "further_back"; mode ='))
     broken.alert(alertname="Errors", app="checkout")
     first, second = broken.until("unrecovered"), broken.until({"verifying", "unrecovered"}, 2)
-    assert second["after"] == first["id"]
+    assert second["after"] == first["id"] and first["next"] == second["id"]
     shown = broken.revertd.ctl("show", first["id"]).stdout
     assert f"looked further back for the cause: revertctl show {second['id'][:8]}" in shown and "nothing more" not in shown
 

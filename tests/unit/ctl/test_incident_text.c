@@ -65,8 +65,11 @@ static void says_what_an_engineer_asks(void **state) {
         static const char *const wanted[] = {
                 "Incident 7f3c0d9a51e2b846: unrecovered\n",
                 "  reverted, and still bad when the time for recovery was over\n",
-                "  Reason: the metric did not recover in time (not_recovered)\n",
-                "  line one\n  line two\n",
+                "  Breach      checkout fails: 0.073, last +Inf, bad when > 0.05, since 2026-03-01 10:00:00Z\n",
+                "  Culprit     9c1e2ab000 (Bob: Lower the timeout), live 2m before the onset, confidence 85 %\n",
+                "  Revert      4413460cc2 pushed 2026-03-01 10:01:01Z\n",
+                "  Reason      the metric did not recover in time (not_recovered)\n",
+                "              line one\n              line two\n",
                 "What now\n  revertd does nothing more about this breach until the value was well once.\n",
                 "  The revert 4413460cc2 is still on the branch.",
                 "git revert 4413460cc2\n  More about this reason: docs/reasons.md#not_recovered\n",
@@ -134,7 +137,8 @@ static void says_what_arrived_together(void **state) {
         json_object_set_new(incident, "state", json_string("declined"));
         json_object_set_new(incident, "reason", json_string("opted_out"));
         _cleanup_free_ char *declined = print(incident, NULL, NULL, false);
-        assert_says(declined, "revertctl revert -r fleet --force 9c1e2ab000 9c1e2ab000\n");
+        assert_says(declined, "revertctl revert -r fleet --path='apps/checkout/**' --force 9c1e2ab000 9c1e2ab000\n");
+        assert_says(declined, " and 1 more, live 2m before the onset");
 
         json_object_set_new(second, "seen_usec", json_integer(1));
         _cleanup_free_ char *apart = print(incident, NULL, NULL, false);
@@ -176,6 +180,79 @@ static void says_what_can_be_done(void **state) {
                 _cleanup_free_ char *well = print(incident, NULL, NULL, false);
                 assert_null(strstr(well, "What now"));
         }
+}
+
+/* The command of a revert by hand does what the rule would have done, and no more. */
+static void says_which_command_helps(void **state) {
+        _cleanup_json_ json_t *incident = json_loads(incident_text, 0, NULL);
+        json_t *commit = json_object_get(json_array_get(json_object_get(incident, "suspects"), 0), "commit");
+        json_t *spec = json_object_get(json_object_get(incident, "plan"), "spec");
+
+        (void)state;
+        json_object_set_new(incident, "state", json_string("declined"));
+        json_object_set_new(incident, "reason", json_string("observe"));
+        json_object_set_new(json_object_get(incident, "times"), "pushed_usec", json_integer(0));
+        _cleanup_free_ char *part = print(incident, NULL, NULL, false);
+        assert_says(part, "To revert by hand: revertctl revert -r fleet --path='apps/checkout/**' 9c1e2ab000\n");
+        assert_says(part, "  Suspect     9c1e2ab000 (Bob: Lower the timeout)");
+        assert_says(part, "  Revert      none: nothing was pushed\n");
+        json_object_set_new(spec, "scope", json_array());
+        _cleanup_free_ char *whole = print(incident, NULL, NULL, false);
+        assert_says(whole, "To revert by hand: revertctl revert -r fleet 9c1e2ab000\n");
+        json_object_del(spec, "scope");
+        json_object_set_new(commit, "n_outside", json_integer(0));
+        _cleanup_free_ char *inside = print(incident, NULL, NULL, false);
+        assert_says(inside, "To revert by hand: revertctl revert -r fleet 9c1e2ab000\n");
+
+        json_object_set_new(incident, "reason", json_string("is_revert"));
+        _cleanup_free_ char *revert = print(incident, NULL, NULL, false);
+        assert_says(revert, "To undo that revert by hand, which brings back what it took out: revertctl revert");
+
+        json_object_set_new(incident, "reason", json_string("already_reverted"));
+        _cleanup_free_ char *done = print(incident, NULL, NULL, false);
+        assert_says(done, "  Somebody is at it: ");
+
+        json_object_del(incident, "plan");
+        json_object_set_new(incident, "suspects", json_array());
+        json_object_set_new(incident, "head", json_string("aa00bb11cc22dd33"));
+        json_object_set_new(incident, "reason", json_string("no_candidate"));
+        _cleanup_free_ char *none = print(incident, NULL, NULL, false);
+        assert_says(none, "git log --stat --since='2026-03-01 08:00:00Z' --until='2026-03-01 10:00:00Z' aa00bb11cc\n");
+        json_object_set_new(incident, "reason", json_string("paused"));
+        json_object_set_new(json_object_get(incident, "labels"), "app", json_string("it's"));
+        _cleanup_free_ char *later = print(incident, NULL, NULL, false);
+        assert_says(later, "once that is over: revertctl revert --rule=http-error-ratio app='it'\\''s'\n");
+}
+
+static void says_how_it_stands(void **state) {
+        _cleanup_json_ json_t *incident = json_loads(incident_text, 0, NULL);
+        json_t *times = json_object_get(incident, "times"), *suspects = json_object_get(incident, "suspects");
+
+        (void)state;
+        json_object_set_new(times, "recovered_usec", json_integer(AT + 2 * RV_USEC_PER_MINUTE + RV_USEC_PER_SEC));
+        json_object_set_new(incident, "state", json_string("recovered"));
+        _cleanup_free_ char *well = print(incident, NULL, NULL, false);
+        assert_says(well, "  Revert      4413460cc2 pushed 2026-03-01 10:01:01Z, well again 1m later\n");
+        assert_says(well, "What now\n  Nothing is urgent.");
+
+        json_object_set_new(times, "recovered_usec", json_integer(0));
+        json_object_set_new(incident, "state", json_string("unrecovered"));
+        json_array_append_new(suspects, json_pack("{s:{s:s, s:s, s:s}}", "commit", "id", "77d0f3e", "subject",
+                                                  "Add a cache", "author_name", "Eve"));
+        _cleanup_free_ char *bad = print(incident, NULL, NULL, false);
+        assert_says(bad, "  The next suspect is Add a cache (Eve): revertctl revert -r fleet 77d0f3e\n");
+
+        json_object_set_new(times, "pushed_usec", json_integer(0));
+        json_object_set_new(incident, "state", json_string("failed"));
+        json_object_set_new(incident, "reason", json_string("remote_unavailable"));
+        _cleanup_free_ char *unknown = print(incident, NULL, NULL, false);
+        assert_says(unknown, "  Revert      4413460cc2: whether the branch has it is not known\n");
+        json_object_set_new(incident, "state", json_string("holding"));
+        _cleanup_free_ char *open = print(incident, NULL, NULL, false);
+        assert_says(open, "  Revert      not pushed yet\n");
+        json_object_set_new(incident, "proposal", json_pack("{s:s}", "url", "https://forge.example.com/7"));
+        _cleanup_free_ char *proposed = print(incident, NULL, NULL, false);
+        assert_says(proposed, "  Revert      proposed: https://forge.example.com/7\n");
 }
 
 static void says_whom_it_waits_for(void **state) {
@@ -247,7 +324,7 @@ static void says_what_was_merged_and_what_followed(void **state) {
 
         (void)state;
         json_object_set_new(incident, "proposal", json_pack("{s:s}", "merged", "abcdef012345"));
-        json_object_set_new(incident, "followed_by", json_string("0123456789abcdef"));
+        json_object_set_new(incident, "next", json_string("0123456789abcdef"));
         text = print(incident, NULL, "> 0.05", false);
         assert_says(text, "git revert abcdef0123\n");
         assert_says(text, "What now\n  revertd looked further back for the cause: revertctl show 01234567\n");
@@ -258,6 +335,8 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(says_what_was_merged_and_what_followed),
                 cmocka_unit_test(says_what_an_engineer_asks),
+                cmocka_unit_test(says_which_command_helps),
+                cmocka_unit_test(says_how_it_stands),
                 cmocka_unit_test(says_what_arrived_together),
                 cmocka_unit_test(says_what_can_be_done),
                 cmocka_unit_test(says_whom_it_waits_for),

@@ -343,8 +343,9 @@ static void budget_of_the_repository(void **state) {
         breach(w, "web");
         assert_ended(w, DECLINED, BUDGET);
         assert_int_equal(w->n_pushes, 2);
-        snprintf(detail, sizeof(detail), "repository fleet: 2 of 2 pushes in 24 hours are used, the next is free at %s",
-                 rv_time_format(first_usec + RV_USEC_PER_DAY, time));
+        rv_time_format(first_usec + RV_USEC_PER_DAY, time);
+        snprintf(detail, sizeof(detail),
+                 "repository fleet: 2 of 2 pushes in 24 hours are used, the next is free at %.19sZ", time);
         assert_string_equal(w->detail, detail);
 
         world_restart(w); /* counted from the store */

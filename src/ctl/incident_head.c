@@ -1,0 +1,145 @@
+/* The first lines of an incident, for someone who has twenty seconds: what broke, which change is held against it and how
+ * surely, what was done, and why not more. */
+#include "ctl/incident_text.h"
+#include "ctl/verbs.h"
+
+#include "revertd/cleanup.h"
+#include "revertd/clock.h"
+#include "revertd/incident.h"
+#include "revertd/number.h"
+
+#include <math.h>
+#include <string.h>
+
+static const char *state_meaning(enum rv_incident_state state) {
+        static const char *const meanings[] = {
+#define X(NAME, str, end, doc) [RV_INCIDENT_##NAME] = doc,
+                RV_INCIDENT_STATES(X)
+#undef X
+        };
+
+        return state < RV_INCIDENT_STATE_MAX ? meanings[state] : NULL;
+}
+
+static void begin(FILE *f, const char *name) {
+        fprintf(f, "  %-*s", LABEL_COLUMN, name);
+}
+
+/* The rule's summary, or its name; what was measured; since when. */
+static void print_breach(FILE *f, const json_t *incident, const char *breach) {
+        const char *rule = string(incident, "rule"), *summary = string(incident, "summary");
+        double value = rv_value_from_json(json_object_get(incident, "value"));
+        double last = rv_value_from_json(json_object_get(incident, "last_value"));
+        int64_t onset_usec = rv_json_int(json_object_get(incident, "times"), "onset_usec", 0);
+        char number[RV_NUMBER_TEXT_MAX], time[PAINT_TIME_MAX];
+
+        if (!rule || rv_json_bool(incident, "by_hand", false))
+                return;
+        begin(f, "Breach");
+        paint_text(f, summary ? summary : rule);
+        if (!isnan(value))
+                fprintf(f, ": %s", rv_number_format_short(value, number));
+        if (!isnan(last) && (isnan(value) || last < value || last > value))
+                fprintf(f, "%s%s", isnan(value) ? ": " : ", last ", rv_number_format_short(last, number));
+        if ((!isnan(value) || !isnan(last)) && breach) {
+                fputs(", bad when ", f);
+                paint_text(f, breach);
+        }
+        if (onset_usec > 0)
+                fprintf(f, ", since %s", paint_time(onset_usec, time));
+        fputc('\n', f);
+}
+
+/* The newest of the culprits. A restore undoes more than suspects. */
+static void print_suspect(FILE *f, const json_t *incident, bool is_pushed) {
+        const json_t *suspects = json_object_get(incident, "suspects"), *first = json_array_get(suspects, 0);
+        const json_t *commit = json_object_get(first, "commit");
+        int64_t seen_usec = rv_json_int(first, "seen_usec", 0);
+        int64_t onset_usec = rv_json_int(json_object_get(incident, "times"), "onset_usec", 0);
+        size_t n = incident_culprits(incident);
+        char span[RV_DURATION_TEXT_MAX];
+
+        if (!json_is_object(commit))
+                return;
+        begin(f, is_pushed ? "Culprit" : "Suspect");
+        paint_id(f, rv_json_string(commit, "id", NULL), SHORT_COMMIT);
+        fputs(" (", f);
+        paint_text(f, rv_json_string(commit, "author_name", ""));
+        fputs(": ", f);
+        paint_text(f, rv_json_string(commit, "subject", ""));
+        fputc(')', f);
+        if (n > 1)
+                fprintf(f, " and %zu more", n - 1);
+        if (seen_usec > 0 && onset_usec >= seen_usec)
+                fprintf(f, ", live %s before the onset", rv_duration_humanize(onset_usec - seen_usec, span));
+        if (!rv_json_bool(incident, "by_hand", false))
+                fprintf(f, ", confidence %.0f %%", 100 * rv_json_real(first, "confidence", 0));
+        fputc('\n', f);
+}
+
+/* Whether it is known that the branch does not hold it. */
+static bool may_have_arrived(enum rv_incident_state state, const char *name, const json_t *plan) {
+        enum rv_reason reason;
+
+        return state == RV_INCIDENT_FAILED && string(plan, "commit") && rv_reason_from_string(name, &reason) == 0 &&
+               (reason == RV_REASON_REMOTE_UNAVAILABLE || reason == RV_REASON_GIT_FAILED ||
+                reason == RV_REASON_RULE_GONE);
+}
+
+static void print_done(FILE *f, const json_t *incident, enum rv_incident_state state) {
+        const json_t *times = json_object_get(incident, "times"), *plan = json_object_get(incident, "plan");
+        const char *merged = string(json_object_get(incident, "proposal"), "merged");
+        const char *url = string(json_object_get(incident, "proposal"), "url");
+        int64_t pushed_usec = rv_json_int(times, "pushed_usec", 0);
+        int64_t recovered_usec = rv_json_int(times, "recovered_usec", 0);
+        char time[PAINT_TIME_MAX], span[RV_DURATION_TEXT_MAX];
+
+        begin(f, "Revert");
+        if (pushed_usec > 0) {
+                paint_id(f, merged ? merged : rv_json_string(plan, "commit", NULL), SHORT_COMMIT);
+                fprintf(f, " %s %s", url ? "merged" : "pushed", paint_time(pushed_usec, time));
+                if (recovered_usec >= pushed_usec)
+                        fprintf(f, ", well again %s later", rv_duration_humanize(recovered_usec - pushed_usec, span));
+        } else if (may_have_arrived(state, rv_json_string(incident, "reason", ""), plan)) {
+                paint_id(f, rv_json_string(plan, "commit", NULL), SHORT_COMMIT);
+                fputs(": whether the branch has it is not known", f);
+        } else if (url) {
+                fputs("proposed: ", f);
+                paint_text(f, url);
+        } else
+                fputs(rv_incident_state_is_end(state) ? "none: nothing was pushed" : "not pushed yet", f);
+        fputc('\n', f);
+}
+
+void incident_print_reason(FILE *f, const char *name) {
+        enum rv_reason reason;
+
+        paint_text(f, rv_reason_from_string(name, &reason) == 0 ? rv_reason_explain(reason) : name);
+        fputs(" (", f);
+        paint_text(f, name);
+        fputs(")\n", f);
+}
+
+void incident_print_head(FILE *f, const json_t *incident, const char *breach) {
+        const char *name = rv_json_string(incident, "state", "?"), *reason = rv_json_string(incident, "reason", "none");
+        bool is_pushed = rv_json_int(json_object_get(incident, "times"), "pushed_usec", 0) > 0;
+        enum rv_incident_state state = RV_INCIDENT_STATE_MAX;
+        enum colour colour = paint_state(name);
+
+        fprintf(f, "%sIncident ", paint_begin(f, BOLD));
+        paint_text(f, rv_json_string(incident, "id", "?"));
+        fprintf(f, "%s: %s", paint_end(f, BOLD), paint_begin(f, colour));
+        paint_text(f, name);
+        fprintf(f, "%s\n", paint_end(f, colour));
+        if (rv_incident_state_from_string(name, &state) == 0)
+                fprintf(f, "  %s\n", state_meaning(state));
+        print_breach(f, incident, breach);
+        print_suspect(f, incident, is_pushed);
+        if (state != RV_INCIDENT_STATE_MAX)
+                print_done(f, incident, state);
+        if (strcmp(reason, "none") != 0) {
+                begin(f, "Reason");
+                incident_print_reason(f, reason);
+        }
+        paint_block(f, string(incident, "detail"), "              ");
+}
