@@ -81,10 +81,11 @@ static int64_t delay_usec(unsigned failures, int64_t asked_usec) {
 }
 
 /* Whether the notice has had its chance: it has waited for long enough by the wall clock, and by a clock that nobody
- * sets the receiver has failed for as long. */
+ * sets the receiver has failed for as long. One that is from a far future waits for no clock to get there. */
 static bool has_had_its_chance(const struct queue *queue, const struct queue_time *now) {
         int64_t queued_usec = rv_json_int(queue->notice.value, "queued_usec", 0);
-        return now->wall_usec - queued_usec >= GIVE_UP_USEC && now->steady_usec - queue->failing_usec >= GIVE_UP_USEC;
+        bool is_old = now->wall_usec - queued_usec >= GIVE_UP_USEC || queued_usec - now->wall_usec >= GIVE_UP_USEC;
+        return is_old && now->steady_usec - queue->failing_usec >= GIVE_UP_USEC;
 }
 
 /* -- What became of it -- */
@@ -165,9 +166,7 @@ void queue_answer(struct queue *queue, const struct send_result *result, const s
                 note_failure(queue, result, now);
                 break;
         }
-        if (queue->stage == QUEUE_READY)
-                rv_record_done(&queue->notice);
-        else
+        if (queue->stage != QUEUE_READY)
                 settle(queue, now);
 }
 
@@ -198,8 +197,10 @@ static int find_next(struct queue *queue, struct rv_record *ret, struct rv_error
                 return -ENOENT;
         const char *slash = strrchr(next.key, '/');
         _cleanup_free_ char *incident = strndup(next.key, (size_t)(slash - next.key) + 1);
-        r = incident ? rv_store_list(queue->store, RV_RECORD_OUTBOX, incident, false, 0, take_record, &next, err)
-                     : rv_error_oom(err);
+        size_t n = 0;
+        r = incident ? rv_store_count(queue->store, RV_RECORD_OUTBOX, incident, &n, err) : rv_error_oom(err);
+        if (r == 0 && n > 1)
+                r = rv_store_list(queue->store, RV_RECORD_OUTBOX, incident, false, 0, take_record, &next, err);
         if (r < 0) {
                 rv_record_done(&next);
                 return r;
@@ -216,7 +217,7 @@ const struct rv_record *queue_next(struct queue *queue, const struct queue_time 
                 settle(queue, now);
         if (queue->stage != QUEUE_READY || queue_due_usec(queue) > now->steady_usec)
                 return NULL;
-        int r = find_next(queue, &queue->notice, &err);
+        int r = queue->notice.key ? 0 : find_next(queue, &queue->notice, &err);
         if (r == 0)
                 queue->stage = QUEUE_SENDING;
         else if (r == -ENOENT)

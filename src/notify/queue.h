@@ -26,7 +26,7 @@ struct queue {
         struct rv_store *store;
         enum queue_stage stage;
         int64_t not_before_usec, store_not_before_usec; /* steady: to send; to ask the store again, which failed */
-        struct rv_record notice; /* from being sent until the store knows what became of it; else the key is NULL */
+        struct rv_record notice; /* in hand until the store knows what became of it; key NULL: none */
         struct rv_batch batch;   /* what the store is told of it */
         unsigned failures;       /* in a row */
         int64_t failing_usec;    /* when the first of them was; 0: not failing */

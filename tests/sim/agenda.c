@@ -11,17 +11,21 @@ static void swap(struct task *a, struct task *b) {
         *b = c;
 }
 
-/* The task returned may be filled in until the next call, but for its time. */
-struct task *agenda_add(struct sim *sim, int64_t at_usec, void (*run)(struct sim *sim, struct task *task)) {
-        if (sim->n_tasks == TASKS_MAX)
-                SIM_MUST(-1);
+static struct task *push(struct sim *sim, struct task task) {
         size_t i = sim->n_tasks++;
-        sim->task[i] = (struct task){.at_usec = at_usec, .order = sim->n_ordered++, .replica = sim->me, .run = run};
+        sim->task[i] = task;
         while (i > 0 && is_before(&sim->task[i], &sim->task[(i - 1) / 2])) {
                 swap(&sim->task[i], &sim->task[(i - 1) / 2]);
                 i = (i - 1) / 2;
         }
         return &sim->task[i];
+}
+
+/* The task returned may be filled in until the next call, but for its time. */
+struct task *agenda_add(struct sim *sim, int64_t at_usec, void (*run)(struct sim *sim, struct task *task)) {
+        if (sim->n_tasks == TASKS_MAX)
+                SIM_MUST(-1);
+        return push(sim, (struct task){.at_usec = at_usec, .order = sim->n_ordered++, .replica = sim->me, .run = run});
 }
 
 bool agenda_take(struct sim *sim, struct task *ret) {
@@ -40,9 +44,25 @@ bool agenda_take(struct sim *sim, struct task *ret) {
         }
 }
 
+static void drop(struct task *task) {
+        if (task->data)
+                task->free_data(task->data);
+}
+
+void agenda_keep(struct sim *sim, bool (*is_wanted)(const struct task *task)) {
+        size_t n = sim->n_tasks;
+        sim->n_tasks = 0;
+        for (size_t i = 0; i < n; i++) {
+                struct task task = sim->task[i];
+                if (is_wanted(&task))
+                        push(sim, task);
+                else
+                        drop(&task);
+        }
+}
+
 void agenda_clear(struct sim *sim) {
         for (size_t i = 0; i < sim->n_tasks; i++)
-                if (sim->task[i].data)
-                        sim->task[i].free_data(sim->task[i].data);
+                drop(&sim->task[i]);
         sim->n_tasks = 0;
 }

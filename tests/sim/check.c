@@ -178,10 +178,30 @@ static void check_intent(struct sim *sim, struct observed *incident, const struc
 
 /* -- Each change of state: in order, told, with its reason (8) -- */
 
+static bool has_receiver(const struct rv_rule_config *rule, int receiver) {
+        for (size_t i = 0; i < rule->n_receivers; i++)
+                if (rule->receivers[i] == receiver)
+                        return true;
+        return false;
+}
+
+/* Those of its rule, or without one of all rules of its repository. */
+static bool is_for(struct sim *sim, const struct observed *incident, int receiver) {
+        const struct rv_rule_config *own = rule_present(sim, incident->rule);
+        if (own)
+                return has_receiver(own, receiver);
+        for (int rule = 0; rule < RULES_MAX; rule++) {
+                const struct rv_rule_config *other = rule_present(sim, rule);
+                if (other && other->repository == incident->repository && has_receiver(other, receiver))
+                        return true;
+        }
+        return false;
+}
+
 static void check_told(struct sim *sim, const struct observed *incident, const struct rv_batch *batch,
-                       unsigned number) {
+                       const char *receiver, unsigned number) {
         char key[128];
-        snprintf(key, sizeof(key), "people/%s/%06u", incident->id, number);
+        snprintf(key, sizeof(key), "%s/%s/%06u", receiver, incident->id, number);
         for (size_t i = 0; i < batch->n; i++)
                 if (batch->write[i].kind == RV_RECORD_OUTBOX && strcmp(batch->write[i].key, key) == 0)
                         return;
@@ -219,7 +239,9 @@ static void check_moved(struct sim *sim, struct observed *incident, const struct
         bool is_dry_run = incident->by_hand && incident->mode == RV_MODE_OBSERVE;
         bool is_looking_up = to == RV_INCIDENT_HOLDING && *rv_json_string(value, "released", "");
         if (rv_notice_wanted(to) && !is_dry_run && !is_looking_up && reason != RV_REASON_TOO_MANY)
-                check_told(sim, incident, batch, number);
+                for (int i = 0; i < RECEIVERS; i++)
+                        if (is_for(sim, incident, i))
+                                check_told(sim, incident, batch, receiver_names[i], number);
         check_mode(sim, incident, value);
         if (to == RV_INCIDENT_REVERTING)
                 check_intent(sim, incident, batch);

@@ -26,6 +26,8 @@ const struct rv_rule_config *rule_present(const struct sim *sim, int rule) {
         return index < 0 ? NULL : &sim->variant[sim->me->present]->rules[index];
 }
 
+const char *const receiver_names[RECEIVERS] = {"people", "oncall"};
+
 const char *label_value(int set) {
         static const char *const value[LABEL_SETS] = {"a0", "a1", "a2", ".."};
         return value[set];
@@ -87,11 +89,12 @@ static void write_rule(struct sim *sim, FILE *f, int rule) {
                 "repository = \"r%d\"; paths = [ \"apps/{{ $labels.app }}/**\" ]; window = \"%s\"; max_age = \"%s\"; "
                 "mode = \"%s\"; hold = \"%s\"; approval_timeout = \"%s\"; proposal_timeout = \"%s\"; cooldown = "
                 "\"%s\"; recover = \"%s\"; "
-                "verify_timeout = \"%s\"; unrecovered = \"%s\"; receivers = [ \"people\" ]; }",
+                "verify_timeout = \"%s\"; unrecovered = \"%s\"; receivers = [ %s ]; }",
                 rule % REPOSITORIES, PICK(sim, "10m", "30m", "2h"), PICK(sim, "2h", "6h"),
                 PICK(sim, "enforce", "enforce", "enforce", "propose", "approve", "observe"), PICK(sim, "0", "0", "2m"),
                 PICK(sim, "10m", "1h"), PICK(sim, "10m", "1h", "3h"), PICK(sim, "0", "10m", "1h"),
-                PICK(sim, "0", "1m", "5m"), PICK(sim, "5m", "15m", "1h"), PICK(sim, "stop", "further_back"));
+                PICK(sim, "0", "1m", "5m"), PICK(sim, "5m", "15m", "1h"), PICK(sim, "stop", "further_back"),
+                PICK(sim, "\"people\"", "\"oncall\"", "\"people\", \"oncall\""));
 }
 
 struct rv_config *config_vary(struct sim *sim, int variant) {
@@ -102,8 +105,12 @@ struct rv_config *config_vary(struct sim *sim, int variant) {
                 "budget = %d; prometheus: ({ name = \"p\"; url = \"http://p\"; });\n"
                 "operators: ({ name = \"op\"; type = \"argocd\"; url = \"http://op\"; });\n"
                 "alertmanagers: ({ name = \"am\"; url = \"http://am\"; });\n"
-                "receivers: ({ name = \"people\"; type = \"slack\"; credential = \"hook\"; });\nrepositories: (",
+                "receivers: (",
                 (int)random_between(sim, 1, 8));
+        for (int i = 0; i < RECEIVERS; i++)
+                fprintf(f, "%s{ name = \"%s\"; type = \"slack\"; credential = \"hook\"; }", i > 0 ? ", " : "",
+                        receiver_names[i]);
+        fprintf(f, ");\nrepositories: (");
         for (int i = 0; i < REPOSITORIES; i++)
                 fprintf(f,
                         "%s{ name = \"r%d\"; url = \"/r%d\"; budget = %d; poll = \"%s\"; timeout = \"30s\"; "

@@ -81,24 +81,31 @@ static void close_store(struct sim *sim) {
         free(sim->me->directory);
 }
 
-/* The engine's own alarm clock; of several replicas the first one's. */
-static int64_t find_alarm(struct sim *sim, struct replica **ret) {
-        int64_t first_usec = RV_USEC_INFINITY;
+/* What a replica set an alarm clock for: the engine or the queue of a receiver. */
+struct alarm {
+        int64_t at_usec;
+        struct replica *replica;
+        int receiver; /* −1: the engine */
+};
+
+/* The first. */
+static struct alarm find_alarm(struct sim *sim) {
+        struct alarm alarm = {.at_usec = RV_USEC_INFINITY};
         EACH_REPLICA(sim) {
+                int receiver = -1;
                 int64_t deadline_usec = sim->me->engine ? rv_engine_deadline(sim->me->engine) : RV_USEC_INFINITY;
                 if (deadline_usec != RV_USEC_INFINITY)
                         deadline_usec -= sim->me->clock_usec;
-                if (deadline_usec < first_usec) {
-                        first_usec = deadline_usec;
-                        *ret = sim->me;
-                }
+                if (deadline_usec < alarm.at_usec)
+                        alarm = (struct alarm){deadline_usec, sim->me, -1};
+                deadline_usec = slack_due_usec(sim->me, &receiver);
+                if (deadline_usec < alarm.at_usec)
+                        alarm = (struct alarm){deadline_usec, sim->me, receiver};
         }
-        return first_usec;
+        return alarm;
 }
 
-static void tick(struct sim *sim, int64_t deadline_usec) {
-        if (deadline_usec > sim->now_usec)
-                sim->now_usec = deadline_usec;
+static void tick(struct sim *sim) {
         sim->me->n_ticks = sim->me->ticked_usec == sim->now_usec ? sim->me->n_ticks + 1 : 0;
         sim->me->ticked_usec = sim->now_usec;
         if (sim->me->n_ticks > TICKS_MAX) {
@@ -119,13 +126,21 @@ static bool is_busy(struct sim *sim) {
         return false;
 }
 
+static void ring(struct sim *sim, const struct alarm *alarm) {
+        sim->me = alarm->replica;
+        if (alarm->at_usec > sim->now_usec)
+                sim->now_usec = alarm->at_usec;
+        if (alarm->receiver < 0)
+                tick(sim);
+        else
+                slack_look(sim, alarm->receiver);
+}
+
 static void step(struct sim *sim) {
         struct task task;
-        struct replica *replica = NULL;
-        int64_t alarm_usec = find_alarm(sim, &replica);
-        if (sim->n_tasks > 0 && alarm_usec < sim->task[0].at_usec) {
-                sim->me = replica;
-                tick(sim, alarm_usec);
+        struct alarm alarm = find_alarm(sim);
+        if (alarm.at_usec < RV_USEC_INFINITY && (sim->n_tasks == 0 || alarm.at_usec < sim->task[0].at_usec)) {
+                ring(sim, &alarm);
                 return;
         }
         if (!agenda_take(sim, &task))
@@ -133,6 +148,20 @@ static void step(struct sim *sim) {
         sim->now_usec = task.at_usec;
         sim->me = task.replica;
         task.run(sim, &task);
+}
+
+static bool has_notices(struct sim *sim) {
+        EACH_REPLICA(sim)
+        if (sim->me->n_waiting > 0)
+                return true;
+        return false;
+}
+
+static void deliver(struct sim *sim) {
+        int64_t until_usec = sim->slack_calm_usec + CALM_MAX_USEC;
+        world_stop(sim);
+        while (!sim->failure[0] && sim->now_usec < until_usec && has_notices(sim))
+                step(sim);
 }
 
 static void run(struct sim *sim) {
@@ -145,9 +174,12 @@ static void run(struct sim *sim) {
         world_calm(sim);
         while (!sim->failure[0] && sim->now_usec < calm_usec + CALM_MAX_USEC && is_busy(sim))
                 step(sim);
+        deliver(sim);
         EACH_REPLICA(sim)
-        if (!sim->failure[0])
+        if (!sim->failure[0]) {
                 check_end(sim);
+                notices_end(sim);
+        }
 }
 
 static void add_counts(struct sim *sum, const struct sim *sim) {
@@ -262,11 +294,13 @@ static bool print_counts(const struct result *result, unsigned jobs) {
         }
         printf("%llu schedules: %llu events, %llu commits, %llu crashes, %llu times out of memory, %llu pushes, %llu "
                "restores, %llu requests, of "
-               "which %llu were merged\n",
+               "which %llu were merged, %llu notices, of which %llu arrived again and %llu were given up\n",
                (unsigned long long)done, (unsigned long long)sum.count.events, (unsigned long long)sum.count.commits,
                (unsigned long long)sum.count.crashes, (unsigned long long)sum.count.outages,
                (unsigned long long)sum.count.pushes, (unsigned long long)sum.count.restores,
-               (unsigned long long)sum.count.proposals, (unsigned long long)sum.count.merges);
+               (unsigned long long)sum.count.proposals, (unsigned long long)sum.count.merges,
+               (unsigned long long)sum.count.sent, (unsigned long long)sum.count.resent,
+               (unsigned long long)sum.count.given_up);
         for (int i = 0; i < RV_INCIDENT_STATE_MAX; i++)
                 if (rv_incident_state_is_end((enum rv_incident_state)i))
                         printf("  %-18s %8llu\n", rv_incident_state_to_string((enum rv_incident_state)i),

@@ -30,6 +30,7 @@ void shell_crash(struct sim *sim, int64_t down_usec) {
                 return;
         TRACE(sim, "crash");
         sim->count.crashes++;
+        slack_close(sim);
         for (int i = 0; i < REPOSITORIES; i++)
                 sim->me->known[i] = (struct rv_oid){0};
         if (sim->me->keeps_file) {
@@ -59,6 +60,7 @@ void shell_start(struct sim *sim) {
         static const enum rv_record_kind kinds[] = {RV_RECORD_INCIDENT, RV_RECORD_SERIES, RV_RECORD_ACT,
                                                     RV_RECORD_PAUSE,    RV_RECORD_SEEN,   RV_RECORD_HEAD,
                                                     RV_RECORD_GOOD,     RV_RECORD_CLOCK};
+        slack_open(sim);
         SIM_MUST(rv_engine_new(&sim->me->engine, sim->variant[sim->me->present]));
         for (size_t i = 0; i < RV_ARRAY_SIZE(kinds); i++)
                 if (rv_store_list(sim->me->store, kinds[i], "", false, 0, load_record, sim, NULL) < 0) {
@@ -135,6 +137,7 @@ static int commit_batch(struct sim *sim, const struct rv_step *step) {
         }
         sim->count.commits++;
         check_committed(sim, &step->batch);
+        notices_committed(sim, &step->batch);
         return 0;
 }
 
@@ -182,6 +185,8 @@ static int handle(struct sim *sim, const struct rv_event *event, struct rv_step 
         if (crashes_here(sim, 10))
                 return -EPIPE;
         start_effects(sim, step);
+        if (step->n_transitions > 0)
+                slack_wake(sim);
         return crashes_here(sim, 5) ? -EPIPE : 0;
 }
 
@@ -225,9 +230,12 @@ void shell_reload(struct sim *sim) {
                 sim->me->present = (next + VARIANTS - 1) % VARIANTS;
         }
         sim->me->present = next;
+        slack_close(sim);
+        slack_open(sim);
 }
 
 void shell_stop(struct sim *sim) {
+        slack_drop(sim);
         sim->me->engine = rv_engine_free(sim->me->engine);
         sim->me->store = rv_store_close(sim->me->store);
 }

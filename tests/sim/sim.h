@@ -4,8 +4,10 @@
  * The world knows the truth, so it can tell whether what revertd did was right (check.c). */
 #pragma once
 
+#include "notify/queue.h"
 #include "revertd/clock.h"
 #include "revertd/engine.h"
+#include "revertd/log.h"
 #include "revertd/store.h"
 
 #include <errno.h>
@@ -20,14 +22,16 @@ enum {
         REPLICAS_MAX = 2,
         RULES_MAX = 4,
         ALERTMANAGERS = 2,
+        RECEIVERS = 2,
         VARIANTS = 2, /* of the configuration: a reload goes from one to another */
         COMMITS_MAX = 512,
         UNDOES_MAX = RV_REVERT_COMMITS_MAX,
         INCIDENTS_MAX = 2000,
         PROPOSALS_MAX = 256,
         PUSHES_MAX = 512,
+        NOTICES_MAX = 16384,
         TASKS_MAX = 4096,
-        STREAMS_MAX = 64,
+        STREAMS_MAX = 96,
 };
 
 /* -- A branch -- */
@@ -113,7 +117,39 @@ struct delivered {
         bool is_resolved;
 };
 
-/* -- Time -- */
+/* -- Notices, as they were committed to the store, and what became of each -- */
+
+struct notice {
+        char key[64];
+        const char *incident; /* of the key; not terminated there */
+        int receiver;
+        unsigned number;        /* of the transition */
+        int64_t committed_usec; /* by the world's clock */
+        int64_t clock_usec;     /* how far the replica's was ahead then */
+        unsigned arrived;       /* how often */
+        bool may_come_again;    /* nobody can know that it has arrived */
+        bool was_refused;       /* for good */
+        bool is_given_up, is_settled;
+};
+
+/* A receiver's queue, and the message that is on its way. */
+struct line {
+        struct queue queue;
+        bool is_open;
+        unsigned generation;
+        struct notice *sending; /* NULL: nothing is */
+        bool is_to_arrive;      /* it has not yet, and is going to */
+        enum send_outcome outcome;
+        int64_t retry_after_usec;
+        int64_t quiet_usec;   /* until then the receiver asked to be left alone */
+        int64_t failing_usec; /* since when each attempt failed; 0: the newest did not */
+};
+
+struct store_fault {
+        bool commit_fails, list_fails, count_fails;
+        bool is_tight;    /* memory */
+        long allocations; /* until one fails */
+};
 
 /* -- Decisions of the world (random.c) -- */
 
@@ -179,6 +215,9 @@ struct replica {
         struct paused paused[PAUSES];
         struct pushed pushed[PUSHES_MAX];
         size_t n_pushed;
+        struct notice notice[NOTICES_MAX];
+        size_t n_notices, n_waiting; /* of them not settled */
+        struct line line[RECEIVERS];
         const struct rv_event *event; /* being handled */
         const char *answered;         /* the incident whose request it answers; NULL: none's */
 };
@@ -209,6 +248,8 @@ struct sim {
         int64_t broken_until_usec;              /* the workers fail */
         int64_t busy_until_usec;                /* others push all the time */
         int64_t stuck_until_usec[REPOSITORIES]; /* the operator applies nothing */
+        int64_t mute_until_usec[RECEIVERS];     /* Slack takes nothing */
+        int64_t slack_calm_usec;                /* from then on it takes all; 0: that is not yet known */
         struct episode episode[RULES_MAX][LABEL_SETS];
 
         struct replica replica[REPLICAS_MAX];
@@ -216,7 +257,7 @@ struct sim {
         struct replica *me; /* the one that the present task concerns */
         struct {
                 uint64_t met[RV_INCIDENT_STATE_MAX][RV_EVENT_KIND_MAX]; /* events, by the states that they found */
-                uint64_t events, commits, crashes, outages, pushes, restores, proposals, merges,
+                uint64_t events, commits, crashes, outages, pushes, restores, proposals, merges, sent, resent, given_up,
                         ended[RV_INCIDENT_STATE_MAX], reasons[RV_REASON_MAX];
         } count;
 };
@@ -264,11 +305,13 @@ int script_read(struct script *ret, uint64_t *ret_seed, FILE *f);
 /* -- agenda.c -- */
 struct task *agenda_add(struct sim *sim, int64_t at_usec, void (*run)(struct sim *sim, struct task *task));
 bool agenda_take(struct sim *sim, struct task *ret);
+void agenda_keep(struct sim *sim, bool (*is_wanted)(const struct task *task));
 void agenda_clear(struct sim *sim);
 
 /* -- config.c -- */
 struct rv_config *config_make(struct sim *sim);
 struct rv_config *config_vary(struct sim *sim, int variant);
+extern const char *const receiver_names[RECEIVERS];
 const char *label_value(int set);
 struct rv_labels *labels_make(int set, const char *alertname);
 int rule_index(const struct sim *sim, const char *name);                    /* −1 */
@@ -303,6 +346,7 @@ void forge_done(struct branch *branch);
 /* -- world.c: tasks, each of which puts itself on the agenda again -- */
 void world_start(struct sim *sim);
 void world_calm(struct sim *sim);
+void world_stop(struct sim *sim);
 bool world_is_bad(struct sim *sim, int set);
 void world_commit(struct sim *sim, int repository);
 void metrics_ask(struct sim *sim, const struct rv_effect *effect);
@@ -311,6 +355,20 @@ void alertmanager_ask(struct sim *sim, const struct rv_effect *effect);
 /* -- operator.c -- */
 void operator_deploy(struct sim *sim, struct task *task); /* a task, for each repository */
 void operator_ask(struct sim *sim, const struct rv_effect *effect);
+
+/* -- slack.c -- */
+void slack_open(struct sim *sim);
+void slack_close(struct sim *sim);
+void slack_drop(struct sim *sim); /* as that, and there is no world to notice */
+void slack_wake(struct sim *sim);
+void slack_look(struct sim *sim, int receiver);
+int64_t slack_due_usec(const struct replica *replica, int *ret_receiver);
+bool slack_is_task(const struct task *task);
+bool slack_is_calm(const struct sim *sim);
+
+/* -- store.c -- */
+/* What follows is a queue's doing, until `sim` is NULL. */
+void store_fails_for(struct sim *sim, const struct store_fault *with);
 
 /* -- memory.c -- */
 void memory_fail_after(long n); /* allocations; −1: none fails */
@@ -343,3 +401,12 @@ void check_acknowledged(struct sim *sim, int rule, int set, int64_t starts_usec)
 void check_end(struct sim *sim);
 struct observed *observed_find(struct sim *sim, const char *id);
 bool is_paused(const struct sim *sim, int rule, int repository);
+
+/* -- notices.c -- */
+void notices_committed(struct sim *sim, const struct rv_batch *batch);
+void notices_settled(struct sim *sim, const struct rv_batch *batch);
+struct notice *notices_begin(struct sim *sim, int receiver, const char *key); /* it is sent */
+void notices_arrived(struct sim *sim, struct notice *notice);
+void notices_failed(struct sim *sim, const struct notice *notice);
+void notices_forgotten(struct sim *sim, int receiver); /* what the queue knew */
+void notices_end(struct sim *sim);

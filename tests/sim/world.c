@@ -68,12 +68,21 @@ static void commit(struct sim *sim, struct task *task) {
 
 /* -- Trouble that no commit made, and data that says nothing -- */
 
+/* For a while, or for so long that notices are given up. */
+static void mute_slack(struct sim *sim, int64_t until_usec) {
+        int receiver = (int)random_between(sim, 0, RECEIVERS - 1);
+        sim->mute_until_usec[receiver] =
+                random_chance(sim, 5) ? sim->now_usec + random_between(sim, 24, 60) * RV_USEC_PER_HOUR : until_usec;
+        TRACE(sim, "Slack takes nothing for %s for %lld s", receiver_names[receiver],
+              (long long)((sim->mute_until_usec[receiver] - sim->now_usec) / RV_USEC_PER_SEC));
+}
+
 static void trouble(struct sim *sim, struct task *task) {
         int64_t until_usec = sim->now_usec + random_delay(sim, 4 * RV_USEC_PER_MINUTE);
         (void)task;
         if (sim->is_calm)
                 return;
-        switch (random_between(sim, 0, 9)) {
+        switch (random_between(sim, 0, 10)) {
         case 0:
                 sim->spurious_until_usec[random_between(sim, 0, LABEL_SETS - 1)] = until_usec;
                 break;
@@ -103,6 +112,9 @@ static void trouble(struct sim *sim, struct task *task) {
                         sim->now_usec + 3 * (until_usec - sim->now_usec);
                 TRACE(sim, "an operator is stuck");
                 break;
+        case 9:
+                mute_slack(sim, until_usec);
+                break;
         default:
                 sim->full_until_usec = sim->now_usec + random_delay(sim, RV_USEC_PER_MINUTE);
                 TRACE(sim, "the disk is full");
@@ -122,7 +134,7 @@ static void crash(struct sim *sim, struct task *task) {
 static void set_clock(struct sim *sim, struct task *task) {
         static const int64_t by_usec[] = {RV_USEC_PER_HOUR, RV_USEC_PER_MINUTE, 3650 * RV_USEC_PER_DAY};
         (void)task;
-        if (sim->is_calm)
+        if (slack_is_calm(sim))
                 return;
         int64_t by = by_usec[random_between(sim, 0, RV_ARRAY_SIZE(by_usec) - 1)];
         bool back = random_chance(sim, 50);
@@ -595,11 +607,24 @@ void world_start(struct sim *sim) {
         start_around(sim);
 }
 
+/* All is over but that Slack has not heard of it yet: only clocks are still set. */
+static bool is_about_notices(const struct task *task) {
+        return slack_is_task(task) || task->run == set_clock;
+}
+
+void world_stop(struct sim *sim) {
+        agenda_keep(sim, is_about_notices);
+}
+
 void world_calm(struct sim *sim) {
         sim->is_calm = true;
         sim->full_until_usec = sim->broken_until_usec = sim->busy_until_usec = 0;
         for (int i = 0; i < REPOSITORIES; i++)
                 sim->stuck_until_usec[i] = 0;
+        sim->slack_calm_usec = sim->now_usec;
+        for (int i = 0; i < RECEIVERS; i++)
+                if (sim->mute_until_usec[i] > sim->slack_calm_usec)
+                        sim->slack_calm_usec = sim->mute_until_usec[i];
         EACH_REPLICA(sim)
         for (int which = 0; which < PAUSES; which++)
                 if (sim->me->paused[which].until_usec == 0 && sim->me->paused[which].on)

@@ -257,13 +257,17 @@ static void test_gives_up_after_a_day(void **state) {
         assert_int_equal(count(f, RV_RECORD_UNDELIVERABLE), 2);
 }
 
-/* The wall clock alone gives nothing up: it may have been set. */
+/* The wall clock alone gives nothing up, for it may have been set; nor does it keep anything for ever. */
 static void test_clock_is_set(void **state) {
         struct fixture *f = *state;
         put(f, ONE, 1, AT);
         assert_int_equal(fail_for(f, RV_USEC_PER_HOUR), 1);
         f->now.wall_usec += 3650 * RV_USEC_PER_DAY;
         assert_int_equal(fail_for(f, RV_USEC_PER_HOUR), 1);
+        f->now.wall_usec -= 2 * 3650 * RV_USEC_PER_DAY;
+        assert_int_equal(fail_for(f, RV_USEC_PER_HOUR), 1);
+        assert_int_equal(fail_for(f, 22 * RV_USEC_PER_HOUR), 0);
+        assert_int_equal(count(f, RV_RECORD_UNDELIVERABLE), 1);
 }
 
 /* -- The store fails -- */
