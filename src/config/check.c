@@ -118,10 +118,23 @@ static int check_repository(struct rv_reader *reader, struct rv_repository_confi
         return check_forge(reader, repository);
 }
 
-static void check_endpoint(struct rv_reader *reader, const struct rv_endpoint *endpoint) {
+/* The path of the API is put behind it, and would stand there twice. */
+static void check_base(struct rv_reader *reader, const struct rv_endpoint *endpoint, const char *path) {
+        size_t n = endpoint->url ? strlen(endpoint->url) : 0, n_path = strlen(path);
+
+        if (n > n_path && strcmp(endpoint->url + n - n_path, path) == 0)
+                rv_reader_problem(reader, "url", "the address is wanted without %s, which is added to it", path);
+}
+
+static void check_endpoint(struct rv_reader *reader, const struct rv_endpoint *endpoint, const char *path) {
+        check_base(reader, endpoint, path);
         check_pair(reader, endpoint->cert_file, endpoint->key_credential);
         if (endpoint->username && !endpoint->credential)
                 rv_reader_problem(reader, "username", "needs credential, its password");
+}
+
+static void check_operator_address(struct rv_reader *reader, const struct rv_operator_config *config) {
+        check_endpoint(reader, &config->endpoint, config->type == RV_OPERATOR_ARGOCD ? "/api/v1" : "/apis");
 }
 
 /* -- Rules -- */
@@ -286,16 +299,16 @@ int rv_check_section(struct rv_reader *reader, enum rv_section section, void *ba
         case RV_SECTION_REPOSITORY:
                 return check_repository(reader, base);
         case RV_SECTION_PROMETHEUS:
-                check_endpoint(reader, &((const struct rv_prometheus_config *)base)->endpoint);
+                check_endpoint(reader, &((const struct rv_prometheus_config *)base)->endpoint, "/api/v1");
                 return 0;
         case RV_SECTION_ALERTMANAGER:
-                check_endpoint(reader, &((const struct rv_alertmanager_config *)base)->endpoint);
+                check_endpoint(reader, &((const struct rv_alertmanager_config *)base)->endpoint, "/api/v2");
                 return 0;
         case RV_SECTION_EVENT:
                 rv_check_event(reader, base);
                 return 0;
         case RV_SECTION_OPERATOR:
-                check_endpoint(reader, &((const struct rv_operator_config *)base)->endpoint);
+                check_operator_address(reader, base);
                 return 0;
         case RV_SECTION_RULE:
                 return check_rule(reader, base);

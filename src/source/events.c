@@ -180,7 +180,8 @@ static int parse_items(const struct rv_event_config *config, const json_t *items
         size_t n = is_array ? json_array_size(items) : 1;
 
         if (n > RV_EVENTS_MAX)
-                return rv_error_set(err, -EINVAL, "items: at \"%s\" are %zu, over %d", at, n, RV_EVENTS_MAX);
+                return rv_error_set(err, -EINVAL, "items: %s has %zu of them, over %d", *at ? at : "the body", n,
+                                    RV_EVENTS_MAX);
         alerts->alert = calloc(n + 1, sizeof(*alerts->alert));
         if (!alerts->alert)
                 return rv_error_oom(err);
@@ -189,9 +190,10 @@ static int parse_items(const struct rv_event_config *config, const json_t *items
                                    tally, err);
                 if (r == 0)
                         r = check_contradiction(alerts->alert, i, err);
+                if (r < 0 && is_array)
+                        return rv_error_prefix(err, r, "item %s/%zu", at, i);
                 if (r < 0)
-                        return is_array ? rv_error_prefix(err, r, "item \"%s/%zu\"", at, i)
-                                        : rv_error_prefix(err, r, "item \"%s\"", at);
+                        return *at ? rv_error_prefix(err, r, "item %s", at) : rv_error_prefix(err, r, "the body");
         }
         return 0;
 }

@@ -80,7 +80,7 @@ def test_a_source_comes_and_goes_with_a_reload(broken):
     path, body = "/webhooks/event/synthetic", dict(bodies["firing"], date=now_text())
     metrics = lambda: parts.http_get(broken.revertd.url + "/metrics", parts.Revertd.TOKEN)
     status, answer = broken.revertd.post(path, {k: v for k, v in body.items() if k != "service"})
-    assert (status, answer["error"]) == (400, 'item "": label app: there is nothing at /service')
+    assert (status, answer["error"]) == (400, 'the body: label app: there is nothing at /service')
     assert broken.revertd.incidents() == []
     assert broken.revertd.post(path, body)[0] == 200
     broken.revertd.kill()  # what was answered with 200 is stored

@@ -145,7 +145,7 @@ static void times_come_in_three_ways(void **state) {
                 if (parse(body) != (is_right ? 0 : -EINVAL))
                         fail_msg("%s: %s", body, err.text);
                 if (!is_right) {
-                        assert_non_null(strstr(err.text, "item \"/0\": start: at /t is no time"));
+                        assert_non_null(strstr(err.text, "item /0: start: at /t is no time"));
                         continue;
                 }
                 assert_int_equal(alerts.alert[0].starts_usec, INT64_C(1772359200000000));
@@ -161,23 +161,23 @@ static void what_does_not_fit_is_named(void **state) {
         } cases[] = {
                 {CHECK, "", "line 1"},
                 {CHECK, "{\"v\":1,\"v\":1}", "duplicate"},
-                {CHECK, "\"Fail\"", "item \"\": is not an object"},
-                {CHECK, "7", "item \"\": is not an object"},
-                {CHECK, "{\"app\":\"web\"}", "item \"\": verdict: there is nothing at /v"},
-                {CHECK, "{\"app\":\"web\",\"v\":{}}", "item \"\": verdict: at /v is an object, not a text"},
-                {CHECK, "{\"app\":\"web\",\"v\":[\"Fail\"]}", "item \"\": verdict: at /v is an array, not a text"},
-                {CHECK, "{\"v\":\"Fail\"}", "item \"\": label app: there is nothing at /app"},
-                {CHECK, "{\"v\":\"Fail\",\"app\":\"\"}", "item \"\": label app: there is nothing at /app"},
-                {CHECK, "{\"v\":\"Fail\",\"app\":null}", "item \"\": label app: there is nothing at /app"},
-                {CHECK, "{\"v\":\"Fail\",\"app\":{}}", "item \"\": label app: at /app is an object"},
+                {CHECK, "\"Fail\"", "the body: is not an object"},
+                {CHECK, "7", "the body: is not an object"},
+                {CHECK, "{\"app\":\"web\"}", "the body: verdict: there is nothing at /v"},
+                {CHECK, "{\"app\":\"web\",\"v\":{}}", "the body: verdict: at /v is an object, not a text"},
+                {CHECK, "{\"app\":\"web\",\"v\":[\"Fail\"]}", "the body: verdict: at /v is an array, not a text"},
+                {CHECK, "{\"v\":\"Fail\"}", "the body: label app: there is nothing at /app"},
+                {CHECK, "{\"v\":\"Fail\",\"app\":\"\"}", "the body: label app: there is nothing at /app"},
+                {CHECK, "{\"v\":\"Fail\",\"app\":null}", "the body: label app: there is nothing at /app"},
+                {CHECK, "{\"v\":\"Fail\",\"app\":{}}", "the body: label app: at /app is an object"},
                 {CHECK, "[{\"v\":\"Fail\",\"app\":\"web\"},{\"v\":\"Fail\"}]",
-                 "item \"/1\": label app: there is nothing at /app"},
+                 "item /1: label app: there is nothing at /app"},
                 {CHECK, "[{\"v\":\"Fail\",\"app\":\"web\"},{\"v\":0,\"app\":\"web\"},{\"v\":\"Pass\",\"app\":\"web\"}]",
-                 "item \"/2\": has the labels of item 0, and says the opposite"},
+                 "item /2: has the labels of item 0, and says the opposite"},
                 {EVENT(WORDS "items = \"/x\"; labels = \"a=b\";"), "{\"y\":[]}", "items: there is nothing at /x"},
-                {EVENT(WORDS "items = \"/x\"; labels = \"a=b\";"), "{\"x\":null}", "item \"/x\": is not an object"},
+                {EVENT(WORDS "items = \"/x\"; labels = \"a=b\";"), "{\"x\":null}", "item /x: is not an object"},
                 {EVENT(WORDS "items = \"/x\"; labels = \"a=b\";"), "{\"x\":[{\"v\":1},3]}",
-                 "item \"/x/1\": is not an object"},
+                 "item /x/1: is not an object"},
         };
         (void)state;
 
@@ -207,13 +207,13 @@ static void sizes_are_bounded(void **state) {
         fputs("]", f);
         fclose(f);
         assert_int_equal(parse(body), -EINVAL);
-        assert_string_equal(err.text, "items: at \"\" are 1001, over 1000");
+        assert_string_equal(err.text, "items: the body has 1001 of them, over 1000");
 
         memset(body, 'a', N);
         memcpy(body, "{\"v\":0,\"app\":\"", 14);
         memcpy(body + N - 3, "\"}", 3);
         assert_int_equal(parse(body), -EINVAL);
-        assert_string_equal(err.text, "item \"\": label app: at /app is a text of more than 8192 bytes");
+        assert_string_equal(err.text, "the body: label app: at /app is a text of more than 8192 bytes");
 
         memset(body, '[', N);
         assert_int_equal(parse(body), -EINVAL);
