@@ -68,7 +68,7 @@ static void test_events(void **state) {
 
         /* Nothing of it is taken where a part does not fit. */
         expect(f, "POST", CHAOS, "[{\"verdict\":\"Fail\",\"app\":\"api\"},{\"verdict\":\"Fail\"}]", 400,
-               "item \\\"/1\\\": label app: there is nothing at /app");
+               "item /1: label app: there is nothing at /app");
         expect(f, "GET", "/api/v1/incidents?state=open", "", 200, "{\"incidents\":[]}");
         assert_int_equal(f->counters.events_firing, 1);
         assert_int_equal(f->counters.events_ok, 1);
