@@ -1,5 +1,8 @@
 #include "git/filemerge.h"
 
+#include "git/textmerge.h"
+#include "revertd/cleanup.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -44,41 +47,21 @@ static bool is_binary(git_odb_object *object) {
         return memchr(git_odb_object_data(object), 0, n < BINARY_PROBE_BYTES ? n : BINARY_PROBE_BYTES) != NULL;
 }
 
-static int merge_with(git_odb_object *const objects[3], uint32_t flags, git_merge_file_result *ret,
-                      struct rv_error *err) {
-        git_merge_file_options options = GIT_MERGE_FILE_OPTIONS_INIT;
-        git_merge_file_input inputs[3];
-
-        for (unsigned i = 0; i < 3; i++) {
-                inputs[i] = (git_merge_file_input)GIT_MERGE_FILE_INPUT_INIT;
-                inputs[i].ptr = git_odb_object_data(objects[i]);
-                inputs[i].size = git_odb_object_size(objects[i]);
-        }
-        options.flags = flags;
-        int r = git_merge_file(ret, &inputs[0], &inputs[1], &inputs[2], &options);
-        return r < 0 ? rv_libgit2_error(err, r, "merge a file") : 0;
-}
-
-/* git merges with the histogram algorithm, which libgit2 does not offer. How lines are matched can change what comes
- * out: only what two algorithms agree on is taken. */
 static int merge_texts(const struct rv_file_merge *merge, git_odb_object *const objects[3], git_oid *ret,
                        bool *ret_conflict, struct rv_error *err) {
-        git_merge_file_result myers = {0}, patience = {0};
+        struct rv_text_merge_input inputs[3];
+        _cleanup_free_ char *text = NULL;
+        size_t n;
 
-        *ret_conflict = true;
-        int r = merge_with(objects, GIT_MERGE_FILE_DEFAULT, &myers, err);
-        if (r == 0)
-                r = merge_with(objects, GIT_MERGE_FILE_DIFF_PATIENCE, &patience, err);
-        if (r == 0 && myers.automergeable && patience.automergeable && myers.len == patience.len &&
-            (myers.len == 0 || memcmp(myers.ptr, patience.ptr, myers.len) == 0)) {
-                *ret_conflict = false;
-                r = git_odb_write(ret, merge->odb, myers.len ? myers.ptr : "", myers.len, GIT_OBJECT_BLOB);
-                if (r < 0)
-                        r = rv_libgit2_error(err, r, "write a file's object");
-        }
-        git_merge_file_result_free(&myers);
-        git_merge_file_result_free(&patience);
-        return r;
+        for (unsigned i = 0; i < 3; i++)
+                inputs[i] = (struct rv_text_merge_input){.text = git_odb_object_data(objects[i]),
+                                                         .n = git_odb_object_size(objects[i])};
+        if (rv_text_merge(&inputs[0], &inputs[1], &inputs[2], &text, &n, ret_conflict) < 0)
+                return rv_error_oom(err);
+        if (*ret_conflict)
+                return 0;
+        int r = git_odb_write(ret, merge->odb, text, n, GIT_OBJECT_BLOB);
+        return r < 0 ? rv_libgit2_error(err, r, "write a file's object") : 0;
 }
 
 static int merge_contents(const struct rv_file_merge *merge, const char *path, const git_oid *base, const git_oid *ours,
