@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -13,34 +14,37 @@ static int write_private(const char *path, const char *text, struct rv_error *er
         _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (fd < 0)
                 return rv_error_set(err, -errno, "%s: %s", path, strerror(errno));
-        /* The last newline of a key was cut off when it was read; OpenSSH's own format needs it. */
+        /* A newline at its end was cut off when it was read; OpenSSH's own format needs one. */
         if (dprintf(fd, "%s\n", text) < 0)
                 return rv_error_set(err, -errno, "%s: %s", path, strerror(errno));
         return 0;
 }
 
+/* As OpenSSH wants it: not ours with others reading it too, and with a newline at its end. */
+static bool is_fit(const char *path, const char *secret) {
+        struct stat st;
+
+        return stat(path, &st) == 0 && (st.st_uid != geteuid() || !(st.st_mode & 077)) &&
+               (size_t)st.st_size == strlen(secret) + 1;
+}
+
 int rv_key_file(const char *credentials_directory, const char *name, const char *copy, char **ret,
                 struct rv_error *err) {
         _cleanup_free_ char *path = NULL;
-        struct stat st;
-        char *secret;
+        char *secret = NULL;
 
         int r = rv_credential_path(credentials_directory, name, &path, err);
+        if (r >= 0)
+                r = rv_credential_read(credentials_directory, name, &secret, err);
         if (r < 0)
                 return r == -ENOENT ? -EACCES : r;
-        if (stat(path, &st) < 0)
-                return rv_error_set(err, -EACCES, "credential %s: %s", name, strerror(errno));
-        if (st.st_uid != geteuid() || !(st.st_mode & 077)) {
+        if (is_fit(path, secret))
                 *ret = RV_TAKE(path);
-                return 0;
+        else {
+                r = write_private(copy, secret, err);
+                if (r >= 0 && !(*ret = strdup(copy)))
+                        r = rv_error_oom(err);
         }
-        r = rv_credential_read(credentials_directory, name, &secret, err);
-        if (r < 0)
-                return r == -ENOENT ? -EACCES : r;
-        r = write_private(copy, secret, err);
         rv_credential_free(secret);
-        if (r < 0)
-                return r;
-        *ret = strdup(copy);
-        return *ret ? 0 : rv_error_oom(err);
+        return r;
 }
