@@ -34,6 +34,14 @@ void rv_histogram_observe(struct rv_histogram *histogram, int64_t usec) {
         histogram->sum_seconds += value;
 }
 
+/* A family with a sample for each i below n: its owner, who is the label's value, and what it counts may speak of i. */
+#define EACH(f, name, type, help, n, label, owner, value)                                                              \
+        do {                                                                                                           \
+                rv_metric_family(f, name, type, help);                                                                 \
+                for (size_t i = 0; i < (n); i++)                                                                       \
+                        rv_metric(f, name, (double)(value), label, owner, NULL);                                       \
+        } while (0)
+
 static void put_build(FILE *f, const struct rv_api_context *context) {
         rv_metric_family(f, "revertd_build_info", RV_METRIC_GAUGE, "What runs; always 1.");
         rv_metric(f, "revertd_build_info", 1, "version", RV_VERSION, "revision", RV_REVISION, "branch", RV_BRANCH,
@@ -51,64 +59,34 @@ static void put_build(FILE *f, const struct rv_api_context *context) {
 static void put_prometheus(FILE *f, const struct rv_api_context *context) {
         const struct rv_config *config = context->config;
 
-        rv_metric_family(f, "revertd_prometheus_queries_total", RV_METRIC_COUNTER, "Queries sent, by server.");
-        for (size_t i = 0; i < config->n_prometheus; i++)
-                rv_metric(f, "revertd_prometheus_queries_total",
-                          (double)rv_prometheus_get_metrics(context->prometheus, i)->queries, "prometheus",
-                          config->prometheus[i].name, NULL);
-        rv_metric_family(f, "revertd_prometheus_query_failures_total", RV_METRIC_COUNTER,
-                         "Queries without a usable answer, by server.");
-        for (size_t i = 0; i < config->n_prometheus; i++)
-                rv_metric(f, "revertd_prometheus_query_failures_total",
-                          (double)rv_prometheus_get_metrics(context->prometheus, i)->failures, "prometheus",
-                          config->prometheus[i].name, NULL);
-        rv_metric_family(f, "revertd_prometheus_unwell", RV_METRIC_GAUGE,
-                         "1 while the server's own `healthy` says that its answers do not count, by server.");
-        for (size_t i = 0; i < config->n_prometheus; i++)
-                rv_metric(f, "revertd_prometheus_unwell", rv_prometheus_get_metrics(context->prometheus, i)->is_unwell,
-                          "prometheus", config->prometheus[i].name, NULL);
-        rv_metric_family(f, "revertd_prometheus_query_seconds_total", RV_METRIC_COUNTER,
-                         "Time that queries took, by server.");
-        for (size_t i = 0; i < config->n_prometheus; i++)
-                rv_metric(f, "revertd_prometheus_query_seconds_total",
-                          rv_prometheus_get_metrics(context->prometheus, i)->seconds_sum, "prometheus",
-                          config->prometheus[i].name, NULL);
+        EACH(f, "revertd_prometheus_queries_total", RV_METRIC_COUNTER, "Queries sent, by server.", config->n_prometheus,
+             "prometheus", config->prometheus[i].name, rv_prometheus_get_metrics(context->prometheus, i)->queries);
+        EACH(f, "revertd_prometheus_query_failures_total", RV_METRIC_COUNTER,
+             "Queries without a usable answer, by server.", config->n_prometheus, "prometheus",
+             config->prometheus[i].name, rv_prometheus_get_metrics(context->prometheus, i)->failures);
+        EACH(f, "revertd_prometheus_unwell", RV_METRIC_GAUGE,
+             "1 while the server's own `healthy` says that its answers do not count, by server.", config->n_prometheus,
+             "prometheus", config->prometheus[i].name, rv_prometheus_get_metrics(context->prometheus, i)->is_unwell);
+        EACH(f, "revertd_prometheus_query_seconds_total", RV_METRIC_COUNTER, "Time that queries took, by server.",
+             config->n_prometheus, "prometheus", config->prometheus[i].name,
+             rv_prometheus_get_metrics(context->prometheus, i)->seconds_sum);
 }
 
 static void put_operators(FILE *f, const struct rv_api_context *context) {
         const struct rv_operator_config *config = context->config->operators;
         size_t n = context->config->n_operators;
 
-        rv_metric_family(f, "revertd_operator_questions_total", RV_METRIC_COUNTER,
-                         "Times that an operator was asked what it has applied.");
-        for (size_t i = 0; i < n; i++)
-                rv_metric(f, "revertd_operator_questions_total",
-                          (double)rv_operator_get_metrics(context->operators, i)->questions, "operator", config[i].name,
-                          NULL);
-        rv_metric_family(f, "revertd_operator_question_failures_total", RV_METRIC_COUNTER,
-                         "Times that there was no usable answer.");
-        for (size_t i = 0; i < n; i++)
-                rv_metric(f, "revertd_operator_question_failures_total",
-                          (double)rv_operator_get_metrics(context->operators, i)->failures, "operator", config[i].name,
-                          NULL);
-        rv_metric_family(f, "revertd_operator_question_seconds_total", RV_METRIC_COUNTER,
-                         "Time that the answers took.");
-        for (size_t i = 0; i < n; i++)
-                rv_metric(f, "revertd_operator_question_seconds_total",
-                          rv_operator_get_metrics(context->operators, i)->seconds_sum, "operator", config[i].name,
-                          NULL);
-        rv_metric_family(f, "revertd_operator_nudges_total", RV_METRIC_COUNTER,
-                         "Times that an operator was told of a revert.");
-        for (size_t i = 0; i < n; i++)
-                rv_metric(f, "revertd_operator_nudges_total",
-                          (double)rv_operator_get_metrics(context->operators, i)->nudges, "operator", config[i].name,
-                          NULL);
-        rv_metric_family(f, "revertd_operator_nudge_failures_total", RV_METRIC_COUNTER,
-                         "Times that it did not take that.");
-        for (size_t i = 0; i < n; i++)
-                rv_metric(f, "revertd_operator_nudge_failures_total",
-                          (double)rv_operator_get_metrics(context->operators, i)->nudge_failures, "operator",
-                          config[i].name, NULL);
+        EACH(f, "revertd_operator_questions_total", RV_METRIC_COUNTER,
+             "Times that an operator was asked what it has applied.", n, "operator", config[i].name,
+             rv_operator_get_metrics(context->operators, i)->questions);
+        EACH(f, "revertd_operator_question_failures_total", RV_METRIC_COUNTER, "Times that there was no usable answer.",
+             n, "operator", config[i].name, rv_operator_get_metrics(context->operators, i)->failures);
+        EACH(f, "revertd_operator_question_seconds_total", RV_METRIC_COUNTER, "Time that the answers took.", n,
+             "operator", config[i].name, rv_operator_get_metrics(context->operators, i)->seconds_sum);
+        EACH(f, "revertd_operator_nudges_total", RV_METRIC_COUNTER, "Times that an operator was told of a revert.", n,
+             "operator", config[i].name, rv_operator_get_metrics(context->operators, i)->nudges);
+        EACH(f, "revertd_operator_nudge_failures_total", RV_METRIC_COUNTER, "Times that it did not take that.", n,
+             "operator", config[i].name, rv_operator_get_metrics(context->operators, i)->nudge_failures);
 }
 
 static void put_alerts(FILE *f, const struct rv_counters *counters) {
@@ -226,25 +204,17 @@ static void put_git(FILE *f, const struct rv_api_context *context) {
                         rv_metric(f, "revertd_git_requests_total",
                                   (double)rv_gitclient_get_metrics(repository[i].client)->requests[op], "repository",
                                   config[i].name, "op", rv_git_op_to_string((enum rv_git_op)op), NULL);
-        rv_metric_family(f, "revertd_git_workers_lost_total", RV_METRIC_COUNTER,
-                         "Workers that died or missed a deadline.");
-        for (size_t i = 0; i < n; i++)
-                rv_metric(f, "revertd_git_workers_lost_total",
-                          (double)rv_gitclient_get_metrics(repository[i].client)->lost, "repository", config[i].name,
-                          NULL);
-        rv_metric_family(f, "revertd_git_queue_length", RV_METRIC_GAUGE, "Requests that wait for their worker.");
-        for (size_t i = 0; i < n; i++)
-                rv_metric(f, "revertd_git_queue_length", (double)rv_gitclient_get_metrics(repository[i].client)->queued,
-                          "repository", config[i].name, NULL);
-        rv_metric_family(f, "revertd_repository_last_sync_timestamp_seconds", RV_METRIC_GAUGE,
-                         "When the branch was last read; 0: not yet.");
-        for (size_t i = 0; i < n; i++)
-                rv_metric(f, "revertd_repository_last_sync_timestamp_seconds", seconds(repository[i].synced_usec),
-                          "repository", config[i].name, NULL);
+        EACH(f, "revertd_git_workers_lost_total", RV_METRIC_COUNTER, "Workers that died or missed a deadline.", n,
+             "repository", config[i].name, rv_gitclient_get_metrics(repository[i].client)->lost);
+        EACH(f, "revertd_git_queue_length", RV_METRIC_GAUGE, "Requests that wait for their worker.", n, "repository",
+             config[i].name, rv_gitclient_get_metrics(repository[i].client)->queued);
+        EACH(f, "revertd_repository_last_sync_timestamp_seconds", RV_METRIC_GAUGE,
+             "When the branch was last read; 0: not yet.", n, "repository", config[i].name,
+             seconds(repository[i].synced_usec));
 }
 
 static void put_budget(FILE *f, const struct rv_api_context *context, int64_t now_usec) {
-        size_t i;
+        size_t at;
         json_t *repository;
 
         if (!context->engine)
@@ -255,40 +225,29 @@ static void put_budget(FILE *f, const struct rv_api_context *context, int64_t no
         _cleanup_json_ json_t *repositories = rv_engine_repositories_json(context->engine, now_usec);
         rv_metric_family(f, "revertd_repository_paused", RV_METRIC_GAUGE,
                          "Whether a pause, or .revertd/pause on its branch, covers the repository: 1, or 0.");
-        json_array_foreach (repositories, i, repository)
+        json_array_foreach (repositories, at, repository)
                 rv_metric(f, "revertd_repository_paused", rv_json_bool(repository, "paused", false), "repository",
                           rv_json_string(repository, "name", ""), NULL);
         rv_metric_family(f, "revertd_budget_used", RV_METRIC_GAUGE, "Pushes in the last 24 hours.");
-        json_array_foreach (repositories, i, repository)
+        json_array_foreach (repositories, at, repository)
                 rv_metric(f, "revertd_budget_used", rv_json_real(repository, "budget_used", 0), "repository",
                           rv_json_string(repository, "name", ""), NULL);
-        rv_metric_family(f, "revertd_budget_limit", RV_METRIC_GAUGE, "Pushes allowed in 24 hours.");
-        for (i = 0; i < context->config->n_repositories; i++)
-                rv_metric(f, "revertd_budget_limit", context->config->repositories[i].budget, "repository",
-                          context->config->repositories[i].name, NULL);
+        EACH(f, "revertd_budget_limit", RV_METRIC_GAUGE, "Pushes allowed in 24 hours.", context->config->n_repositories,
+             "repository", context->config->repositories[i].name, context->config->repositories[i].budget);
 }
 
 static void put_notices(FILE *f, const struct rv_api_context *context) {
         const struct rv_receiver_config *receiver = context->config->receivers;
         size_t n = context->config->n_receivers;
 
-        rv_metric_family(f, "revertd_outbox_queue_length", RV_METRIC_GAUGE, "Notices that wait for their receiver.");
-        for (size_t i = 0; i < n; i++)
-                rv_metric(f, "revertd_outbox_queue_length", (double)rv_outbox_get_metrics(context->outbox, i)->queued,
-                          "receiver", receiver[i].name, NULL);
-        rv_metric_family(f, "revertd_notices_sent_total", RV_METRIC_COUNTER, "Notices that were delivered.");
-        for (size_t i = 0; i < n; i++)
-                rv_metric(f, "revertd_notices_sent_total", (double)rv_outbox_get_metrics(context->outbox, i)->sent,
-                          "receiver", receiver[i].name, NULL);
-        rv_metric_family(f, "revertd_notices_failed_total", RV_METRIC_COUNTER, "Attempts to deliver that failed.");
-        for (size_t i = 0; i < n; i++)
-                rv_metric(f, "revertd_notices_failed_total", (double)rv_outbox_get_metrics(context->outbox, i)->failed,
-                          "receiver", receiver[i].name, NULL);
-        rv_metric_family(f, "revertd_notices_undeliverable_total", RV_METRIC_COUNTER, "Notices that were given up.");
-        for (size_t i = 0; i < n; i++)
-                rv_metric(f, "revertd_notices_undeliverable_total",
-                          (double)rv_outbox_get_metrics(context->outbox, i)->undeliverable, "receiver",
-                          receiver[i].name, NULL);
+        EACH(f, "revertd_outbox_queue_length", RV_METRIC_GAUGE, "Notices that wait for their receiver.", n, "receiver",
+             receiver[i].name, rv_outbox_get_metrics(context->outbox, i)->queued);
+        EACH(f, "revertd_notices_sent_total", RV_METRIC_COUNTER, "Notices that were delivered.", n, "receiver",
+             receiver[i].name, rv_outbox_get_metrics(context->outbox, i)->sent);
+        EACH(f, "revertd_notices_failed_total", RV_METRIC_COUNTER, "Attempts to deliver that failed.", n, "receiver",
+             receiver[i].name, rv_outbox_get_metrics(context->outbox, i)->failed);
+        EACH(f, "revertd_notices_undeliverable_total", RV_METRIC_COUNTER, "Notices that were given up.", n, "receiver",
+             receiver[i].name, rv_outbox_get_metrics(context->outbox, i)->undeliverable);
 }
 
 static void put_clock(FILE *f, const struct rv_counters *counters) {

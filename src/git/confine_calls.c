@@ -1,18 +1,11 @@
 #include "git/confine.h"
+#include "git/sanitizer.h"
 #include "revertd/cleanup.h"
 
 #include <errno.h>
 #include <seccomp.h>
 #include <string.h>
 #include <sys/socket.h>
-
-#if defined(__SANITIZE_ADDRESS__)
-#define HAVE_ADDRESS_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define HAVE_ADDRESS_SANITIZER 1
-#endif
-#endif
 
 /* What neither the worker nor ssh, git or gpg needs, and what helps one who has taken them over: other processes'
  * memory, the kernel's rarely used insides, other namespaces and mounts, the machine's clock and modules. A list of

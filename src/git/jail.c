@@ -1,5 +1,7 @@
 #include "git/jail.h"
 
+#include "git/sanitizer.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -11,14 +13,6 @@
 /* Address space, which counts mapped packs as well as memory: what a worker of a large repository needs (its windows
  * and indexes are bounded, see libgit2.c), and no more. */
 enum { MEMORY_BYTES_MAX = 512 << 20 };
-
-#if defined(__SANITIZE_ADDRESS__)
-#define HAVE_ADDRESS_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define HAVE_ADDRESS_SANITIZER 1
-#endif
-#endif
 
 static struct rlimit memory_before = {RLIM_INFINITY, RLIM_INFINITY};
 static mode_t umask_before = 022;

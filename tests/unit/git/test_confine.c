@@ -1,5 +1,6 @@
 /* What a confined worker can and cannot do, by trying. */
 #include "git/confine.h"
+#include "git/sanitizer.h"
 
 #include "repo.h"
 
@@ -11,14 +12,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-
-#if defined(__SANITIZE_ADDRESS__)
-#define HAVE_ADDRESS_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define HAVE_ADDRESS_SANITIZER 1
-#endif
-#endif
 
 static struct repo repo;
 static char storage[128];
