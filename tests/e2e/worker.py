@@ -45,11 +45,11 @@ class World:
             settings = {"credential": "git-token", "username": "platform", **settings}
             self.remote = self.forge.repository
         self.origin = getattr(self.forge, "origin", self.remote)  # where people push to
-        keys = " ".join(f"{key} = {json.dumps(value)};" for key, value in {"budget": BUDGET, **settings}.items())
+        keys = " ".join(f"{key} = {json.dumps(value)};" for key, value in
+                        {"budget": BUDGET, "allow_paths": ["apps/**"], **settings}.items())
         (folder / "revertd.conf").write_text(f"""
 credentials_directory = "{folder}/credentials";
-repositories: ( {{ name = "fleet"; url = "{self.url}"; branch = "main"; allow_paths = [ "apps/**" ];
-                  {keys} }} );
+repositories: ( {{ name = "fleet"; url = "{self.url}"; branch = "main"; {keys} }} );
 """)
         self.process, self.number = None, 0
         self.start()
