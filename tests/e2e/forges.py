@@ -252,10 +252,11 @@ class Gitea:
 
     token = None
 
-    def __init__(self, binary, folder, work):
+    def __init__(self, binary, folder, work, ssh=False):
         self.folder, self.project = pathlib.Path(folder), "platform/fleet"
         self.folder.mkdir()
         port, assets = parts.free_port(), os.environ.get("REVERTD_TEST_GITEA_ASSETS")
+        ssh_port = parts.free_port()
         (self.folder / "app.ini").write_text(f"""
 RUN_MODE = prod
 RUN_USER = {os.environ.get("USER") or subprocess.check_output(["id", "-un"], text=True).strip()}
@@ -263,7 +264,10 @@ RUN_USER = {os.environ.get("USER") or subprocess.check_output(["id", "-un"], tex
 HTTP_ADDR = 127.0.0.1
 HTTP_PORT = {port}
 ROOT_URL = http://127.0.0.1:{port}/
-DISABLE_SSH = true
+DISABLE_SSH = {str(not ssh).lower()}
+START_SSH_SERVER = true
+SSH_LISTEN_HOST = 127.0.0.1
+SSH_LISTEN_PORT = {ssh_port}
 OFFLINE_MODE = true
 APP_DATA_PATH = {self.folder}/data
 {f"STATIC_ROOT_PATH = {assets}" if assets else ""}
@@ -307,6 +311,19 @@ ROOT_PATH = {self.folder}/log
             assert time.monotonic() < until + 60
             time.sleep(0.1)
         self.repository = self.folder / "repositories" / "platform" / "fleet.git"
+        self.known_hosts = None
+        if ssh:
+            self.use_ssh(ssh_port)
+
+    def use_ssh(self, port):
+        """Its own SSH server, with a key of the platform's user."""
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.folder / "key"], check=True)
+        self.api("POST", "/user/keys", {"title": "deploy", "key": (self.folder / "key.pub").read_text()})
+        self.key, self.known_hosts = (self.folder / "key").read_text(), self.folder / "known_hosts"
+        self.known_hosts.write_bytes(subprocess.run(["ssh-keyscan", "-p", str(port), "127.0.0.1"], check=True,
+                                                    stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout)
+        name = next(line for line in (self.folder / "app.ini").read_text().splitlines() if line.startswith("RUN_USER"))
+        self.remote = f"ssh://{name.split(' = ')[1]}@127.0.0.1:{port}/platform/fleet.git"
 
     def run(self, *arguments):
         done = subprocess.run([self.binary, "-c", self.folder / "app.ini", *arguments], env=self.environment, text=True,
@@ -323,6 +340,9 @@ ROOT_PATH = {self.folder}/log
         return json.loads(data) if data else None
 
     def settings(self, credential, **more):
+        if self.known_hosts:
+            (self.folder.parent / "credentials" / "ssh-key").write_text(self.key)
+            more = {"known_hosts": str(self.known_hosts), "credential": "ssh-key", **more}
         return {"forge": "gitea", "forge_url": self.url, "forge_project": self.project, "forge_credential": credential,
                 **more}
 
