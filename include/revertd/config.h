@@ -32,8 +32,7 @@ const char *rv_outside_to_string(enum rv_outside outside);
 enum rv_suspects { RV_SUSPECTS_NEWEST, RV_SUSPECTS_ALL, RV_SUSPECTS_RESTORE, RV_SUSPECTS_POLICY_MAX };
 const char *rv_suspects_to_string(enum rv_suspects suspects);
 
-/* What is done where later changes stand in the revert's way. */
-/* PROPOSE: the restore is not pushed, but proposed. */
+/* What is done where later changes stand in the revert's way. PROPOSE: the restore is not pushed, but proposed. */
 enum rv_fallback { RV_FALLBACK_DECLINE, RV_FALLBACK_RESTORE, RV_FALLBACK_PROPOSE, RV_FALLBACK_MAX };
 const char *rv_fallback_to_string(enum rv_fallback fallback);
 

@@ -62,16 +62,14 @@ enum rv_forge_verdict {
 };
 
 struct rv_forge_pull {
-        struct rv_proposal
-                proposal;   /* merged: as the forge says, to be looked for on the branch; "": it says nothing */
-        char *node_id;      /* NULL: the forge has no such thing */
-        struct rv_oid head; /* what would be merged; "": not said */
+        struct rv_proposal proposal; /* merged: as the forge says, to be looked for on the branch; "": not said */
+        char *node_id;               /* NULL: the forge has no such thing */
+        struct rv_oid head;          /* what would be merged; "": not said */
 };
 void rv_forge_pull_done(struct rv_forge_pull *pull);
 
 /* ret is filled with FIND, CREATE and READ where the verdict is DONE. subject: what was asked about; FIND looks at its
- * branch. words: what to tell people otherwise, safe to
- * show. 0 or -ENOMEM. */
+ * branch. words: what to tell people otherwise, safe to show. 0 or -ENOMEM. */
 int rv_forge_judge(const struct rv_repository_config *config, enum rv_forge_question question,
                    const struct rv_forge_subject *subject, const struct rv_forge_answer *answer,
                    struct rv_forge_pull *ret, enum rv_forge_verdict *ret_verdict, struct rv_error *words) RV_MUST_CHECK;

@@ -53,15 +53,15 @@ struct rv_commit {
         size_t n_reverts;
         char **paths; /* touched in the scope, at most RV_COMMIT_PATHS_MAX */
         size_t n_paths;
-        size_t n_inside, n_outside; /* how many paths it touched in and out of the scope (outside: counted up to a
-                                       * cap of the worker's; over it, and where not all can be
-                                       * read, the cap. Inside, what cannot be read counts as more
-                                       * than max_files may be) */
-        struct rv_oid
-                reapplies; /* HISTORY: the revert of ours whose work it undoes: a file in the scope is again, byte for
-                                  * byte, what it was before that; none: it is no such commit, or not known to be */
-        struct rv_value *values; /* HISTORY: those of the request that stand in lines which it changed in the scope;
-                                  * none where the worker did not look: too many commits, or too much in this one */
+        /* How many paths it touched in and out of the scope. Outside: counted up to a cap of the worker's; over it, and
+         * where not all can be read, the cap. Inside, what cannot be read counts as more than max_files may be. */
+        size_t n_inside, n_outside;
+        /* HISTORY: the revert of ours whose work it undoes: a file in the scope is again, byte for byte, what it was
+         * before that; none: it is no such commit, or not known to be. */
+        struct rv_oid reapplies;
+        /* HISTORY: those of the request that stand in lines which it changed in the scope; none where the worker did
+         * not look: too many commits, or too much in this one. */
+        struct rv_value *values;
         size_t n_values;
 };
 void rv_commit_done(struct rv_commit *commit);
@@ -123,8 +123,9 @@ struct rv_git_request {
 struct rv_git_request *rv_git_request_free(struct rv_git_request *request);
 
 enum rv_git_outcome {
-        RV_GIT_OK,          /* SYNC, HISTORY, PLAN, CHECK, SHOW, PROPOSAL: done. PUSH: pushed, and the re-read ref
-                               * holds it. PROPOSE: the request is there */
+        /* SYNC, HISTORY, PLAN, CHECK, SHOW, PROPOSAL: done. PUSH: pushed, and the re-read ref holds it. PROPOSE: the
+         * request is there. */
+        RV_GIT_OK,
         RV_GIT_ALREADY,     /* PUSH, PROPOSE: the commit, or one for its incident, is in the remote branch already */
         RV_GIT_MOVED,       /* PUSH: the branch is not at spec.base any more */
         RV_GIT_CONFLICT,    /* PLAN, PUSH, PROPOSE: later changes to the same lines; paths */
@@ -156,11 +157,11 @@ int rv_proposal_from_json(struct rv_proposal *ret, const json_t *json, struct rv
 struct rv_git_reply {
         uint64_t id;
         enum rv_git_outcome outcome;
-        char *message;             /* for people; NULL: none */
-        struct rv_oid head;        /* the branch at the remote, as last read */
-        struct rv_commit *commits; /* HISTORY: touching the scope. SHOW: the one. CONFLICT: those that changed the
-                                      * paths since, which each lists. PLAN: later ones that changed lines beside those
-                                      * that it takes back, with the paths. Newest first */
+        char *message;      /* for people; NULL: none */
+        struct rv_oid head; /* the branch at the remote, as last read */
+        /* HISTORY: touching the scope. SHOW: the one. CONFLICT: those that changed the paths since, which each lists.
+         * PLAN: later ones that changed lines beside those that it takes back, with the paths. Newest first. */
+        struct rv_commit *commits;
         size_t n_commits;
         size_t n_scanned;     /* HISTORY: commits looked at */
         bool truncated;       /* HISTORY: max_commits or max_touching ended it */
@@ -174,12 +175,13 @@ struct rv_git_reply {
         struct rv_proposal proposal; /* PROPOSE, PROPOSAL */
         bool contained;              /* CHECK: in the branch */
         bool deployed;               /* CHECK: in one of the request's `deployed` */
-        size_t *above; /* HISTORY: for each of those, how many of `commits` came after it; SIZE_MAX: not known, for it
-                         * is not among the newest RV_COMMITS_MAX of the branch's first-parent line */
+        /* HISTORY: for each of those, how many of `commits` came after it; SIZE_MAX: not known, for it is not among the
+         * newest RV_COMMITS_MAX of the branch's first-parent line. */
+        size_t *above;
         size_t n_above;
-        char *pause;   /* SYNC, HISTORY: what .revertd/pause at the head says, capped; NULL: there is none */
-        bool progress; /* not the answer yet: still at work on a long fetch; message says how far. Counts
-                                    * anew for both deadlines */
+        char *pause; /* SYNC, HISTORY: what .revertd/pause at the head says, capped; NULL: there is none */
+        /* Not the answer yet: still at work on a long fetch; message says how far. Both deadlines count anew. */
+        bool progress;
 };
 struct rv_git_reply *rv_git_reply_free(struct rv_git_reply *reply);
 

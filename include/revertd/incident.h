@@ -118,9 +118,9 @@ struct rv_incident {
         int64_t version; /* of its record */
         enum rv_incident_state state;
         enum rv_reason reason;
-        char *detail; /* for people, of the reason or of the state: paths in conflict, a server's words;
-                                 * sanitised; NULL: none */
-        char *rule;   /* name; NULL: by hand without a rule */
+        /* For people, of the reason or of the state: paths in conflict, a server's words; sanitised; NULL: none. */
+        char *detail;
+        char *rule; /* name; NULL: by hand without a rule */
         struct rv_labels *labels;
         char *summary;    /* expanded; NULL: none */
         char *repository; /* name */
@@ -174,12 +174,13 @@ struct rv_incident {
 
 struct rv_incident *rv_incident_free(struct rv_incident *incident);
 
-/* {"id", "state", "reason", "detail", "rule", "labels": {}, "summary", "repository", "scope": [], "operator", "application", "namespace", "mode", "by_hand",
- *  "actor", "note", "force", "value", "last_value", "samples",
- *  "times": {"onset_usec", "detected_usec", "decided_usec", "proposed_usec", "pushed_usec", "landed_usec", "applied_usec", "recovered_usec", "ended_usec"},
- *  "suspects": [rv_suspect_to_json()…], "plan": rv_plan_to_json(), "proposal": rv_proposal_to_json(), "head", "last_good", "revisions": [],
- *  "after", "ruled_out", "next", "to", "restore", "conflict", "released", "attempts",
- *  "guards": {"<reason>": objects…, in the order in which they are asked}, "moves", "retry_usec", "deadline_usec", "ok_usec", "n_transitions"}
+/* {"id", "state", "reason", "detail", "rule", "labels": {}, "summary", "repository", "scope": [], "operator",
+ *  "application", "namespace", "mode", "by_hand", "actor", "note", "force", "value", "last_value", "samples",
+ *  "times": {"onset_usec", "detected_usec", "decided_usec", "proposed_usec", "pushed_usec", "landed_usec",
+ *  "applied_usec", "recovered_usec", "ended_usec"}, "suspects": [rv_suspect_to_json()…], "plan": rv_plan_to_json(),
+ *  "proposal": rv_proposal_to_json(), "head", "last_good", "revisions": [], "after", "ruled_out", "next", "to",
+ *  "restore", "conflict", "released", "attempts", "guards": {"<reason>": objects…, in the order in which they are
+ *  asked}, "moves", "retry_usec", "deadline_usec", "ok_usec", "n_transitions"}
  * What is missing is null, an object id that is missing "", a time not reached 0. Values are numbers, or null for NaN,
  * or "+Inf" and "-Inf". The version is the record's and stands there. */
 json_t *rv_incident_to_json(const struct rv_incident *incident);
@@ -241,8 +242,8 @@ bool rv_is_image_update(const struct rv_repository_config *repository, const str
 /* The first guard that says no, in the order of the documentation; RV_REASON_NONE: all pass. */
 enum rv_reason rv_guards_check(const struct rv_guard_facts *facts);
 
-/* What each of them says; those that ask about a culprit or a plan are left out where there is none. Added to the bits that are
- * there: of several culprits, one that is objected to is enough. */
+/* What each of them says; those that ask about a culprit or a plan are left out where there is none. Added to the bits
+ * that are there: of several culprits, one that is objected to is enough. */
 void rv_guards_tell(const struct rv_guard_facts *facts, uint64_t *asked, uint64_t *objecting);
 /* The i-th in that order; RV_REASON_NONE after the last. */
 enum rv_reason rv_guard_at(size_t i);

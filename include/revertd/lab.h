@@ -36,15 +36,15 @@ struct rv_backtest {
         void *userdata;
 };
 
+/* The Prometheus whose ALERTS tell of a rule's alerts: that of its `confirm`, or the only one; −1: not known. */
+int rv_lab_alerts_server(const struct rv_config *config, size_t rule);
+
 /* {"from_usec", "to_usec", "apply_usec", "rules": [{"name", "mode", "step_usec", "evaluations", "breaches"}…],
  *  "breaches": [{"rule", "labels", "mode", "threshold", "onset_usec", "fired_usec", "end_usec" (0: not over at the
  *     end of the range), "outcome": "reverted" | "declined" | "cleared" | "failed" | "open", "pushed_usec",
  *     "would_end_usec", "saved_usec", "undone_by", "undone_usec", "incident": the record, "points": [[usec, value]…]}…],
  *  "summary": {"breaches", "reverted", "declined", "reasons": {reason: n}, "breach_usec", "saved_usec"}}
  * undone_by: a commit by people that says that it reverts a culprit; "" none. */
-/* The Prometheus whose ALERTS tell of a rule's alerts: that of its `confirm`, or the only one; −1: not known. */
-int rv_lab_alerts_server(const struct rv_config *config, size_t rule);
-
 int rv_lab_backtest(const struct rv_backtest *backtest, json_t **ret, struct rv_error *err) RV_MUST_CHECK;
 
 /* What the rule would do about the label set at the end of the range, which the engine has followed until then without

@@ -56,8 +56,8 @@ enum rv_series_change {
 };
 
 /* A rule fires by `for` (breaches without an ok between them for that long) or by `breaches` (so many of the newest
- * evaluations that were ok or breach). Breaches further apart than 5 minutes, 4 intervals or twice
- * what `breaches` looks back on, whichever is most, are two runs, not one. no_data, error and inconclusive neither lengthen a run nor end it, and count in neither way. It is
- * over at an ok, when what it fired for has not been so for keep_firing_for. */
+ * evaluations that were ok or breach). Breaches further apart than 5 minutes, 4 intervals or twice what `breaches` looks
+ * back on, whichever is most, are two runs, not one. no_data, error and inconclusive neither lengthen a run nor end it,
+ * and count in neither way. It is over at an ok, when what it fired for has not been so for keep_firing_for. */
 enum rv_series_change rv_series_advance(struct rv_series *series, const struct rv_rule_config *rule,
                                         enum rv_verdict verdict, double value, int64_t at_usec);

@@ -5,7 +5,7 @@
 #include "revertd/http_client.h"
 #include "revertd/signal.h"
 
-/* -- Prometheus: instant queries -- */
+/* -- Prometheus: queries of one time, and of a range -- */
 
 /* The answer of /api/v1/query. result: of the transport. -EAGAIN: transient (timeout, 5xx, starting); -EINVAL: the
  * query is wrong (4xx), or the answer is not understood; err says which. */
@@ -23,7 +23,7 @@ typedef void (*rv_query_callback)(const struct rv_samples *samples, const struct
 int rv_prometheus_query(struct rv_prometheus *prometheus, size_t index, const char *expr, int64_t at_usec,
                         rv_query_callback callback, void *userdata, struct rv_error *err) RV_MUST_CHECK;
 
-/* The same for /api/v1/query_range: at from_usec and n_steps - 1 times every step_usec after it (whole milliseconds).
+/* The same by /api/v1/query_range: at from_usec and n_steps - 1 times every step_usec after it (whole milliseconds).
  * -E2BIG: the answer is too large; fewer steps may do. */
 typedef void (*rv_range_callback)(const struct rv_range *range, int code, const struct rv_error *err, void *userdata);
 int rv_prometheus_query_range(struct rv_prometheus *prometheus, size_t index, const char *expr, int64_t from_usec,
