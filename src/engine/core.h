@@ -131,9 +131,10 @@ struct open {
         bool is_restoring;    /* attributing: i->token asks for what a restore would undo */
         struct rv_oid looked; /* verifying: the newest head that was looked at for what brings the change back */
         bool is_dirty, is_over;
-        char *aside;   /* attributing: a commit in the history that is no candidate, in words; NULL: not looked */
-        char **others; /* other scopes that went into breach at about the same time, each as rv_act_scope() has
-                               * it, at most as many as its rule counts; as the guards were asked last */
+        char *aside; /* attributing: a commit in the history that is no candidate, in words; NULL: not looked */
+        /* Other scopes that went into breach at about the same time, each as rv_act_scope() has it, at most as many as
+         * its rule counts; as the guards were asked last. */
+        char **others;
         size_t n_others;
         bool is_look; /* nothing of it is stored, counted or told */
         struct open *next_dirty;
@@ -245,8 +246,7 @@ int incidents_flush(struct turn *t);
 /* -- decline.c -- */
 int incident_decline(struct turn *t, struct open *o, enum rv_reason guard); /* with what the guard has to say */
 int decline_note(struct open *o, const struct rv_attribution *a); /* what may have to be said without a culprit */
-
-int reapplied_detail(const struct rv_commit *commit, char **ret); /* -ENOMEM: *ret is NULL */
+int reapplied_detail(const struct rv_commit *commit, char **ret); /* what brings it back; -ENOMEM: *ret is NULL */
 
 /* -- reapplied.c: did what was reverted come back? -- */
 int reapplied_look(struct turn *t, struct open *o); /* if it can be asked, and something has come to the branch */
@@ -301,24 +301,26 @@ int confirm_query(struct turn *t, struct open *o);
 enum rv_verdict confirm_verdict(const struct rv_rule_config *rule, const struct rv_samples *samples, double *ret_value);
 int clear_on_ok(struct turn *t, struct open *o, enum rv_verdict verdict, int64_t at_usec);
 
-/* -- attribute.c, facts.c, hold.c, act.c, verify.c: the states -- */
-int attribute_enter(struct turn *t, struct open *o);
-int attribute_note(struct turn *t, struct open *o,
-                   const struct rv_git_reply *reply); /* what a history says of the branch */
-int attribute_plan(struct turn *t, struct open *o);   /* all suspects are known: the guards, and the plan */
-struct rv_git_request *request_history(const struct open *o, int64_t since_usec);
+/* -- facts.c: what the guards judge -- */
+size_t n_culprits(const struct rv_engine *engine, const struct open *o); /* the first so many suspects */
 /* The first of the culprits that the guard objects to; *ret NULL: none. */
 int guard_culprit(struct turn *t, struct open *o, enum rv_reason guard, const struct rv_suspect **ret);
 double confidence_in(const struct rv_incident *i, const struct rv_suspect *culprit);
 /* The newest push for the scope by other incidents; NULL: none that is remembered. */
 const struct rv_act *newest_act(const struct rv_engine *engine, const struct open *o, const char *scope);
 void others_forget(struct open *o);
-size_t n_culprits(const struct rv_engine *engine, const struct open *o); /* the first so many suspects */
 /* Another one that reverts the culprit in these paths, or is about to. NULL: none. Lent. */
 const struct rv_incident *incident_ahead(const struct rv_engine *engine, const struct open *o,
                                          const struct rv_oid *culprit);
 enum rv_reason guards_check(struct turn *t, struct open *o); /* -ENOMEM as RV_REASON_MAX */
 enum rv_reason guards_check_without_culprit(struct turn *t, struct open *o, bool only_after_onset);
+
+/* -- attribute.c, hold.c, act.c, propose.c, converge.c, verify.c: the states -- */
+int attribute_enter(struct turn *t, struct open *o);
+int attribute_note(struct turn *t, struct open *o,
+                   const struct rv_git_reply *reply); /* what a history says of the branch */
+int attribute_plan(struct turn *t, struct open *o);   /* all suspects are known: the guards, and the plan */
+struct rv_git_request *request_history(const struct open *o, int64_t since_usec);
 int hold_or_act(struct turn *t, struct open *o);
 int hold_end(struct turn *t, struct open *o); /* its wait is over */
 bool hold_is_over(const struct rv_incident *i);
