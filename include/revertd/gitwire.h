@@ -20,6 +20,7 @@ enum {
         RV_REVERT_COMMITS_MAX = 64, /* commits undone by one plan */
         RV_GIT_REVISIONS_MAX = 32,  /* that a request asks about */
 };
+#define RV_GIT_WAIT_USEC_MAX INT64_C(3600000000) /* an hour */
 
 struct rv_oid {
         char hex[RV_OID_HEX_MAX + 1]; /* "" is none */
@@ -173,6 +174,7 @@ struct rv_git_reply {
         size_t n_paths;
         char *diff;                  /* PLAN with want_diff; NULL: none */
         struct rv_proposal proposal; /* PROPOSE, PROPOSAL */
+        int64_t wait_usec;           /* UNAVAILABLE: the forge asks to be left alone for so long; 0: it does not */
         bool contained;              /* CHECK: in the branch */
         bool deployed;               /* CHECK: in one of the request's `deployed` */
         /* HISTORY: for each of those, how many of `commits` came after it; SIZE_MAX: not known, for it is not among the

@@ -125,6 +125,16 @@ int retry_after(struct turn *t, struct open *o, int64_t first_usec, int64_t max_
         return 0;
 }
 
+void wait_as_asked(const struct turn *t, struct open *o, const struct rv_git_reply *reply) {
+        struct rv_incident *i = o->i;
+        int64_t until_usec = t->now_usec + reply->wait_usec;
+
+        if (i->deadline_usec > 0 && until_usec > i->deadline_usec)
+                until_usec = i->deadline_usec;
+        if (i->retry_usec > 0 && i->retry_usec < until_usec)
+                i->retry_usec = until_usec;
+}
+
 int failure_text(const struct rv_git_reply *reply, char **ret) {
         size_t size;
         FILE *f = open_memstream(ret, &size);
@@ -157,10 +167,14 @@ int end_unavailable(struct turn *t, struct open *o, const char *meaning) {
 }
 
 /* Until then people see why it has not gone on. */
-static int retry_and_say(struct turn *t, struct open *o, const char *message) {
-        int r = message ? incident_note(t, o, message) : 0;
+static int retry_and_say(struct turn *t, struct open *o, const struct rv_git_reply *reply) {
+        int r = reply->message ? incident_note(t, o, reply->message) : 0;
 
-        return r < 0 ? r : retry_later(t, o);
+        if (r == 0)
+                r = retry_later(t, o);
+        if (r == 0)
+                wait_as_asked(t, o, reply);
+        return r;
 }
 
 int handle_failure(struct turn *t, struct open *o, const struct rv_git_reply *reply, bool *ret_handled) {
@@ -169,10 +183,10 @@ int handle_failure(struct turn *t, struct open *o, const struct rv_git_reply *re
                 return retry_later(t, o);
         switch (reply->outcome) {
         case RV_GIT_UNAVAILABLE:
-                return retry_and_say(t, o, reply->message);
+                return retry_and_say(t, o, reply);
         case RV_GIT_FAILED:
                 if (++o->failures < FAILURES_MAX)
-                        return retry_and_say(t, o, reply->message);
+                        return retry_and_say(t, o, reply);
                 return incident_move(t, o, RV_INCIDENT_FAILED, RV_REASON_GIT_FAILED, reply->message);
         case RV_GIT_POLICY:
                 return incident_move(t, o, RV_INCIDENT_FAILED, RV_REASON_POLICY, reply->message);

@@ -284,6 +284,8 @@ int ask_applied(struct turn *t, struct open *o, bool nudge);
 struct rv_git_request *request_new(enum rv_git_op op);
 int retry_later(struct turn *t, struct open *o); /* or expired, if the deadline is over */
 int retry_after(struct turn *t, struct open *o, int64_t first_usec, int64_t max_usec); /* twice as long each time */
+/* Puts off the retry to when the forge wants to be asked again. */
+void wait_as_asked(const struct turn *t, struct open *o, const struct rv_git_reply *reply);
 /* Lost, unavailable, failed, forbidden, not found: handled here, *ret_handled says so. */
 int handle_failure(struct turn *t, struct open *o, const struct rv_git_reply *reply, bool *ret_handled);
 /* With what was said last, where the remote is too long away. */

@@ -60,10 +60,14 @@ static int merged(struct turn *t, struct open *o, const struct rv_git_reply *rep
         return r < 0 ? r : act_arrived(t, o, reply);
 }
 
-static int say_and_poll_later(struct turn *t, struct open *o, const char *message) {
-        int r = message ? incident_note(t, o, message) : 0;
+static int say_and_poll_later(struct turn *t, struct open *o, const struct rv_git_reply *reply) {
+        int r = reply->message ? incident_note(t, o, reply->message) : 0;
 
-        return r < 0 ? r : poll_later(t, o);
+        if (r == 0)
+                r = poll_later(t, o);
+        if (r == 0)
+                wait_as_asked(t, o, reply);
+        return r;
 }
 
 static int follow(struct turn *t, struct open *o, const struct rv_git_reply *reply) {
@@ -120,7 +124,7 @@ static int git(struct turn *t, struct open *o, const struct rv_git_reply *reply)
         case RV_GIT_POLICY:
                 return incident_move(t, o, RV_INCIDENT_FAILED, RV_REASON_POLICY, reply->message);
         default:
-                return say_and_poll_later(t, o, reply->message);
+                return say_and_poll_later(t, o, reply);
         }
 }
 

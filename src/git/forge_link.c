@@ -15,7 +15,7 @@ enum { ANSWER_MSEC_MAX = 20000, NOT_YET_MSEC_MAX = 10000, NOT_YET_PAUSE_MSEC = 5
 struct rv_forge_link {
         const struct rv_remote *remote;
         CURL *easy;
-        int64_t deadline_usec;
+        int64_t deadline_usec, wait_usec;
         struct curl_slist *headers;
         char *body;
         size_t n, size;
@@ -93,6 +93,10 @@ static int64_t wait_of(CURL *easy) {
         return (seconds < 86400 ? seconds : 86400) * RV_USEC_PER_SEC;
 }
 
+int64_t rv_forge_link_wait_usec(const struct rv_forge_link *link) {
+        return link->wait_usec < RV_GIT_WAIT_USEC_MAX ? link->wait_usec : RV_GIT_WAIT_USEC_MAX;
+}
+
 static bool set_request(struct rv_forge_link *link, const struct rv_forge_request *request, int64_t left_msec) {
         CURL *easy = link->easy;
 
@@ -117,6 +121,7 @@ static int call(struct rv_forge_link *link, const struct rv_forge_request *reque
         if (left_msec < 1)
                 return rv_error_set(err, -ETIMEDOUT, "no time is left for it");
         link->n = 0;
+        link->wait_usec = 0;
         link->curl_error[0] = '\0';
         curl_easy_reset(link->easy); /* which keeps the connections */
         int r = rv_http_setup(link->easy, link->remote, "revertd/" RV_VERSION, link->deadline_usec, link->curl_error,
@@ -137,6 +142,7 @@ static int call(struct rv_forge_link *link, const struct rv_forge_request *reque
         if (result != CURLE_OK)
                 return rv_http_error(result, link->curl_error, err);
         *ret = (struct rv_forge_answer){.body = link->body, .n = link->n, .wait_usec = wait_of(link->easy)};
+        link->wait_usec = ret->wait_usec;
         curl_easy_getinfo(link->easy, CURLINFO_RESPONSE_CODE, &ret->status);
         return 0;
 }

@@ -11,7 +11,13 @@
 #include <poll.h>
 #include <string.h>
 
-enum { SHORT_ID = 12, INCIDENT_BYTES_MAX = 64, OTHERS_WAIT_MSEC = 5000, OTHERS_PAUSE_MSEC = 200 };
+enum {
+        SHORT_ID = 12,
+        INCIDENT_BYTES_MAX = 64,
+        OTHERS_WAIT_MSEC = 5000,
+        OTHERS_SPREAD_MSEC = 3000,
+        OTHERS_PAUSE_MSEC = 200,
+};
 
 struct proposing {
         struct rv_worker *worker;
@@ -29,13 +35,16 @@ static int say_unconfigured(const struct rv_worker *worker, struct rv_git_reply 
 }
 
 /* What the forge refused or could not do. */
-static int say_verdict(struct rv_git_reply *reply, enum rv_forge_verdict verdict, const struct rv_error *words) {
+static int say_verdict(const struct rv_forge_link *link, struct rv_git_reply *reply, enum rv_forge_verdict verdict,
+                       const struct rv_error *words) {
         enum rv_git_outcome outcome = verdict == RV_FORGE_UNAVAILABLE  ? RV_GIT_UNAVAILABLE
                                       : verdict == RV_FORGE_NO_CHANGES ? RV_GIT_EMPTY
                                       : verdict == RV_FORGE_MISSING    ? RV_GIT_NOT_FOUND
                                       : verdict == RV_FORGE_NOT_YET    ? RV_GIT_UNAVAILABLE
                                                                        : RV_GIT_REFUSED;
 
+        if (outcome == RV_GIT_UNAVAILABLE)
+                reply->wait_usec = rv_forge_link_wait_usec(link);
         return rv_op_say(reply, outcome, "%s", words->text);
 }
 
@@ -95,9 +104,11 @@ static int push_branch(struct proposing *p, bool *ret_was_there) {
 }
 
 /* Forges look for an earlier proposal and make the new one without a lock. The branch is the lock: whoever made it makes
- * the proposal; the others wait for it, until they must take the one who made the branch for dead. 1: there it is. */
+ * the proposal; the others wait for it, until they must take the one who made the branch for dead. They do not do so
+ * all at the same time, for there is no lock among them. 1: there it is. */
 static int await_other(struct proposing *p) {
-        int64_t until_usec = rv_clock_monotonic_usec() + OTHERS_WAIT_MSEC * RV_USEC_PER_MSEC;
+        int64_t wait_msec = OTHERS_WAIT_MSEC + rv_clock_monotonic_usec() % OTHERS_SPREAD_MSEC;
+        int64_t until_usec = rv_clock_monotonic_usec() + wait_msec * RV_USEC_PER_MSEC;
         enum rv_forge_verdict verdict;
 
         for (;;) {
@@ -122,7 +133,7 @@ static int create(struct proposing *p) {
         if (verdict == RV_FORGE_MISSING)
                 return rv_op_say(p->reply, RV_GIT_UNAVAILABLE,
                                  "the forge has a proposal already, and does not show it");
-        return say_verdict(p->reply, verdict, p->err);
+        return say_verdict(p->link, p->reply, verdict, p->err);
 }
 
 /* Found in whatever state: what people have closed or merged is not opened again. */
@@ -134,7 +145,7 @@ static int find_or_create(struct proposing *p) {
         if (r < 0 || verdict == RV_FORGE_DONE)
                 return r < 0 ? r : 1;
         if (verdict != RV_FORGE_MISSING)
-                return say_verdict(p->reply, verdict, p->err);
+                return say_verdict(p->link, p->reply, verdict, p->err);
         r = push_branch(p, &was_there);
         if (r != 1)
                 return r;
@@ -269,12 +280,13 @@ static int read_proposal(struct rv_worker *worker, const struct rv_git_request *
         int r = rv_forge_link_new(&link, rv_mirror_remote(worker->mirror), worker->deadline_usec, err);
         if (r == 0)
                 r = rv_forge_link_ask(link, RV_FORGE_READ, &subject, &pull, &verdict, err);
+        if (r == 0 && verdict != RV_FORGE_DONE)
+                r = say_verdict(link, reply, verdict, err);
+        else if (r == 0)
+                take_proposal(&pull, reply);
         rv_forge_link_free(link);
-        if (r < 0 || verdict != RV_FORGE_DONE)
-                return r < 0 ? r : say_verdict(reply, verdict, err);
-        take_proposal(&pull, reply);
         rv_forge_pull_done(&pull);
-        return 0;
+        return r;
 }
 
 int rv_op_proposal(struct rv_worker *worker, const struct rv_git_request *request, struct rv_git_reply *reply,

@@ -91,6 +91,8 @@ int rv_git_reply_encode(const struct rv_git_reply *reply, char **ret) {
         r |= wire_set_string(json, "diff", reply->diff);
         if (reply->proposal.number > 0)
                 r |= json_object_set_new(json, "proposal", rv_proposal_to_json(&reply->proposal));
+        if (reply->wait_usec > 0)
+                r |= wire_set_int(json, "wait_usec", reply->wait_usec);
         r |= wire_set_bool(json, "contained", reply->contained);
         r |= wire_set_bool(json, "deployed", reply->deployed);
         if (reply->n_above > 0)
@@ -167,11 +169,14 @@ static int read_reply(struct rv_git_reply *reply, const json_t *json, struct rv_
             (r = wire_get_strings(json, "paths", RV_COMMIT_PATHS_MAX, &reply->paths, &reply->n_paths, err)) < 0 ||
             (r = wire_get_string(json, "diff", &reply->diff, err)) < 0 ||
             (r = get_proposal(reply, json_object_get(json, "proposal"), err)) < 0 ||
+            (r = wire_get_int(json, "wait_usec", &reply->wait_usec, err)) < 0 ||
             (r = wire_get_bool(json, "contained", &reply->contained, err)) < 0 ||
             (r = wire_get_bool(json, "deployed", &reply->deployed, err)) < 0 ||
             (r = get_above(reply, json_object_get(json, "above"), err)) < 0 ||
             (r = wire_get_string(json, "pause", &reply->pause, err)) < 0)
                 return r;
+        if (reply->wait_usec < 0 || reply->wait_usec > RV_GIT_WAIT_USEC_MAX)
+                return rv_error_set(err, -EINVAL, "\"wait_usec\": out of range");
         reply->id = (uint64_t)id;
         return 0;
 }

@@ -102,7 +102,9 @@ def test_a_forge_that_is_not_well(make, status, body, headers, text):
     plan = world.plan()
     world.forge.fault("GET", "pulls", status, body, headers)
     before = world.refs()
-    assert text in world.proposed(plan, "unavailable")["message"]
+    reply = world.proposed(plan, "unavailable")
+    assert text in reply["message"]
+    assert reply.get("wait_usec", 0) == 1000000 * (int(headers.get("Retry-After", "1")) if status in (403, 429) else 0)
     assert world.refs() == before
     assert world.proposed(plan)["proposal"]["state"] == "open"
 

@@ -76,6 +76,38 @@ static void nobody_comes(void **state) {
         world_free(w);
 }
 
+static void the_forge_is_left_alone(void **state) {
+        struct world *w = world_new(PROPOSES);
+        size_t n;
+
+        (void)state;
+        w->outcome[RV_GIT_PROPOSE] = RV_GIT_UNAVAILABLE;
+        w->wait_usec = 3 * MINUTE;
+        world_bad_commit(w);
+        world_evaluate(w, 0.4);
+        world_settle(w);
+        w->outcome[RV_GIT_PROPOSE] = RV_GIT_OK;
+        world_pass(w, 3 * MINUTE - SEC);
+        assert_state(w, REVERTING);
+        world_pass(w, SEC);
+        assert_state(w, PROPOSED);
+
+        w->outcome[RV_GIT_PROPOSAL] = RV_GIT_UNAVAILABLE;
+        w->wait_usec = 40 * MINUTE;
+        world_pass(w, MINUTE);
+        w->outcome[RV_GIT_PROPOSAL] = RV_GIT_OK;
+        n = w->n_proposals_asked;
+        world_pass(w, 39 * MINUTE);
+        assert_int_equal(w->n_proposals_asked, n);
+        world_pass(w, MINUTE);
+        assert_int_equal(w->n_proposals_asked, n + 1);
+        w->outcome[RV_GIT_PROPOSAL] = RV_GIT_UNAVAILABLE;
+        w->wait_usec = HOUR;
+        world_pass(w, HOUR + 20 * MINUTE);
+        assert_ended(w, DECLINED, PROPOSAL_EXPIRED); /* it does not ask for more time than there is */
+        world_free(w);
+}
+
 static void the_forge_says_no(void **state) {
         static const struct {
                 enum rv_git_outcome outcome;
@@ -258,6 +290,7 @@ int main(void) {
                 cmocka_unit_test(merged_it_is_the_push),
                 cmocka_unit_test(closed_it_is_a_no),
                 cmocka_unit_test(nobody_comes),
+                cmocka_unit_test(the_forge_is_left_alone),
                 cmocka_unit_test(the_forge_says_no),
                 cmocka_unit_test(the_breach_is_over_before),
                 cmocka_unit_test(a_restart_at_any_time),

@@ -47,6 +47,7 @@ struct world {
         struct commit branch[COMMITS_MAX]; /* oldest first */
         size_t n_commits;
         enum rv_git_outcome outcome[RV_GIT_OP_MAX]; /* other than RV_GIT_OK: what the next requests get */
+        int64_t wait_usec;                          /* and how long they are to wait with the next */
         bool lost[RV_GIT_OP_MAX];
         bool reply_lost_after_push;
         bool ref_lost; /* CHECK: not contained */
@@ -417,6 +418,7 @@ static inline struct rv_git_reply *world_reply(struct world *w, const struct rv_
         reply->head = world_head_oid(w);
         if (reply->outcome != RV_GIT_OK) {
                 reply->message = strdup("said the world");
+                reply->wait_usec = w->wait_usec;
                 reply->paths = calloc(1, sizeof(char *));
                 if (reply->outcome == RV_GIT_CONFLICT)
                         reply->paths[reply->n_paths++] = strdup("apps/web/values.yaml");

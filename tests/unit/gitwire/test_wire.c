@@ -136,6 +136,7 @@ static void test_reply_goes_round(void **state) {
                              .url = (char *)"https://git.example.com/a/b/pulls/17",
                              .state = RV_PROPOSAL_MERGED,
                              .merged = {A40}},
+                .wait_usec = 90000000,
                 .contained = true,
                 .deployed = true,
                 .above = above,
@@ -186,6 +187,7 @@ static void test_reply_goes_round(void **state) {
         assert_string_equal(copy->proposal.url, reply.proposal.url);
         assert_int_equal(copy->proposal.state, RV_PROPOSAL_MERGED);
         assert_string_equal(copy->proposal.merged.hex, A40);
+        assert_int_equal(copy->wait_usec, 90000000);
         assert_true(copy->contained);
         assert_true(copy->deployed);
         assert_int_equal(copy->n_above, 3);
@@ -277,6 +279,8 @@ static void test_bad_replies_are_refused(void **state) {
                 "{\"id\":1,\"outcome\":\"ok\",\"commits\":[{\"id\":\"" A40 "\"}]}",
                 "{\"id\":1,\"outcome\":\"ok\",\"n_files\":-3}",
                 "{\"id\":1,\"outcome\":\"ok\",\"contained\":1}",
+                "{\"id\":1,\"outcome\":\"ok\",\"wait_usec\":-1}",
+                "{\"id\":1,\"outcome\":\"ok\",\"wait_usec\":3600000001}",
                 "{\"id\":1,\"outcome\":\"ok\",\"deployed\":1}",
                 "{\"id\":1,\"outcome\":\"ok\",\"above\":1}",
                 "{\"id\":1,\"outcome\":\"ok\",\"above\":[\"1\"]}",
