@@ -7,8 +7,7 @@
 
 #include <string.h>
 
-static const char *const rule_names[RULES_MAX] = {"ratio", "latency", "down", "page"};
-enum { POLLED = 2 }; /* the first two; the others take alerts */
+const char *const rule_names[RULES_MAX] = {"ratio", "latency", "down", "page"};
 
 int rule_number(const char *name) {
         for (int i = 0; i < RULES_MAX; i++)
@@ -41,6 +40,10 @@ int set_of_labels(const json_t *labels) {
         return -1;
 }
 
+const char *alert_name(int rule) {
+        return rule < FIRST_ALERT_RULE ? NULL : rule_names[rule];
+}
+
 struct rv_labels *labels_make(int set, const char *alertname) {
         struct rv_label label[] = {{"app", label_value(set)}, {"alertname", alertname}};
         struct rv_labels *labels;
@@ -57,7 +60,7 @@ static const char *pick(struct sim *sim, const char *const *list, int n) {
 static void write_rule(struct sim *sim, FILE *f, int rule) {
         const char *name = rule_names[rule];
         fprintf(f, "{ name = \"%s\"; ", name);
-        if (rule < POLLED) {
+        if (rule < FIRST_ALERT_RULE) {
                 fprintf(f, "expr = \"%s\"; breach = \"> 0.05\"; interval = \"%s\"; %s; keep_firing_for = \"%s\"; ",
                         name, PICK(sim, "15s", "30s", "1m"),
                         PICK(sim, "for = \"0\"", "for = \"30s\"", "for = \"2m\"", "breaches = \"2\"",

@@ -27,6 +27,8 @@ static struct stream *find_stream(struct sim *sim, const char *who) {
         while (i < STREAMS_MAX && sim->stream[i].who && sim->stream[i].who != who)
                 i++;
         SIM_MUST(i < STREAMS_MAX ? 0 : -1);
+        for (size_t k = 0; k < i && !sim->stream[i].who; k++) /* by its name it stands in a script */
+                SIM_MUST(strcmp(sim->stream[k].who, who) == 0 ? -1 : 0);
         if (!sim->stream[i].who)
                 sim->stream[i] = (struct stream){who, hash_name(who), 0};
         return &sim->stream[i];

@@ -21,6 +21,7 @@ enum {
         REPOSITORIES = 2,
         REPLICAS_MAX = 2,
         RULES_MAX = 4,
+        FIRST_ALERT_RULE = 2, /* those before it are polled */
         ALERTMANAGERS = 2,
         RECEIVERS = 2,
         VARIANTS = 2, /* of the configuration: a reload goes from one to another */
@@ -311,7 +312,8 @@ void agenda_clear(struct sim *sim);
 /* -- config.c -- */
 struct rv_config *config_make(struct sim *sim);
 struct rv_config *config_vary(struct sim *sim, int variant);
-extern const char *const receiver_names[RECEIVERS];
+extern const char *const rule_names[RULES_MAX], *const receiver_names[RECEIVERS];
+const char *alert_name(int rule); /* NULL: a polled rule's */
 const char *label_value(int set);
 struct rv_labels *labels_make(int set, const char *alertname);
 int rule_index(const struct sim *sim, const char *name);                    /* −1 */
@@ -349,8 +351,14 @@ void world_calm(struct sim *sim);
 void world_stop(struct sim *sim);
 bool world_is_bad(struct sim *sim, int set);
 void world_commit(struct sim *sim, int repository);
+
+/* -- metrics.c, alerts.c, people.c: more tasks; answers to the engine -- */
+void metrics_evaluate(struct sim *sim, struct task *task);
 void metrics_ask(struct sim *sim, const struct rv_effect *effect);
+void alerts_fire(struct sim *sim, struct task *task);
+void alerts_deliver(struct sim *sim, struct task *task);
 void alertmanager_ask(struct sim *sim, const struct rv_effect *effect);
+void people_decide(struct sim *sim, struct task *task);
 
 /* -- operator.c -- */
 void operator_deploy(struct sim *sim, struct task *task); /* a task, for each repository */
@@ -393,14 +401,18 @@ bool cover_print(const struct sim *sum);
 
 /* -- check.c -- */
 void check_committed(struct sim *sim, const struct rv_batch *batch);
+void check_acknowledged(struct sim *sim, int rule, int set, int64_t starts_usec);
+void check_end(struct sim *sim);
+struct observed *observed_find(struct sim *sim, const char *id);
+
+/* -- check_push.c -- */
+bool is_paused(const struct sim *sim, int rule, int repository);
+void check_intent(struct sim *sim, struct observed *incident, const struct rv_batch *batch);
+void check_budget(struct sim *sim, const struct observed *incident);
 void check_push_asked(struct sim *sim, const struct rv_effect *effect);
 void check_pushed(struct sim *sim, int repository, const struct rv_git_request *request, const struct change *made);
 void check_merged(struct sim *sim, int repository, const struct rv_git_request *request, const struct change *made);
 void check_refused(struct sim *sim, const struct change *made);
-void check_acknowledged(struct sim *sim, int rule, int set, int64_t starts_usec);
-void check_end(struct sim *sim);
-struct observed *observed_find(struct sim *sim, const char *id);
-bool is_paused(const struct sim *sim, int rule, int repository);
 
 /* -- notices.c -- */
 void notices_committed(struct sim *sim, const struct rv_batch *batch);

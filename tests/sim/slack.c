@@ -37,7 +37,7 @@ static int64_t draw_fate(struct sim *sim, int receiver, struct line *line) {
 }
 
 /* Not often while nothing arrives anyway: else no outage would be long enough for revertd to give up. */
-static bool crashes_here(struct sim *sim, const struct line *line) {
+static bool dies_here(struct sim *sim, const struct line *line) {
         if (slack_is_calm(sim) || !random_per_mille(sim, line->outcome == SEND_RETRY ? 1 : 10))
                 return false;
         shell_crash(sim, random_delay(sim, 20 * RV_USEC_PER_SEC));
@@ -55,9 +55,9 @@ static void note_outcome(struct sim *sim, struct line *line) {
         line->quiet_usec = sim->now_usec + (asked_usec < RV_USEC_PER_HOUR ? asked_usec : RV_USEC_PER_HOUR);
 }
 
-static void answer(struct sim *sim, struct task *task) {
+static void be_answered(struct sim *sim, struct task *task) {
         struct line *line = &sim->me->line[task->a];
-        if (!line->is_open || line->generation != task->generation || crashes_here(sim, line))
+        if (!line->is_open || line->generation != task->generation || dies_here(sim, line))
                 return;
         struct notice *notice = line->sending;
         struct store_fault fault = draw_fault(sim);
@@ -80,10 +80,10 @@ static void answer(struct sim *sim, struct task *task) {
         if (line->outcome == SEND_RETRY && !fault.commit_fails && !fault.list_fails && !fault.count_fails &&
             !fault.is_tight)
                 notices_failed(sim, notice);
-        (void)crashes_here(sim, line);
+        (void)dies_here(sim, line);
 }
 
-static void arrive(struct sim *sim, struct task *task) {
+static void come_through(struct sim *sim, struct task *task) {
         struct line *line = &sim->me->line[task->a];
         int receiver = task->a;
         unsigned generation = task->generation;
@@ -94,13 +94,13 @@ static void arrive(struct sim *sim, struct task *task) {
         line->is_to_arrive = false;
         bool is_lost = line->outcome == SEND_RETRY && line->sending->arrived > 0;
         int64_t delay_usec = is_lost ? 10 * RV_USEC_PER_SEC : random_between(sim, 1, RV_USEC_PER_SEC);
-        struct task *next = agenda_add(sim, sim->now_usec + delay_usec, answer);
+        struct task *next = agenda_add(sim, sim->now_usec + delay_usec, be_answered);
         next->a = receiver;
         next->generation = generation;
 }
 
 bool slack_is_task(const struct task *task) {
-        return task->run == arrive || task->run == answer;
+        return task->run == come_through || task->run == be_answered;
 }
 
 static void send(struct sim *sim, int receiver, const char *key) {
@@ -109,7 +109,7 @@ static void send(struct sim *sim, int receiver, const char *key) {
         if (!line->sending)
                 return;
         int64_t delay_usec = draw_fate(sim, receiver, line);
-        struct task *task = agenda_add(sim, sim->now_usec + delay_usec, arrive);
+        struct task *task = agenda_add(sim, sim->now_usec + delay_usec, come_through);
         task->a = receiver;
         task->generation = line->generation;
 }
