@@ -5,6 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *const author_names[] = {[AUTHOR_PERSON] = "ana",
+                                    [AUTHOR_SRE] = "sre",
+                                    [AUTHOR_ARGOCD] = "argocd-image-updater",
+                                    [AUTHOR_ROBOT] = "robot"};
+
 static void make_id(struct branch *branch, struct rv_oid *id) {
         snprintf(id->hex, sizeof(id->hex), "%08x%032x", 0x10000000u + branch->made * 0x9e3779u, branch->made);
         branch->made++;

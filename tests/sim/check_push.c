@@ -90,6 +90,22 @@ static bool undoes_ours(const struct branch *branch, const struct change *change
         return false;
 }
 
+/* By who made it: a repository may protect its people, and a rule leave image updaters alone, in each of the
+ * configurations that there were. */
+static bool is_left_to_people(struct sim *sim, const struct observed *incident, const struct change *culprit) {
+        for (int variant = 0; variant < VARIANTS; variant++) {
+                const struct rv_config *config = sim->variant[variant];
+                const struct rv_repository_config *repository = &config->repositories[incident->repository];
+                int rule = rv_config_find_rule(config, rule_names[incident->rule]);
+                enum author updater = repository->image_updaters ? AUTHOR_ROBOT : AUTHOR_ARGOCD;
+                bool is_protected = repository->protect_authors && culprit->author == AUTHOR_SRE;
+                if (rule >= 0 && !is_protected &&
+                    (culprit->author != updater || config->rules[rule].image_updates == RV_IMAGE_UPDATES_REVERT))
+                        return false;
+        }
+        return true;
+}
+
 static void check_culprits(struct sim *sim, const struct observed *incident, const struct rv_git_request *request) {
         const struct branch *branch = &sim->branch[incident->repository];
         if (!incident->by_hand && branch_dependent(branch, &request->spec))
@@ -103,6 +119,8 @@ static void check_culprits(struct sim *sim, const struct observed *incident, con
                         sim_fail(sim, "2: incident %s reverts a revert of ours", incident->id);
                 else if (!incident->by_hand && (culprit->skip || (culprit->says_so && culprit->n_undoes > 0)))
                         sim_fail(sim, "incident %s reverts what it must leave alone", incident->id);
+                else if (!incident->by_hand && is_left_to_people(sim, incident, culprit))
+                        sim_fail(sim, "incident %s reverts what was made by whom it must leave alone", incident->id);
                 else if (!incident->by_hand && undoes_ours(branch, culprit))
                         sim_fail(sim, "incident %s reverts what was reverted and came back", incident->id);
         }

@@ -84,7 +84,8 @@ static void write_rule(struct sim *sim, FILE *f, int rule) {
         fprintf(f, "suspects = \"%s\"; fallback = \"%s\"; confidence = \"%s\"; outside = \"%s\"; ", suspects, fallback,
                 PICK(sim, "0", "0", "0.6", "0.7"),
                 restores ? PICK(sim, "leave", "decline") : PICK(sim, "leave", "leave", "whole", "decline"));
-        fprintf(f, "shared_cause = %s; max_files = %s; ", PICK(sim, "0", "1", "5"), PICK(sim, "1", "2", "1000"));
+        fprintf(f, "shared_cause = %s; max_files = %s; image_updates = \"%s\"; ", PICK(sim, "0", "1", "5"),
+                PICK(sim, "1", "2", "1000"), PICK(sim, "decline", "decline", "revert"));
         fputs(PICK(sim, "", "application = \"{{ $labels.app }}\"; apply_timeout = \"5m\"; ",
                    "application = \"{{ $labels.app }}\"; apply_timeout = \"20m\"; "),
               f);
@@ -117,8 +118,10 @@ struct rv_config *config_vary(struct sim *sim, int variant) {
         for (int i = 0; i < REPOSITORIES; i++)
                 fprintf(f,
                         "%s{ name = \"r%d\"; url = \"/r%d\"; budget = %d; poll = \"%s\"; timeout = \"30s\"; "
-                        "forge = \"github\"; forge_project = \"o/r\"; forge_credential = \"t\"; }",
-                        i > 0 ? ", " : "", i, i, (int)random_between(sim, 1, 5), PICK(sim, "15s", "1m"));
+                        "forge = \"github\"; forge_project = \"o/r\"; forge_credential = \"t\"; %s%s}",
+                        i > 0 ? ", " : "", i, i, (int)random_between(sim, 1, 5), PICK(sim, "15s", "1m"),
+                        PICK(sim, "", "image_updaters = [ \"robot\" ]; "),
+                        PICK(sim, "", "protect_authors = [ \"sre@*\" ]; "));
         fprintf(f, ");\nrules: (");
         int gone = variant > 0 && random_chance(sim, 50) ? (int)random_between(sim, 0, RULES_MAX - 1) : -1;
         for (int i = 0, written = 0; i < RULES_MAX; i++) {

@@ -37,6 +37,8 @@ enum {
 
 /* -- A branch -- */
 
+enum author { AUTHOR_PERSON, AUTHOR_SRE, AUTHOR_ARGOCD, AUTHOR_ROBOT };
+
 struct change {
         struct rv_oid id;
         unsigned apps;             /* touched, one bit each */
@@ -46,6 +48,7 @@ struct change {
         bool is_entangled;         /* changes the same lines as earlier ones do */
         bool is_beside;            /* it changed lines beside those of the changes before, in the same apps */
         bool skip;
+        enum author author;
         int64_t commit_usec, arrived_usec, deployed_usec; /* 0: not yet */
         char incident[RV_INCIDENT_ID_MAX];                /* ours; "" somebody else's */
         size_t undoes[UNDOES_MAX];                        /* indices */
@@ -328,6 +331,7 @@ ssize_t branch_find(const struct branch *branch, const struct rv_oid *id); /* âˆ
 const struct rv_oid *branch_head(const struct branch *branch);
 struct change *branch_append(struct branch *branch, const struct change *change);
 void branch_settle(struct branch *branch, size_t n); /* computes effect as of the first n commits */
+extern const char *const author_names[];
 unsigned scope_apps(char *const *scope, size_t n);
 /* What a revert would be: OK, EMPTY, CONFLICT or NOT_FOUND. */
 enum rv_git_outcome branch_plan(struct branch *branch, const struct rv_revert_spec *spec, struct change *ret);

@@ -42,11 +42,12 @@ static void asked_free(void *data) {
 static void tell_commit(const struct branch *branch, const struct change *change, unsigned scope,
                         struct rv_commit *ret) {
         unsigned inside = change->apps & scope;
+        const char *author = change->incident[0] ? "revertd" : author_names[change->author];
         *ret = (struct rv_commit){
                 .id = change->id,
                 .n_parents = 1,
-                .author_name = must_print("%s", change->incident[0] ? "revertd" : "ana"),
-                .author_email = must_print("ana@example.com"),
+                .author_name = must_print("%s", author),
+                .author_email = must_print("%s@example.com", author),
                 .subject = must_print("Change %.8s", change->id.hex),
                 .author_usec = change->commit_usec,
                 .commit_usec = change->commit_usec,

@@ -42,6 +42,8 @@ void world_commit(struct sim *sim, int repository) {
         change.is_entangled = random_chance(sim, 10);
         change.is_beside = !change.is_entangled && random_chance(sim, 10);
         change.skip = random_chance(sim, 5);
+        if (random_chance(sim, 15))
+                change.author = (enum author)random_between(sim, AUTHOR_SRE, AUTHOR_ROBOT);
         if (random_chance(sim, 25))
                 change.commit_usec -= random_delay(sim, 20 * RV_USEC_PER_MINUTE); /* made earlier than pushed */
         if (random_chance(sim, 20))
