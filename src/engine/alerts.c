@@ -58,7 +58,7 @@ static int note_firing(struct turn *t, struct rule *rule, const struct rv_alert 
         int64_t starts_usec = alert->starts_usec > 0 ? starts_of(t, alert) : t->now_usec;
         int64_t onset_usec = starts_usec < t->now_usec ? starts_usec : t->now_usec;
         struct series *series;
-        bool is_later, is_more, opens;
+        bool is_later, is_more, is_changed, opens;
         int r = series_get(t->engine, rule, alert->labels, &series);
 
         if (r < 0)
@@ -81,6 +81,7 @@ static int note_firing(struct turn *t, struct rule *rule, const struct rv_alert 
                 series->starts_usec = starts_usec;
         if (is_later && !is_more)
                 series->s.onset_usec = onset_usec;
+        is_changed = series->resolve_after_usec != alert->resolve_after_usec;
         series->is_unlisted = alert->is_unlisted;
         series->resolve_after_usec = alert->resolve_after_usec;
         expire_later(t, series);
@@ -89,7 +90,7 @@ static int note_firing(struct turn *t, struct rule *rule, const struct rv_alert 
                 r = incident_open(t, series, onset_usec);
         } else
                 r = state_tell(t, series, t->now_usec);
-        if (r == 0 && (opens || is_later))
+        if (r == 0 && (opens || is_later || is_changed))
                 r = series_store(t, series);
         return r < 0 ? r : good_breach(t, series);
 }

@@ -1,6 +1,7 @@
 /* Alerts, the Alertmanagers that deliver them once, twice or late, and what those say when they are asked. */
 #include "sim.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,6 +87,7 @@ void alerts_fire(struct sim *sim, struct task *task) {
 /* One delivery, as it is kept for a late copy. */
 struct delivery {
         int rule;
+        int64_t said_usec; /* events */
         size_t n;
         struct {
                 int set;
@@ -113,20 +115,61 @@ static void note_alert(struct sim *sim, struct told *told, bool firing, int64_t 
                 told->was_ok = true;
 }
 
+bool is_fed_by_events(const struct sim *sim, int rule) {
+        return sim->are_there_events && rule == EVENT_RULE;
+}
+
+int64_t told_ok_usec(const struct sim *sim, const struct told *told) {
+        bool is_over = told->silence_usec > 0 && sim->now_usec >= told->heard_usec + told->silence_usec;
+        return told->ok_first_usec == 0 && is_over ? told->heard_usec + told->silence_usec : told->ok_first_usec;
+}
+
+/* Silence ends an episode. A restart begins to count anew, so only one engine's is certain. */
+static void note_event(struct sim *sim, struct told *told, int64_t said_usec, int64_t silence_usec) {
+        int64_t over_usec = told_ok_usec(sim, told);
+        bool is_late = said_usec <= told->starts_usec;
+        told->is_breach = true;
+        if (is_late) {
+                told->had_late_copy = true;
+                told->was_ok |= over_usec > 0;
+                told->heard_generation = UINT_MAX;
+                return;
+        }
+        if (over_usec > 0) {
+                told->was_ok = true;
+                told->is_in_doubt = told->heard_generation != sim->me->generation || over_usec == sim->now_usec;
+                told->resolved_usec = over_usec;
+                told->resolved_starts_usec = told->starts_usec;
+        }
+        told->starts_usec = said_usec;
+        told->heard_usec = sim->now_usec;
+        told->heard_generation = sim->me->generation;
+        told->silence_usec = silence_usec;
+}
+
 static bool deliver(struct sim *sim, const struct delivery *delivery) {
         struct rv_alerts alerts = {.alert = calloc(delivery->n + 1, sizeof(*alerts.alert)), .n = delivery->n};
+        int64_t silence_usec = sim->variant[sim->me->present]->events[0].resolve_after_usec;
         struct told before[LABEL_SETS];
         SIM_MUST(alerts.alert ? 0 : -1);
         memcpy(before, sim->me->told[delivery->rule], sizeof(before));
         for (size_t i = 0; i < delivery->n; i++) {
+                struct told *told = &sim->me->told[delivery->rule][delivery->alert[i].set];
                 alerts.alert[i] = (struct rv_alert){
                         .labels = labels_make(delivery->alert[i].set, alert_name(delivery->rule)),
                         .firing = delivery->alert[i].firing,
                         .starts_usec = delivery->alert[i].starts_usec,
                         .ends_usec = delivery->alert[i].ends_usec,
                 };
-                note_alert(sim, &sim->me->told[delivery->rule][delivery->alert[i].set], delivery->alert[i].firing,
-                           delivery->alert[i].starts_usec, delivery->alert[i].ends_usec);
+                if (delivery->said_usec > 0) {
+                        alerts.alert[i].is_event = alerts.alert[i].is_unlisted = true;
+                        alerts.alert[i].starts_usec = delivery->said_usec;
+                        alerts.alert[i].resolve_after_usec = silence_usec;
+                        note_event(sim, told, delivery->said_usec, silence_usec);
+                } else {
+                        note_alert(sim, told, delivery->alert[i].firing, delivery->alert[i].starts_usec,
+                                   delivery->alert[i].ends_usec);
+                }
         }
         struct rv_event event = {.kind = RV_EVENT_ALERTS, .alerts = &alerts};
         int r = shell_handle(sim, &event);
@@ -142,7 +185,7 @@ static bool deliver(struct sim *sim, const struct delivery *delivery) {
         }
         for (size_t i = 0; r == 0 && i < delivery->n; i++)
                 if (delivery->alert[i].firing)
-                        check_acknowledged(sim, delivery->rule, delivery->alert[i].set, delivery->alert[i].starts_usec);
+                        check_acknowledged(sim, delivery->rule, delivery->alert[i].set, alerts.alert[i].starts_usec);
         rv_alerts_done(&alerts);
         return r == 0;
 }
@@ -162,7 +205,8 @@ static void send_later(struct sim *sim, const struct delivery *delivery) {
 }
 
 static void compose(struct sim *sim, int manager, int rule, struct delivery *ret) {
-        *ret = (struct delivery){.rule = rule};
+        bool is_event = is_fed_by_events(sim, rule);
+        *ret = (struct delivery){.rule = rule, .said_usec = is_event ? sim->now_usec : 0};
         for (int set = 0; set < LABEL_SETS; set++) {
                 const struct episode *episode = &sim->episode[rule][set];
                 const struct delivered *delivered = &sim->me->delivered[manager][rule][set];
@@ -173,7 +217,7 @@ static void compose(struct sim *sim, int manager, int rule, struct delivery *ret
                         ret->alert[ret->n].firing = true;
                         ret->alert[ret->n].starts_usec = episode->starts_usec;
                 } else {
-                        if (delivered->starts_usec == 0 || delivered->is_resolved ||
+                        if (is_event || delivered->starts_usec == 0 || delivered->is_resolved ||
                             delivered->starts_usec != episode->over_starts_usec)
                                 continue;
                         ret->alert[ret->n].starts_usec = episode->over_starts_usec;

@@ -78,7 +78,8 @@ static void check_opened(struct sim *sim, struct observed *incident) {
         if (is_polled(config) && sim->now_usec - told->breach_first_usec < config->for_usec)
                 sim_fail(sim, "6: incident %s was opened before its time", incident->id);
         bool had = had_one_before(sim, incident);
-        if (had && !told->was_ok && (is_polled(config) || !is_new_episode(sim, incident)))
+        bool needs_ok = is_polled(config) || is_fed_by_events(sim, incident->rule) || !is_new_episode(sim, incident);
+        if (had && !told->was_ok && needs_ok)
                 sim_fail(sim, "incident %s: no ok since the one before", incident->id);
         told->was_ok = false;
         incident->starts_usec = told->starts_usec;
@@ -94,7 +95,7 @@ static void check_recovered(struct sim *sim, const struct observed *incident, co
                 return;
         }
         const struct told *told = &sim->me->told[incident->rule][incident->set];
-        int64_t first_usec = told->ok_first_usec;
+        int64_t first_usec = told_ok_usec(sim, told);
         if (!is_polled(config) && config->confirm)
                 first_usec = incident->ok_first_usec;
         else if (!is_polled(config) && incident->ok_first_usec > 0 &&
@@ -278,7 +279,8 @@ void check_committed(struct sim *sim, const struct rv_batch *batch) {
 
 void check_acknowledged(struct sim *sim, int rule, int set, int64_t starts_usec) {
         const struct told *told = &sim->me->told[rule][set];
-        if (!rule_present(sim, rule) || starts_usec <= told->resolved_starts_usec || sim->failure[0])
+        if (!rule_present(sim, rule) || starts_usec <= told->resolved_starts_usec || told->is_in_doubt ||
+            sim->failure[0])
                 return;
         for (size_t i = sim->me->n_incidents; i-- > 0;) {
                 const struct observed *incident = &sim->me->incident[i];

@@ -57,7 +57,8 @@ void check_intent(struct sim *sim, struct observed *incident, const struct rv_ba
         if (incident->mode == RV_MODE_APPROVE && !incident->approved && !incident->by_hand)
                 sim_fail(sim, "incident %s reverts, and nobody approved", incident->id);
         const struct rv_rule_config *rule = rule_present(sim, incident->rule);
-        if (rule && rule->alertmanager >= 0 && !incident->by_hand && incident->alert != RV_ALERT_ACTIVE)
+        if (rule && rule->alertmanager >= 0 && !is_fed_by_events(sim, incident->rule) && !incident->by_hand &&
+            incident->alert != RV_ALERT_ACTIVE)
                 sim_fail(sim, "incident %s reverts, and its alert was not looked up, or is silenced", incident->id);
         incident->intent_usec = sim->now_usec;
         incident->budget = sim->variant[sim->me->present]->repositories[incident->repository].budget;

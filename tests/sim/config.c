@@ -108,9 +108,10 @@ struct rv_config *config_vary(struct sim *sim, int variant) {
         fprintf(f,
                 "budget = %d; prometheus: ({ name = \"p\"; url = \"http://p\"; });\n"
                 "operators: ({ name = \"op\"; type = \"argocd\"; url = \"http://op\"; });\n"
+                "events: ({ name = \"logs\"; labels = [ \"app=/app\" ]; start = \"/t\"; resolve_after = \"%s\"; });\n"
                 "alertmanagers: ({ name = \"am\"; url = \"http://am\"; });\n"
                 "receivers: (",
-                (int)random_between(sim, 1, 8));
+                (int)random_between(sim, 1, 8), PICK(sim, "4m", "10m", "30m"));
         for (int i = 0; i < RECEIVERS; i++)
                 fprintf(f, "%s{ name = \"%s\"; type = \"slack\"; credential = \"hook\"; }", i > 0 ? ", " : "",
                         receiver_names[i]);

@@ -22,6 +22,7 @@ enum {
         REPLICAS_MAX = 2,
         RULES_MAX = 4,
         FIRST_ALERT_RULE = 2, /* those before it are polled */
+        EVENT_RULE = 3,       /* which events may feed instead of alerts */
         ALERTMANAGERS = 2,
         RECEIVERS = 2,
         VARIANTS = 2, /* of the configuration: a reload goes from one to another */
@@ -102,6 +103,10 @@ struct told {
         int64_t starts_usec;          /* alerts: of the newest episode taken */
         int64_t resolved_usec;        /* alerts: when the newest end was taken */
         int64_t resolved_starts_usec; /* alerts: and when that episode had begun */
+        int64_t heard_usec;           /* events: when the newest was taken */
+        int64_t silence_usec;         /* events: of which an episode is over; 0: alerts, or none was taken */
+        unsigned heard_generation;    /* events: of the engine that took it; UINT_MAX: a copy came late */
+        bool is_in_doubt;             /* events: whether the newest began an episode; only a restart of revertd knows */
 };
 
 struct pushed {
@@ -238,7 +243,8 @@ struct sim {
         struct task task[TASKS_MAX]; /* a heap */
         size_t n_tasks;
         uint64_t n_ordered;
-        bool is_calm; /* the end: nothing bad happens any more */
+        bool is_calm;          /* the end: nothing bad happens any more */
+        bool are_there_events; /* for EVENT_RULE, whose ends are never told */
 
         struct rv_config *variant[VARIANTS];
         struct branch branch[REPOSITORIES];
@@ -362,6 +368,9 @@ void metrics_ask(struct sim *sim, const struct rv_effect *effect);
 void alerts_fire(struct sim *sim, struct task *task);
 void alerts_deliver(struct sim *sim, struct task *task);
 void alertmanager_ask(struct sim *sim, const struct rv_effect *effect);
+bool is_fed_by_events(const struct sim *sim, int rule);
+/* Since when all was well, as far as the engine can know; 0: it is not. */
+int64_t told_ok_usec(const struct sim *sim, const struct told *told);
 void people_decide(struct sim *sim, struct task *task);
 
 /* -- operator.c -- */

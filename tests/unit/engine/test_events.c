@@ -4,18 +4,22 @@
 #define ENFORCE ALERTS("page", "mode = \"enforce\";")
 #define RESOLVE_AFTER (10 * MINUTE)
 
-static void say(struct world *w, bool firing, int64_t at_usec) {
+static void say_for(struct world *w, bool firing, int64_t at_usec, int64_t resolve_after_usec) {
         struct rv_alert alert = {.labels = world_labels("web", NULL),
                                  .firing = firing,
                                  .is_event = true,
                                  .is_unlisted = true,
                                  .starts_usec = at_usec,
                                  .ends_usec = firing ? 0 : at_usec,
-                                 .resolve_after_usec = firing ? RESOLVE_AFTER : 0};
+                                 .resolve_after_usec = firing ? resolve_after_usec : 0};
         struct rv_alerts alerts = {.alert = &alert, .n = 1};
 
         world_do(w, &(struct rv_event){.kind = RV_EVENT_ALERTS, .alerts = &alerts});
         rv_labels_unref(alert.labels);
+}
+
+static void say(struct world *w, bool firing, int64_t at_usec) {
+        say_for(w, firing, at_usec, RESOLVE_AFTER);
 }
 
 static void an_event_reverts_and_its_silence_proves(void **state) {
@@ -99,6 +103,21 @@ static void more_of_the_same_is_the_same(void **state) {
         world_pass(w, RESOLVE_AFTER); /* nobody is told, for nothing is open; but it is over */
         say(w, true, w->now_usec);
         assert_int_equal(w->n_opened, 3);
+        world_free(w);
+}
+
+/* A reload changed it; the sender's clock may be behind. */
+static void a_new_time_outlives_a_restart(void **state) {
+        struct world *w = world_new(ALERTS("page", "mode = \"observe\";"));
+
+        (void)state;
+        say(w, true, w->now_usec);
+        world_settle(w);
+        say_for(w, true, w->now_usec - MINUTE, HOUR);
+        world_restart(w);
+        world_pass(w, 30 * MINUTE);
+        say(w, true, w->now_usec);
+        assert_int_equal(w->n_opened, 1);
         world_free(w);
 }
 
@@ -228,6 +247,7 @@ int main(void) {
                 cmocka_unit_test(an_event_reverts_and_its_silence_proves),
                 cmocka_unit_test(its_end_may_be_told),
                 cmocka_unit_test(more_of_the_same_is_the_same),
+                cmocka_unit_test(a_new_time_outlives_a_restart),
                 cmocka_unit_test(late_ones_change_nothing),
                 cmocka_unit_test(from_the_future_is_from_now),
                 cmocka_unit_test(the_time_begins_anew_at_the_start),
