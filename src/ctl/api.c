@@ -4,7 +4,6 @@
 #include "revertd/cleanup.h"
 #include "revertd/clock.h"
 #include "revertd/credential.h"
-#include "revertd/text.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -27,32 +26,6 @@ static void slist_freep(struct curl_slist **list) {
 }
 static void secret_freep(char **secret) {
         rv_credential_free(*secret);
-}
-
-int ctl_fail(const struct rv_error *err) {
-        _cleanup_free_ char *text = rv_text_block(err->text, sizeof(err->text));
-
-        fprintf(stderr, "revertctl: error: %s\n", text && text[0] ? text : "out of memory");
-        return CTL_FAILED;
-}
-
-int ctl_oom(void) {
-        fputs("revertctl: error: out of memory\n", stderr);
-        return CTL_FAILED;
-}
-
-bool ctl_confirm(const char *question) {
-        char answer[16] = "";
-
-        fprintf(stderr, "\n%s [y/N] ", question);
-        return fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y');
-}
-
-int ctl_print_json(const json_t *json) {
-        if (json_dumpf(json, stdout, JSON_COMPACT | JSON_ENCODE_ANY | JSON_ENSURE_ASCII) < 0)
-                return ctl_oom();
-        putchar('\n');
-        return CTL_OK;
 }
 
 char *api_path(const char *prefix, const char *text) {

@@ -12,13 +12,3 @@ int api_call(const struct args *args, const char *method, const char *path, cons
 
 /* prefix and text, the text percent-encoded; caller frees; NULL: out of memory. */
 char *api_path(const char *prefix, const char *text);
-
-/* What went wrong, with a hint of what helps, on standard error. Returns CTL_FAILED. */
-int ctl_fail(const struct rv_error *err);
-int ctl_oom(void);
-
-/* Asked on standard error, answered on standard input; whatever is not a yes is a no. */
-bool ctl_confirm(const char *question);
-
-/* The object on one line, as programs want it: ASCII, so that no terminal is told anything by it. Returns CTL_OK. */
-int ctl_print_json(const json_t *json);

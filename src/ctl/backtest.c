@@ -1,9 +1,9 @@
 /* revertctl backtest */
 #include "ctl/verbs.h"
 
-#include "ctl/api.h"
 #include "ctl/asker.h"
 #include "ctl/paint.h"
+#include "ctl/say.h"
 #include "ctl/table.h"
 
 #include "revertd/cleanup.h"

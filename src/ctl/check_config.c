@@ -1,15 +1,14 @@
 /* revertctl check-config */
 #include "ctl/verbs.h"
 
-#include "ctl/api.h"
 #include "ctl/paint.h"
+#include "ctl/say.h"
 
 #include "revertd/build.h"
 #include "revertd/cleanup.h"
 #include "revertd/config.h"
 #include "revertd/credential.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -191,20 +190,10 @@ int verb_check_config(const struct args *args) {
         char *const *file = args->n_operands > 0 ? args->operand : standard;
         int n = args->n_operands > 0 ? args->n_operands : 1, n_bad = 0;
         _cleanup_json_ json_t *all = args->output == CTL_JSON ? json_array() : NULL;
-        struct rv_error err = {0};
 
         if (args->output == CTL_JSON && !all)
                 return ctl_oom();
         for (int i = 0; i < n; i++)
                 n_bad += !check(file[i], all);
-        if (all) {
-                _cleanup_json_ json_t *object = json_pack("{s:O}", "files", all);
-                if (!object || ctl_print_json(object) != CTL_OK)
-                        return ctl_oom();
-        }
-        if (n_bad == 0)
-                return CTL_OK;
-        fflush(stdout);
-        rv_error_set(&err, -EINVAL, "%d of %d not valid", n_bad, n);
-        return ctl_fail(&err);
+        return ctl_end_files(all, n_bad, n, "not valid");
 }

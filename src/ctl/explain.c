@@ -4,6 +4,7 @@
 #include "ctl/api.h"
 #include "ctl/asker.h"
 #include "ctl/paint.h"
+#include "ctl/say.h"
 
 #include "revertd/cleanup.h"
 #include "revertd/clock.h"

@@ -3,6 +3,7 @@
 
 #include "ctl/api.h"
 #include "ctl/paint.h"
+#include "ctl/say.h"
 
 #include "revertd/cleanup.h"
 #include "revertd/clock.h"
@@ -152,4 +153,20 @@ int incident_follow(const struct args *args, const char *id, size_t seen, bool i
                 show_status_line(&follow, rv_json_string(incident, "state", "?"));
                 wait_a_little();
         }
+}
+
+int incident_follow_accepted(const struct args *args, const char *word, const json_t *accepted, size_t seen) {
+        const char *id = rv_json_string(accepted, "incident", "");
+        FILE *f = args->output == CTL_JSON ? stderr : stdout;
+        _cleanup_json_ json_t *last = NULL;
+
+        fprintf(f, "%s ", word);
+        paint_text(f, id);
+        fputc('\n', f);
+        if (args->no_wait)
+                return args->output == CTL_JSON ? ctl_print_json(accepted) : CTL_OK;
+        int status = incident_follow(args, id, seen, false, &last);
+        if (last && args->output == CTL_JSON && ctl_print_json(last) != CTL_OK)
+                return CTL_FAILED;
+        return status;
 }

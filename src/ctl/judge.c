@@ -3,6 +3,7 @@
 
 #include "ctl/api.h"
 #include "ctl/paint.h"
+#include "ctl/say.h"
 
 #include "revertd/cleanup.h"
 
@@ -37,23 +38,10 @@ static int judge(const struct args *args, const char *verb, size_t *ret_seen, js
 
 int verb_approve(const struct args *args) {
         _cleanup_json_ json_t *answer = NULL;
-        _cleanup_json_ json_t *last = NULL;
         size_t seen;
         int status = judge(args, "approve", &seen, &answer);
 
-        if (status != CTL_OK)
-                return status;
-        const char *id = rv_json_string(answer, "incident", "");
-        FILE *f = args->output == CTL_JSON ? stderr : stdout;
-        fputs("Approved ", f);
-        paint_text(f, id);
-        fputc('\n', f);
-        if (args->no_wait)
-                return args->output == CTL_JSON ? ctl_print_json(answer) : CTL_OK;
-        status = incident_follow(args, id, seen, false, &last);
-        if (last && args->output == CTL_JSON && ctl_print_json(last) != CTL_OK)
-                return CTL_FAILED;
-        return status;
+        return status == CTL_OK ? incident_follow_accepted(args, "Approved", answer, seen) : status;
 }
 
 int verb_reject(const struct args *args) {

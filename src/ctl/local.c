@@ -1,9 +1,9 @@
 /* revertctl revert and restore, without a daemon: the same core and worker, with what can be known from here. */
 #include "ctl/verbs.h"
 
-#include "ctl/api.h"
 #include "ctl/local.h"
 #include "ctl/paint.h"
+#include "ctl/say.h"
 
 #include "revertd/build.h"
 #include "revertd/cleanup.h"

@@ -3,6 +3,7 @@
 
 #include "ctl/api.h"
 #include "ctl/paint.h"
+#include "ctl/say.h"
 
 #include "revertd/cleanup.h"
 #include "revertd/clock.h"

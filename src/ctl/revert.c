@@ -3,6 +3,7 @@
 
 #include "ctl/api.h"
 #include "ctl/paint.h"
+#include "ctl/say.h"
 
 #include "revertd/cleanup.h"
 
@@ -111,23 +112,12 @@ static int print_dry_run(const struct args *args, const json_t *answer) {
 }
 
 static int follow(const struct args *args, const json_t *accepted) {
-        const char *id = rv_json_string(accepted, "incident", "");
         _cleanup_json_ json_t *last = NULL;
 
-        if (args->dry_run) {
-                int status = incident_follow(args, id, 0, true, &last);
-                return last ? print_dry_run(args, last) : status;
-        }
-        FILE *f = args->output == CTL_JSON ? stderr : stdout;
-        fputs("Incident ", f);
-        paint_text(f, id);
-        fputc('\n', f);
-        if (args->no_wait)
-                return args->output == CTL_JSON ? ctl_print_json(accepted) : CTL_OK;
-        int status = incident_follow(args, id, 0, false, &last);
-        if (last && args->output == CTL_JSON && ctl_print_json(last) != CTL_OK)
-                return CTL_FAILED;
-        return status;
+        if (!args->dry_run)
+                return incident_follow_accepted(args, "Incident", accepted, 0);
+        int status = incident_follow(args, rv_json_string(accepted, "incident", ""), 0, true, &last);
+        return last ? print_dry_run(args, last) : status;
 }
 
 /* What was shown is what shall be pushed, even if the branch moves meanwhile. Without a scope the rule takes changes as

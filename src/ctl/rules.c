@@ -2,6 +2,7 @@
 #include "ctl/verbs.h"
 
 #include "ctl/api.h"
+#include "ctl/say.h"
 #include "ctl/table.h"
 
 #include "revertd/cleanup.h"

@@ -2,6 +2,7 @@
 #include "ctl/verbs.h"
 
 #include "ctl/api.h"
+#include "ctl/say.h"
 
 #include "revertd/cleanup.h"
 #include "revertd/clock.h"

@@ -1,13 +1,11 @@
 /* revertctl test */
 #include "ctl/verbs.h"
 
-#include "ctl/api.h"
 #include "ctl/paint.h"
+#include "ctl/say.h"
 
 #include "revertd/cleanup.h"
 #include "revertd/lab.h"
-
-#include <errno.h>
 
 static void print_lines(const json_t *lines, const char *indent) {
         const json_t *line;
@@ -89,14 +87,5 @@ int verb_test(const struct args *args) {
                 if (args->output != CTL_JSON)
                         print_report(args, report);
         }
-        if (args->output == CTL_JSON) {
-                _cleanup_json_ json_t *object = json_pack("{s:O}", "files", all);
-                if (!object || ctl_print_json(object) != CTL_OK)
-                        return ctl_oom();
-        }
-        if (n_bad == 0)
-                return CTL_OK;
-        fflush(stdout);
-        rv_error_set(&err, -EINVAL, "%d of %d failed", n_bad, args->n_operands);
-        return ctl_fail(&err);
+        return ctl_end_files(args->output == CTL_JSON ? all : NULL, n_bad, args->n_operands, "failed");
 }

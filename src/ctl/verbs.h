@@ -20,10 +20,10 @@ int verb_check_config(const struct args *args);
 int verb_test(const struct args *args);
 int verb_backtest(const struct args *args);
 int verb_explain(const struct args *args);
+int verb_version(const struct args *args);
 
 /* name=value are labels, the rest are revisions. What there is none of stays NULL. −1: done; else the exit status. */
 int operands_sort(const struct args *args, int first, json_t **ret_labels, json_t **ret_revisions);
-int verb_version(const struct args *args);
 
 /* {app="checkout"}; caller frees; NULL: out of memory. */
 char *labels_text(const json_t *object);
@@ -48,6 +48,8 @@ void plan_print(FILE *f, const json_t *plan, const char *indent);
 /* Tell of an incident's states as it reaches them, until it ends. seen: transitions that are no news. *ret is the last
  * answer, {"incident", "transitions"}. Returns the exit status: CTL_OK where the incident ended well. */
 int incident_follow(const struct args *args, const char *id, size_t seen, bool is_quiet, json_t **ret);
+/* What the daemon has taken: named, with the word before it, and then followed unless --no-wait says otherwise. */
+int incident_follow_accepted(const struct args *args, const char *word, const json_t *accepted, size_t seen);
 
 /* The report of a backtest, as rv_lab_backtest() makes it. */
 void backtest_print_html(FILE *f, const json_t *report);
