@@ -98,7 +98,7 @@ static void write_rule(struct sim *sim, FILE *f, int rule) {
                 PICK(sim, "enforce", "enforce", "enforce", "propose", "approve", "observe"), PICK(sim, "0", "0", "2m"),
                 PICK(sim, "10m", "1h"), PICK(sim, "10m", "1h", "3h"), PICK(sim, "0", "10m", "1h"),
                 PICK(sim, "0", "1m", "5m"), PICK(sim, "5m", "15m", "1h"), PICK(sim, "stop", "further_back"),
-                PICK(sim, "\"people\"", "\"oncall\"", "\"people\", \"oncall\""));
+                PICK(sim, "\"people\"", "\"people\"", "\"oncall\"", "\"people\", \"oncall\""));
 }
 
 struct rv_config *config_vary(struct sim *sim, int variant) {
@@ -111,7 +111,7 @@ struct rv_config *config_vary(struct sim *sim, int variant) {
                 "events: ({ name = \"logs\"; labels = [ \"app=/app\" ]; start = \"/t\"; resolve_after = \"%s\"; });\n"
                 "alertmanagers: ({ name = \"am\"; url = \"http://am\"; });\n"
                 "receivers: (",
-                (int)random_between(sim, 1, 8), PICK(sim, "4m", "10m", "30m"));
+                (int)random_between(sim, 1, 8), PICK(sim, "30m", "10m", "10m", "4m"));
         for (int i = 0; i < RECEIVERS; i++)
                 fprintf(f, "%s{ name = \"%s\"; type = \"slack\"; credential = \"hook\"; }", i > 0 ? ", " : "",
                         receiver_names[i]);

@@ -38,7 +38,7 @@ static int64_t draw_fate(struct sim *sim, int receiver, struct line *line) {
 
 /* Not often while nothing arrives anyway: else no outage would be long enough for revertd to give up. */
 static bool dies_here(struct sim *sim, const struct line *line) {
-        if (slack_is_calm(sim) || !random_per_mille(sim, line->outcome == SEND_RETRY ? 1 : 10))
+        if (slack_is_calm(sim) || !random_per_mille(sim, line->outcome == SEND_RETRY ? 1 : 5))
                 return false;
         shell_crash(sim, random_delay(sim, 20 * RV_USEC_PER_SEC));
         return true;

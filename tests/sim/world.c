@@ -170,7 +170,7 @@ void world_start(struct sim *sim) {
                 agenda_add(sim, sim->now_usec + random_arrival(sim, 10 * RV_USEC_PER_MINUTE), commit)->a = i;
                 agenda_add(sim, sim->now_usec + 1, operator_deploy)->a = i;
         }
-        sim->are_there_events = random_chance(sim, 30);
+        sim->are_there_events = random_chance(sim, 20);
         agenda_add(sim, sim->now_usec + 3, alerts_fire);
         agenda_add(sim, sim->now_usec + random_arrival(sim, 10 * RV_USEC_PER_MINUTE), trouble);
         EACH_REPLICA(sim)
