@@ -173,6 +173,7 @@ struct rv_git_reply {
         char **paths;                              /* PLAN: changed. CONFLICT: in conflict. Capped */
         size_t n_paths;
         char *diff;                  /* PLAN with want_diff; NULL: none */
+        bool empties;                /* PLAN: it takes the last file of the scope away */
         struct rv_proposal proposal; /* PROPOSE, PROPOSAL */
         int64_t wait_usec;           /* UNAVAILABLE: the forge asks to be left alone for so long; 0: it does not */
         bool contained;              /* CHECK: in the branch */

@@ -61,6 +61,7 @@ bool rv_incident_state_is_end(enum rv_incident_state state);
         X(TOO_OLD, "too_old", "the culprit has been live for longer than max_age")                                     \
         X(TOO_LARGE, "too_large", "more files (max_files) or commits would be taken back than may be")                 \
         X(DEPENDENTS, "dependents", "later commits changed lines beside those of the culprit")                         \
+        X(EMPTIES_SCOPE, "empties_scope", "the revert would leave nothing in the scope")                               \
         X(SHARED_CAUSE, "shared_cause", "many other scopes broke at once, without a change in common")                 \
         X(COOLDOWN, "cooldown", "the scope had a revert a short while ago")                                            \
         X(BUDGET, "budget", "the budget of pushes in 24 hours is used up")                                             \
@@ -229,6 +230,7 @@ struct rv_guard_facts {
         bool is_restore; /* the culprit goes with all that touched the scope since */
         bool has_plan;   /* it was computed, and has so many dependents */
         size_t n_dependents;
+        bool empties; /* nothing would be left in the scope */
 };
 /* What of a commit is protected, lent by it; both NULL: nothing, or not all of its paths are known. */
 struct rv_protection {

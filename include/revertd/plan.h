@@ -11,6 +11,7 @@ struct rv_plan {
         char **paths; /* changed; capped */
         size_t n_paths;
         char *diff;                   /* capped; NULL: not asked for */
+        bool empties;                 /* nothing would be left in the scope */
         struct rv_commit *dependents; /* later commits that changed lines beside, newest first */
         size_t n_dependents;
 };

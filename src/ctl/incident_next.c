@@ -241,7 +241,7 @@ static void print_by_hand(FILE *f, const json_t *incident, enum rv_reason reason
                 fputs("revertctl revert -r ", f);
                 paint_text(f, rv_json_string(incident, "repository", "REPOSITORY"));
         }
-        if (!*restore && by_hand != NEEDS_COMMIT && reaches_outside(incident))
+        if (!*restore && by_hand != NEEDS_COMMIT && reason != RV_REASON_EMPTIES_SCOPE && reaches_outside(incident))
                 print_paths(f, incident);
         if (rv_guard_is_forceable(reason))
                 fputs(" --force", f);

@@ -201,6 +201,9 @@ void plan_print(FILE *f, const json_t *plan, const char *indent) {
         if (asprintf(&deeper, "%s  ", indent) < 0)
                 deeper = NULL;
         incident_print_paths(f, json_object_get(plan, "paths"), deeper ? deeper : indent);
+        if (rv_json_bool(plan, "empties", false))
+                fprintf(f, "%sNothing is left in the scope: an operator that prunes deletes what runs from it\n",
+                        indent);
         print_dependents(f, plan, indent);
 }
 

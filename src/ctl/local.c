@@ -182,10 +182,11 @@ static json_t *plan_json(const struct local *l) {
                 json_array_append_new(paths, json_string(c->paths[i]));
         for (size_t i = 0; dependents && i < c->n_commits; i++)
                 json_array_append_new(dependents, rv_commit_to_json(&c->commits[i]));
-        return json_pack("{s:o, s:s, s:I, s:I, s:I, s:O, s:s?, s:O}", "spec", rv_revert_spec_to_json(&l->plan->spec),
-                         "commit", c->commit.hex, "files", (json_int_t)c->n_files, "insertions",
-                         (json_int_t)c->n_insertions, "deletions", (json_int_t)c->n_deletions, "paths", paths, "diff",
-                         c->diff, "dependents", dependents);
+        return json_pack("{s:o, s:s, s:I, s:I, s:I, s:O, s:s?, s:b, s:O}", "spec",
+                         rv_revert_spec_to_json(&l->plan->spec), "commit", c->commit.hex, "files",
+                         (json_int_t)c->n_files, "insertions", (json_int_t)c->n_insertions, "deletions",
+                         (json_int_t)c->n_deletions, "paths", paths, "diff", c->diff, "empties", c->empties,
+                         "dependents", dependents);
 }
 
 static void print_plan(const struct local *l, const json_t *plan, FILE *f) {

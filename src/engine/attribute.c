@@ -300,6 +300,7 @@ static int on_plan(struct turn *t, struct open *o, const struct rv_git_reply *re
         plan->n_files = reply->n_files;
         plan->n_insertions = reply->n_insertions;
         plan->n_deletions = reply->n_deletions;
+        plan->empties = reply->empties;
         r = copy_strings(&plan->paths, &plan->n_paths, (const char *const *)reply->paths, reply->n_paths);
         if (r == 0 && reply->diff) {
                 plan->diff = strdup(reply->diff);
@@ -307,8 +308,8 @@ static int on_plan(struct turn *t, struct open *o, const struct rv_git_reply *re
         }
         if (r == 0)
                 r = take_dependents(plan, reply);
-        o->i->guards_asked |= UINT64_C(1) << RV_REASON_DEPENDENTS;
-        if (r == 0 && plan->n_dependents > 0)
+        o->i->guards_asked |= UINT64_C(1) << RV_REASON_DEPENDENTS | UINT64_C(1) << RV_REASON_EMPTIES_SCOPE;
+        if (r == 0 && (plan->n_dependents > 0 || plan->empties))
                 r = pass_guards(t, o, false, &passed);
         return r < 0 || !passed ? r : hold_or_act(t, o);
 }

@@ -281,6 +281,18 @@ static void dependents(const struct objection *x) {
                 fprintf(x->f, "; and %zu more", plan->n_dependents - DEPENDENTS_TOLD_MAX);
 }
 
+static void empties_scope(const struct objection *x) {
+        const struct rv_commit *commit = &x->o->i->suspects[0].commit;
+
+        put_commit(x->f, commit);
+        fputs(" brought all there is in ", x->f);
+        put_scope(x->f, x->o->i);
+        if (commit->n_outside > 0)
+                fprintf(x->f, ", and touches %zu path%s elsewhere: was it moved?", commit->n_outside,
+                        commit->n_outside == 1 ? "" : "s");
+        fputs("\nwithout it an operator that prunes deletes what runs from there", x->f);
+}
+
 static void shared_cause(const struct objection *x) {
         culprit(x);
         fputs(" touches none of what is in breach since about the same time: ", x->f);
@@ -352,6 +364,7 @@ static const struct {
         [RV_REASON_TOO_OLD] = {too_old, true},
         [RV_REASON_TOO_LARGE] = {too_large, true},
         [RV_REASON_DEPENDENTS] = {dependents, false},
+        [RV_REASON_EMPTIES_SCOPE] = {empties_scope, false},
         [RV_REASON_SHARED_CAUSE] = {shared_cause, true},
         [RV_REASON_COOLDOWN] = {cooldown, false},
         [RV_REASON_BUDGET] = {budget, false},

@@ -154,6 +154,7 @@ static int gather(struct turn *t, struct open *o, struct rv_guard_facts *ret) {
                 .answered = o->is_answered,
                 .has_plan = o->i->plan && o->i->plan->commit.hex[0],
                 .n_dependents = o->i->plan ? o->i->plan->n_dependents : 0,
+                .empties = o->i->plan && o->i->plan->empties,
         };
         return 0;
 }

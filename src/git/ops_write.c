@@ -9,6 +9,7 @@
 #include "git/restore.h"
 #include "git/revert.h"
 #include "git/sign.h"
+#include "git/treewalk.h"
 #include "git/utf8.h"
 #include "revertd/cleanup.h"
 #include "revertd/clock.h"
@@ -17,7 +18,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { PATH_BYTES_MAX = 4096 };
+enum { PATH_BYTES_MAX = 4096, SCOPE_ENTRIES_MAX = 1 << 16 };
 
 /* How far back another revert for the same incident is looked for. */
 #define INCIDENT_AGE_MAX_USEC RV_USEC_PER_DAY
@@ -140,6 +141,34 @@ static int cached_head(struct rv_worker *worker, const struct rv_oid *wanted, gi
         return rv_op_read_branch(worker, reply, ret, err);
 }
 
+static int stop_at_first(void *userdata, const char *path, const struct rv_tree_entry *from,
+                         const struct rv_tree_entry *to, const struct rv_tree_entry *along) {
+        (void)userdata, (void)path, (void)from, (void)to, (void)along;
+        return 1;
+}
+
+/* 1: the revert takes the last file of the scope away. Where a changed path is still there, it does not; else the tree
+ * is looked at, up to the first file. */
+static int empties_scope(git_repository *repo, const struct rv_revert_spec *spec, const struct rv_revert_result *result,
+                         int64_t deadline_usec, struct rv_error *err) {
+        struct rv_tree_budget budget = {
+                .entries = SCOPE_ENTRIES_MAX, .depth = RV_REVERT_DEPTH_MAX, .deadline_usec = deadline_usec};
+        _cleanup_git_(odb) git_odb *odb = NULL;
+        struct rv_tree_entry entry;
+        int r = git_repository_odb(&odb, repo);
+
+        if (r < 0)
+                return rv_libgit2_error(err, r, "no object database");
+        if (spec->n_scope == 0 || result->n_paths == 0)
+                return 0;
+        r = rv_tree_find(odb, &result->tree, result->paths[0], &entry, err);
+        if (r < 0 || entry.mode != 0)
+                return r;
+        r = rv_tree_walk(odb, NULL, &result->tree, NULL, (const char *const *)spec->scope, spec->n_scope, &budget,
+                         stop_at_first, NULL, err);
+        return r == -E2BIG ? 0 : r < 0 ? r : r == 0;
+}
+
 int rv_op_plan(struct rv_worker *worker, const struct rv_git_request *request, struct rv_git_reply *reply,
                struct rv_error *err) {
         struct rv_revert_spec spec = request->spec; /* borrows */
@@ -160,6 +189,10 @@ int rv_op_plan(struct rv_worker *worker, const struct rv_git_request *request, s
         if (r == 0)
                 return rv_op_say(reply, RV_GIT_NOT_FOUND, "base %s is not on the branch", spec.base.hex);
         r = compute(worker, &spec, request->want_diff, &request->commit, &result, reply, err);
+        if (r == 0 && reply->outcome == RV_GIT_OK) {
+                r = empties_scope(rv_mirror_repository(worker->mirror), &spec, &result, worker->deadline_usec, err);
+                reply->empties = r > 0;
+        }
         rv_revert_result_done(&result);
         if (r < 0 || reply->outcome != RV_GIT_OK)
                 return r;

@@ -89,6 +89,7 @@ int rv_git_reply_encode(const struct rv_git_reply *reply, char **ret) {
         if (reply->n_paths > 0)
                 r |= wire_set_strings(json, "paths", reply->paths, reply->n_paths);
         r |= wire_set_string(json, "diff", reply->diff);
+        r |= wire_set_bool(json, "empties", reply->empties);
         if (reply->proposal.number > 0)
                 r |= json_object_set_new(json, "proposal", rv_proposal_to_json(&reply->proposal));
         if (reply->wait_usec > 0)
@@ -168,6 +169,7 @@ static int read_reply(struct rv_git_reply *reply, const json_t *json, struct rv_
             (r = wire_get_size(json, "n_deletions", &reply->n_deletions, err)) < 0 ||
             (r = wire_get_strings(json, "paths", RV_COMMIT_PATHS_MAX, &reply->paths, &reply->n_paths, err)) < 0 ||
             (r = wire_get_string(json, "diff", &reply->diff, err)) < 0 ||
+            (r = wire_get_bool(json, "empties", &reply->empties, err)) < 0 ||
             (r = get_proposal(reply, json_object_get(json, "proposal"), err)) < 0 ||
             (r = wire_get_int(json, "wait_usec", &reply->wait_usec, err)) < 0 ||
             (r = wire_get_bool(json, "contained", &reply->contained, err)) < 0 ||

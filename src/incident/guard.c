@@ -120,6 +120,11 @@ static bool has_dependents(const struct rv_guard_facts *f) {
         return f->rule && f->rule->dependents == RV_DEPENDENTS_DECLINE && f->n_dependents > 0;
 }
 
+/* To an operator that prunes, an empty folder means that all of it is to be deleted. */
+static bool empties_scope(const struct rv_guard_facts *f) {
+        return f->rule && f->empties;
+}
+
 /* A change that touches this scope alone does not explain what happens in all the others. */
 static bool has_shared_cause(const struct rv_guard_facts *f) {
         return f->rule && f->rule->shared_cause > 0 && f->n_scopes_breached >= (size_t)f->rule->shared_cause &&
@@ -172,6 +177,7 @@ static const struct {
         {RV_REASON_TOO_OLD, is_too_old, true, false},
         {RV_REASON_TOO_LARGE, is_too_large, true, false},
         {RV_REASON_DEPENDENTS, has_dependents, true, false, true},
+        {RV_REASON_EMPTIES_SCOPE, empties_scope, true, false, true},
         {RV_REASON_SHARED_CAUSE, has_shared_cause, true, false},
         {RV_REASON_COOLDOWN, is_cooling_down, true, true},
         {RV_REASON_BUDGET, is_over_budget, true, true},

@@ -188,6 +188,7 @@ static bool answer_plan(const struct lab_branch *branch, const struct rv_revert_
                 lab_touch(branch, &branch->change[at], &touched);
                 reply->n_files += touched.n_inside;
                 is_any |= branch->change[at].in_force && touched.n_inside > 0;
+                reply->empties |= spec->n_scope > 0 && branch->change[at].commit && branch->change[at].commit->creates;
                 if (!spec->restore.hex[0] && !tell_dependents(branch, spec, (size_t)at, reply))
                         return false;
         }

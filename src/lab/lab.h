@@ -54,6 +54,7 @@ struct lab_commit {
         const config_setting_t *paths, *lines, *near, *adds, *removes, *reverts; /* NULL: none */
         bool skip;
         bool is_merge;
+        bool creates; /* without it nothing is left of what it touches */
 };
 
 enum lab_event_kind {

@@ -129,7 +129,7 @@ static int read_commit(struct lab_script *s, const config_setting_t *group, void
         const char *name = NULL;
         int r = lab_check_known(s, group,
                                 "id repository at committed subject author email content paths lines near adds removes "
-                                "reverts skip merge",
+                                "reverts skip merge creates",
                                 err);
 
         *c = (struct lab_commit){
@@ -169,6 +169,8 @@ static int read_commit(struct lab_script *s, const config_setting_t *group, void
                 r = lab_get_strings(s, group, "reverts", &c->reverts, err);
         if (r == 0)
                 r = lab_get_bool(s, group, "skip", &c->skip, err);
+        if (r == 0)
+                r = lab_get_bool(s, group, "creates", &c->creates, err);
         if (r == 0)
                 r = lab_get_bool(s, group, "merge", &c->is_merge, err);
         if (r == 0)

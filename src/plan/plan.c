@@ -44,10 +44,11 @@ static json_t *dependents_to_json(const struct rv_plan *plan) {
 }
 
 json_t *rv_plan_to_json(const struct rv_plan *plan) {
-        return json_pack("{s:o, s:s, s:I, s:I, s:I, s:o, s:s?, s:o}", "spec", rv_revert_spec_to_json(&plan->spec),
+        return json_pack("{s:o, s:s, s:I, s:I, s:I, s:o, s:s?, s:b, s:o}", "spec", rv_revert_spec_to_json(&plan->spec),
                          "commit", plan->commit.hex, "files", (json_int_t)plan->n_files, "insertions",
                          (json_int_t)plan->n_insertions, "deletions", (json_int_t)plan->n_deletions, "paths",
-                         paths_to_json(plan), "diff", plan->diff, "dependents", dependents_to_json(plan));
+                         paths_to_json(plan), "diff", plan->diff, "empties", plan->empties, "dependents",
+                         dependents_to_json(plan));
 }
 
 static int paths_from_json(struct rv_plan *plan, const json_t *array) {
@@ -97,6 +98,7 @@ static int fill_from_json(struct rv_plan *plan, const json_t *json, struct rv_er
         plan->n_files = (size_t)files;
         plan->n_insertions = (size_t)insertions;
         plan->n_deletions = (size_t)deletions;
+        plan->empties = rv_json_bool(json, "empties", false);
         r = rv_revert_spec_from_json(&plan->spec, json_object_get(json, "spec"), err);
         if (r < 0)
                 return r;

@@ -196,6 +196,10 @@ static void says_which_command_helps(void **state) {
         assert_says(part, "To revert by hand: revertctl revert -r fleet --path='apps/checkout/**' 9c1e2ab000\n");
         assert_says(part, "  Suspect     9c1e2ab000 (Bob: Lower the timeout)");
         assert_says(part, "  Revert      none: nothing was pushed\n");
+        json_object_set_new(incident, "reason", json_string("empties_scope"));
+        _cleanup_free_ char *moved = print(incident, NULL, NULL, false);
+        assert_says(moved, "To revert by hand: revertctl revert -r fleet --force 9c1e2ab000\n");
+        json_object_set_new(incident, "reason", json_string("observe"));
         json_object_set_new(spec, "scope", json_array());
         _cleanup_free_ char *whole = print(incident, NULL, NULL, false);
         assert_says(whole, "To revert by hand: revertctl revert -r fleet 9c1e2ab000\n");

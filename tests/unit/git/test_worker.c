@@ -317,6 +317,34 @@ static void test_plan_and_push(void **state) {
         rv_git_reply_free(pushed);
 }
 
+/* A move, seen from where it went to: without it nothing is left there. */
+static void test_plan_says_that_nothing_is_left(void **state) {
+        static const struct {
+                const char *scope;
+                bool empties;
+        } cases[] = {
+                {"apps/shop/**", true}, {"apps/**", false}, {"apps/shop", true}, {"**/image", false}, {NULL, false}};
+        struct world *world = *state;
+        struct rv_git_request request;
+        struct rv_oid commit;
+
+        repo_run(&world->repo, "git -C work mv apps/checkout apps/shop");
+        repo_commit(&world->repo, world->now, "-m 'Call it shop'");
+        repo_run(&world->repo, "git -C work push -q origin main");
+        make_revert(world, RV_GIT_PLAN, &request, &commit);
+        for (size_t i = 0; i < RV_ARRAY_SIZE(cases); i++) {
+                char *scope[] = {(char *)cases[i].scope};
+                struct rv_git_reply *plan;
+
+                request.spec.scope = scope;
+                request.spec.n_scope = cases[i].scope != NULL;
+                plan = ask(world, &request);
+                assert_outcome(plan, RV_GIT_OK);
+                assert_int_equal(plan->empties, cases[i].empties);
+                rv_git_reply_free(plan);
+        }
+}
+
 static void assert_pause(struct world *world, const char *expected) {
         struct rv_git_reply *reply = ask_simple(world, RV_GIT_SYNC);
 
@@ -942,6 +970,7 @@ int main(void) {
                 TEST(test_history_says_where_revisions_stand),
                 TEST(test_check_says_what_a_revision_holds),
                 TEST(test_plan_and_push),
+                TEST(test_plan_says_that_nothing_is_left),
                 TEST(test_the_pause_file),
                 TEST(test_signed),
                 TEST(test_signing_fails),

@@ -129,6 +129,7 @@ static void test_reply_goes_round(void **state) {
                 .n_files = 1,
                 .n_insertions = 2,
                 .n_deletions = 3,
+                .empties = true,
                 .paths = paths,
                 .n_paths = 1,
                 .diff = (char *)"--- a\n+++ b\n",
@@ -181,6 +182,7 @@ static void test_reply_goes_round(void **state) {
         assert_int_equal(copy->n_files, 1);
         assert_int_equal(copy->n_insertions, 2);
         assert_int_equal(copy->n_deletions, 3);
+        assert_true(copy->empties);
         assert_string_equal(copy->paths[0], paths[0]);
         assert_string_equal(copy->diff, reply.diff);
         assert_int_equal(copy->proposal.number, 17);

@@ -49,11 +49,11 @@ static void all_pass(void **state) {
 /* Everything objects at first; take away one objection after the other: what is left is the order. */
 static void order(void **state) {
         static const enum rv_reason expected[] = {
-                RV_REASON_PAUSED,        RV_REASON_NO_CANDIDATE,     RV_REASON_AFTER_ONSET,  RV_REASON_AMBIGUOUS,
-                RV_REASON_IS_REVERT,     RV_REASON_OPTED_OUT,        RV_REASON_PROTECTED,    RV_REASON_REAPPLIED,
-                RV_REASON_IMAGE_UPDATER, RV_REASON_ALREADY_REVERTED, RV_REASON_IN_PROGRESS,  RV_REASON_TOO_OLD,
-                RV_REASON_TOO_LARGE,     RV_REASON_DEPENDENTS,       RV_REASON_SHARED_CAUSE, RV_REASON_COOLDOWN,
-                RV_REASON_BUDGET,        RV_REASON_BUDGET,           RV_REASON_NONE,
+                RV_REASON_PAUSED,        RV_REASON_NO_CANDIDATE,     RV_REASON_AFTER_ONSET,   RV_REASON_AMBIGUOUS,
+                RV_REASON_IS_REVERT,     RV_REASON_OPTED_OUT,        RV_REASON_PROTECTED,     RV_REASON_REAPPLIED,
+                RV_REASON_IMAGE_UPDATER, RV_REASON_ALREADY_REVERTED, RV_REASON_IN_PROGRESS,   RV_REASON_TOO_OLD,
+                RV_REASON_TOO_LARGE,     RV_REASON_DEPENDENTS,       RV_REASON_EMPTIES_SCOPE, RV_REASON_SHARED_CAUSE,
+                RV_REASON_COOLDOWN,      RV_REASON_BUDGET,           RV_REASON_BUDGET,        RV_REASON_NONE,
         };
         static char *const authors[] = {(char *)"*@example.com", NULL};
         struct rv_rule_config rule = {.confidence = 0.6, .max_files = 1, .shared_cause = 3};
@@ -67,6 +67,7 @@ static void order(void **state) {
         f.repository = &repository;
         f.n_scopes_breached = 3;
         f.n_dependents = 1;
+        f.empties = true;
         culprit.confidence = 0.5;
         culprit.commit.author_email = (char *)"Ana@Example.com";
         culprit.commit.n_inside = 2;
@@ -109,6 +110,8 @@ static void order(void **state) {
         assert_int_equal(rv_guards_check(&f), expected[step++]);
         f.n_dependents = 0;
         assert_int_equal(rv_guards_check(&f), expected[step++]);
+        f.empties = false;
+        assert_int_equal(rv_guards_check(&f), expected[step++]);
         f.n_scopes_breached = 2;
         assert_int_equal(rv_guards_check(&f), expected[step++]);
         f.scope_act_usec = NOW - HOUR;
@@ -137,7 +140,7 @@ static void force_is_for_people(void **state) {
                 RV_REASON_AMBIGUOUS, RV_REASON_IS_REVERT, RV_REASON_IS_OURS,       RV_REASON_OPTED_OUT,
                 RV_REASON_PROTECTED, RV_REASON_REAPPLIED, RV_REASON_IMAGE_UPDATER, RV_REASON_OUTSIDE_SCOPE,
                 RV_REASON_TOO_OLD,   RV_REASON_TOO_LARGE, RV_REASON_DEPENDENTS,    RV_REASON_SHARED_CAUSE,
-                RV_REASON_COOLDOWN,  RV_REASON_BUDGET};
+                RV_REASON_COOLDOWN,  RV_REASON_BUDGET,    RV_REASON_EMPTIES_SCOPE};
         struct rv_suspect culprit = innocent();
         struct rv_guard_facts f = passing(&culprit);
         unsigned n = 0;
