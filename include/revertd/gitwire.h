@@ -107,7 +107,7 @@ struct rv_git_request {
         struct rv_oid known;  /* SYNC, HISTORY: the newest head the daemon knows */
         char **scope;         /* HISTORY */
         size_t n_scope;
-        int64_t since_usec;         /* HISTORY: commits committed before are not looked at */
+        int64_t since_usec;         /* HISTORY: the walk ends where many in a row were committed before */
         size_t max_commits;         /* HISTORY: commits looked at, at most RV_COMMITS_MAX */
         size_t max_touching;        /* HISTORY: commits told, the newest that touch the scope; 0: all */
         struct rv_value *values;    /* HISTORY: looked for in what the newest of the commits that are told changed */

@@ -9,7 +9,8 @@
 #include <errno.h>
 #include <string.h>
 
-/* Committers' clocks differ: so many commits in a row must be too old before the walk ends. */
+/* Committers' clocks differ, and what was committed days ago may have been pushed just now: so many commits in a row must
+ * be too old before the walk ends. Those of them that are met are looked at: when they arrived is not known here. */
 enum { TOO_OLD_IN_A_ROW = 16 };
 
 struct rv_history {
@@ -163,16 +164,14 @@ static int read_all(struct rv_history *history, const git_oid *head, const struc
                 too_old = record->commit_usec < request->since_usec ? too_old + 1 : 0;
                 if (too_old >= TOO_OLD_IN_A_ROW)
                         return 0;
-                if (too_old == 0) {
-                        if (reply->n_scanned >= max || reply->n_commits >= touching) {
-                                reply->truncated = true;
-                                return 0;
-                        }
-                        reply->n_scanned++;
-                        r = look_at(history, &id, request, reply, err);
-                        if (r < 0)
-                                return r;
+                if (reply->n_scanned >= max || reply->n_commits >= touching) {
+                        reply->truncated = too_old == 0;
+                        return 0;
                 }
+                reply->n_scanned++;
+                r = look_at(history, &id, request, reply, err);
+                if (r < 0)
+                        return r;
                 if (!has_parent)
                         return 0;
                 id = parent;

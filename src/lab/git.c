@@ -33,9 +33,12 @@ static ssize_t resolve(const struct lab_branch *branch, const char *revision) {
         return at >= 0 && revision[n] ? at - strtol(revision + n + 1, NULL, 10) : at;
 }
 
+enum { TOO_OLD_IN_A_ROW = 16 }; /* as the worker has it: what was made long ago may have been pushed just now */
+
 static bool answer_history(const struct lab_branch *branch, const struct rv_git_request *request,
                            struct rv_git_reply *reply) {
         ssize_t last = request->revision ? resolve(branch, request->revision) : -1;
+        unsigned too_old = 0;
 
         reply->commits = calloc(branch->n + 1, sizeof(*reply->commits));
         if (!reply->commits || !answer_fresh(branch, request, reply))
@@ -49,8 +52,9 @@ static bool answer_history(const struct lab_branch *branch, const struct rv_git_
         for (size_t i = branch->n; i-- > (size_t)(last + 1);) {
                 struct lab_touched touched = {.scope = request->scope, .n_scope = request->n_scope};
 
-                if (!request->revision && branch->change[i].made_usec < request->since_usec)
-                        continue;
+                too_old = branch->change[i].made_usec < request->since_usec ? too_old + 1 : 0;
+                if (!request->revision && too_old >= TOO_OLD_IN_A_ROW)
+                        break;
                 reply->n_scanned++;
                 touched.paths = calloc(RV_COMMIT_PATHS_MAX, sizeof(char *));
                 if (!touched.paths)

@@ -323,9 +323,11 @@ static void test_it_ends_at_a_time_and_at_a_count(void **state) {
                 repo_change(&world->repo, i == 30 ? 5 : 1000 + i, "a", content);
         }
         reply = read_scope(world, NULL, 1020, 0);
-        assert_int_equal(reply->n_commits, 19);
-        assert_int_equal(reply->n_scanned, 19);
-        assert_string_equal(reply->commits[18].subject, "Set a to 20");
+        /* Those of the 16 in a row that end it, but for the last, are told: it may be their clocks, or a late push. */
+        assert_int_equal(reply->n_commits, 20 + 15);
+        assert_int_equal(reply->n_scanned, 20 + 15);
+        assert_string_equal(reply->commits[9].subject, "Set a to 30");
+        assert_string_equal(reply->commits[34].subject, "Set a to 5");
         rv_git_reply_free(reply);
         reply = read_scope(world, NULL, 0, 7);
         assert_int_equal(reply->n_scanned, 7);
