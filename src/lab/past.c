@@ -111,6 +111,15 @@ static int add_made(const struct made *made, struct rv_git_reply *reply, struct 
         return r < 0 ? rv_error_oom(err) : 0;
 }
 
+/* Only where it undoes something of the scope: a revert of one app is no suspect for another. */
+static bool is_in_scope(const struct made *made, const struct scoped *s) {
+        for (size_t k = 0; k < made->spec.n_commits; k++)
+                for (size_t i = 0; i < s->reply->n_commits; i++)
+                        if (strcmp(made->spec.commits[k].hex, s->reply->commits[i].id.hex) == 0)
+                                return true;
+        return false;
+}
+
 /* Where a revision (an id, or one with ~1 for the commit before it) stands among all; n_commits: nowhere, as a revert
  * that would have been pushed. */
 static size_t find_revision(const struct line *line, const char *revision) {
@@ -180,9 +189,11 @@ static int answer_history(struct past *past, size_t repository, const struct rv_
                 if (s->arrived_usec[i] > now_usec ||
                     (!request->revision && s->reply->commits[i].commit_usec < request->since_usec))
                         continue;
-                while (r == 0 && k > 0 && line->made[k - 1].at_usec >= s->arrived_usec[i] &&
-                       line->made[k - 1].at_usec >= last_usec)
-                        r = add_made(&line->made[--k], reply, err);
+                for (; r == 0 && k > 0 && line->made[k - 1].at_usec >= s->arrived_usec[i] &&
+                       line->made[k - 1].at_usec >= last_usec;
+                     k--)
+                        if (is_in_scope(&line->made[k - 1], s))
+                                r = add_made(&line->made[k - 1], reply, err);
                 if (s->place[i] >= last)
                         break;
                 if (r == 0 && rv_commit_copy(&reply->commits[reply->n_commits], &s->reply->commits[i]) < 0)

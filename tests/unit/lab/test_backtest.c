@@ -21,8 +21,9 @@
 #define START (INT64_C(1772359200) * RV_USEC_PER_SEC)
 #define BAD "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 #define MORE "dddddddddddddddddddddddddddddddddddddddd"
+#define SHOP "eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee"
 #define OLD "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-enum { STEPS_AT_ONCE = 50, BAD_MINUTE = 100, END_MINUTE = 160 };
+enum { STEPS_AT_ONCE = 50, BAD_MINUTE = 100, SHOP_MINUTE = 110, END_MINUTE = 160 };
 
 static const char text[] = "repositories: ( { name = \"fleet\"; url = \"/srv/fleet.git\"; } );\n"
                            "prometheus: ( { name = \"prod\"; url = \"http://127.0.0.1:9090\"; } );\n"
@@ -33,7 +34,7 @@ static const char text[] = "repositories: ( { name = \"fleet\"; url = \"/srv/fle
 struct world {
         struct rv_config *config;
         size_t n_asked, n_refused;
-        bool is_away, has_more, has_values;
+        bool is_away, has_more, has_values, has_shop;
 };
 
 static int setup(void **state) {
@@ -64,7 +65,8 @@ static int teardown(void **state) {
 static int answer_range(void *userdata, size_t prometheus, const char *expr, int64_t from_usec, int64_t step_usec,
                         size_t n_steps, struct rv_range *ret, struct rv_error *err) {
         struct world *w = userdata;
-        struct rv_label label[] = {{"app", "web"}, {"version", "v1.2.3"}};
+        struct rv_label label[] = {{"app", "web"}, {"version", "v1.2.3"}}, shop = {"app", "shop"};
+        size_t n_series = w->has_shop ? 2 : 1;
 
         assert_int_equal(prometheus, 0);
         assert_string_equal(expr, "e");
@@ -73,10 +75,12 @@ static int answer_range(void *userdata, size_t prometheus, const char *expr, int
                 w->n_refused++;
                 return rv_error_set(err, -E2BIG, "too large");
         }
-        *ret = (struct rv_range){.n = 1, .n_steps = n_steps, .from_usec = from_usec, .step_usec = step_usec};
-        ret->labels = calloc(1, sizeof(*ret->labels));
-        ret->value = calloc(n_steps, sizeof(*ret->value));
-        ret->is_present = calloc(n_steps, sizeof(*ret->is_present));
+        *ret = (struct rv_range){.n = n_series, .n_steps = n_steps, .from_usec = from_usec, .step_usec = step_usec};
+        ret->labels = calloc(n_series, sizeof(*ret->labels));
+        ret->value = calloc(n_series * n_steps, sizeof(*ret->value));
+        ret->is_present = calloc(n_series * n_steps, sizeof(*ret->is_present));
+        if (w->has_shop)
+                assert_int_equal(rv_labels_new(&ret->labels[1], &shop, 1, err), 0);
         assert_int_equal(rv_labels_new(&ret->labels[0], label, w->has_values ? 2 : 1, err), 0);
         for (size_t i = 0; i < n_steps; i++) {
                 int64_t minute = (from_usec + (int64_t)i * step_usec - START) / MINUTE;
@@ -85,6 +89,10 @@ static int answer_range(void *userdata, size_t prometheus, const char *expr, int
                                 : minute < END_MINUTE      ? 0.5
                                 : minute < END_MINUTE + 10 ? 0.03
                                                            : 0;
+                if (w->has_shop) {
+                        ret->is_present[n_steps + i] = true;
+                        ret->value[n_steps + i] = minute > SHOP_MINUTE && minute < END_MINUTE ? 0.5 : 0;
+                }
         }
         return 0;
 }
@@ -108,7 +116,9 @@ static int answer_git(void *userdata, size_t repository, struct rv_git_request *
         assert_int_equal(repository, 0);
         assert_true(op == RV_GIT_HISTORY || op == RV_GIT_PLAN);
         if (op == RV_GIT_PLAN)
-                assert_string_equal(request->spec.base.hex, BAD);
+                assert_string_equal(request->spec.base.hex, w->has_shop ? SHOP : BAD);
+        bool is_web = request->n_scope == 0 || strncmp(request->scope[0], "apps/web", 8) == 0;
+        bool is_shop = w->has_shop && (request->n_scope == 0 || !is_web);
         if (op == RV_GIT_PLAN && w->has_more) {
                 assert_string_equal(request->spec.restore.hex, OLD);
                 assert_int_equal(request->spec.n_commits, 2);
@@ -129,8 +139,11 @@ static int answer_git(void *userdata, size_t repository, struct rv_git_request *
         if (op == RV_GIT_PLAN)
                 strcpy(reply->commit.hex, "cccccccccccccccccccccccccccccccccccccccc");
         else {
-                reply->commits = calloc(3, sizeof(*reply->commits));
-                fill_commit(&reply->commits[reply->n_commits++], BAD, START + BAD_MINUTE * MINUTE);
+                reply->commits = calloc(4, sizeof(*reply->commits));
+                if (is_shop)
+                        fill_commit(&reply->commits[reply->n_commits++], SHOP, START + (BAD_MINUTE + 4) * MINUTE);
+                if (is_web)
+                        fill_commit(&reply->commits[reply->n_commits++], BAD, START + BAD_MINUTE * MINUTE);
                 if (is_looked_for) {
                         reply->commits->values = calloc(1, sizeof(struct rv_value));
                         reply->commits->n_values = 1;
@@ -217,6 +230,23 @@ static void several_suspects_go_back(void **state) {
         assert_string_equal(rv_json_string(json_object_get(breach, "incident"), "restore", ""), OLD);
 }
 
+/* The first one's revert would have come between the second's cause and its onset. */
+static void a_revert_is_no_suspect_elsewhere(void **state) {
+        struct world *w = *state;
+        _cleanup_json_ json_t *report = NULL;
+        struct rv_error err;
+
+        w->has_shop = true;
+        assert_int_equal(run(w, 2 * MINUTE, &report, &err), 0);
+        const json_t *breaches = json_object_get(report, "breaches");
+        assert_int_equal(json_array_size(breaches), 2);
+        for (size_t i = 0; i < 2; i++)
+                assert_string_equal(rv_json_string(json_array_get(breaches, i), "outcome", ""), "reverted");
+        const json_t *shop = json_object_get(json_array_get(breaches, 1), "incident");
+        const json_t *culprit = json_object_get(json_array_get(json_object_get(shop, "suspects"), 0), "commit");
+        assert_string_equal(rv_json_string(culprit, "id", ""), SHOP);
+}
+
 static void what_cannot_be_asked_ends_it(void **state) {
         struct world *w = *state;
         json_t *report = NULL;
@@ -231,7 +261,7 @@ static void what_cannot_be_asked_ends_it(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         const struct CMUnitTest tests[] = {
-                TEST(what_a_commit_added_is_evidence), TEST(what_a_commit_added_is_evidence),
+                TEST(what_a_commit_added_is_evidence), TEST(a_revert_is_no_suspect_elsewhere),
                 TEST(one_breach_is_one_incident),      TEST(a_late_effect_saves_nothing),
                 TEST(several_suspects_go_back),        TEST(what_cannot_be_asked_ends_it),
         };
