@@ -72,6 +72,8 @@ static void print_suspect(FILE *f, const json_t *incident, bool is_pushed) {
                 fprintf(f, " and %zu more", n - 1);
         if (seen_usec > 0 && onset_usec >= seen_usec)
                 fprintf(f, ", live %s before the onset", rv_duration_humanize(onset_usec - seen_usec, span));
+        else if (incident_is_perhaps_live(first, onset_usec))
+                fputs(", perhaps live before the onset", f);
         if (!rv_json_bool(incident, "by_hand", false))
                 fprintf(f, ", confidence %.0f %%", 100 * rv_json_real(first, "confidence", 0));
         fputc('\n', f);
@@ -141,5 +143,7 @@ void incident_print_head(FILE *f, const json_t *incident, const char *breach) {
                 begin(f, "Reason");
                 incident_print_reason(f, reason);
         }
-        paint_block(f, string(incident, "detail"), "              ");
+        const char *detail = string(incident, "detail"), *url = string(json_object_get(incident, "proposal"), "url");
+        if (!detail || !url || strcmp(detail, url) != 0) /* the page of the pull request was told with the revert */
+                paint_block(f, detail, "              ");
 }

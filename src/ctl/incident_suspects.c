@@ -49,18 +49,30 @@ static void print_evidence(FILE *f, const json_t *suspect) {
         fprintf(f, " (confidence %.0f %%)\n", 100 * rv_json_real(suspect, "confidence", 0));
 }
 
+bool incident_is_perhaps_live(const json_t *suspect, int64_t onset_usec) {
+        return rv_json_bool(suspect, "observed", false) && rv_json_int(suspect, "seen_usec", 0) > onset_usec &&
+               onset_usec > 0 && rv_json_int(suspect, "not_before_usec", INT64_MAX) <= onset_usec;
+}
+
 static void print_live(FILE *f, const json_t *suspect, int64_t onset_usec) {
         int64_t seen_usec = rv_json_int(suspect, "seen_usec", 0);
+        bool is_perhaps = incident_is_perhaps_live(suspect, onset_usec);
         char buf[PAINT_TIME_MAX];
 
         if (seen_usec == 0)
                 return;
-        fprintf(f, "  %-*s%s%s", LABEL_COLUMN, "Live since", paint_time(seen_usec, buf),
+        fprintf(f, "  %-*s%s%s%s", LABEL_COLUMN, "Live since", paint_time(seen_usec, buf),
+                is_perhaps ? " at the latest" : "",
                 rv_json_bool(suspect, "applied", false)    ? " (applied by the operator)"
                 : rv_json_bool(suspect, "observed", false) ? " (seen on the branch)"
                                                            : " (by its commit time: revertd did not see it arrive)");
         if (onset_usec > seen_usec)
                 fprintf(f, ", %s before the onset", rv_duration_humanize(onset_usec - seen_usec, buf));
+        if (is_perhaps) {
+                fprintf(f, ", %s after the onset", rv_duration_humanize(seen_usec - onset_usec, buf));
+                fprintf(f, "; at the earliest %s before it",
+                        rv_duration_humanize(onset_usec - rv_json_int(suspect, "not_before_usec", 0), buf));
+        }
         fputc('\n', f);
 }
 

@@ -38,3 +38,5 @@ void incident_print_waiting(FILE *f, const json_t *incident, int64_t now_usec);
 size_t incident_culprits(const json_t *incident); /* so many of the first suspects are (to be) undone */
 void incident_print_paths(FILE *f, const json_t *paths, const char *indent);
 void incident_print_suspects(FILE *f, const json_t *incident);
+/* Seen at the branch after the onset, and may have come before it. */
+bool incident_is_perhaps_live(const json_t *suspect, int64_t onset_usec);

@@ -222,7 +222,11 @@ static void render_suspect(struct mrkdwn *m, const struct slack_notice *notice, 
         mrkdwn_code(m, commit->subject, SUBJECT_SHOWN_MAX);
         mrkdwn_markup(m, "\nby ");
         mrkdwn_code(m, commit->author_name, NAME_SHOWN_MAX);
-        mrkdwn_markup(m, suspect->live.applied ? ", applied " : suspect->live.observed ? ", arrived " : ", committed ");
+        bool is_late = suspect->live.seen_usec > notice->incident->times.onset_usec && !notice->incident->by_hand;
+        mrkdwn_markup(m, suspect->live.applied     ? ", applied "
+                         : !suspect->live.observed ? ", committed "
+                         : is_late                 ? ", arrived by "
+                                                   : ", arrived ");
         mrkdwn_time(m, suspect->live.observed ? suspect->live.seen_usec : commit->commit_usec);
         const char *separator = "\nEvidence: ";
         for (int i = 0; i < RV_EVIDENCE_MAX; i++)
@@ -282,13 +286,20 @@ void slack_revert(struct mrkdwn *m, const struct slack_notice *notice) {
         append_list(m, plan->paths, plan->n_paths);
 }
 
+/* The page of a pull request that is open stands in the link to it. */
+static bool has_detail(const struct rv_incident *incident, const char *detail) {
+        return detail && detail[0] &&
+               !(incident->state == RV_INCIDENT_PROPOSED && incident->proposal.url &&
+                 strcmp(detail, incident->proposal.url) == 0);
+}
+
 void slack_reason(struct mrkdwn *m, const struct slack_notice *notice) {
         const struct rv_incident *incident = notice->incident;
         if (incident->reason != RV_REASON_NONE) {
                 mrkdwn_markup(m, "*Why* ");
                 append_reason(m, incident);
         }
-        if (incident->detail && incident->detail[0]) {
+        if (has_detail(incident, incident->detail)) {
                 mrkdwn_markup(m, "\n");
                 mrkdwn_text(m, incident->detail, NOTE_SHOWN_MAX);
         }
@@ -359,7 +370,7 @@ void slack_reply(struct mrkdwn *m, const struct slack_notice *notice) {
                 mrkdwn_markup(m, " by ");
                 mrkdwn_code(m, transition->actor, NAME_SHOWN_MAX);
         }
-        if (transition->detail && transition->detail[0]) {
+        if (has_detail(incident, transition->detail)) {
                 mrkdwn_markup(m, "\n");
                 mrkdwn_text(m, transition->detail, NOTE_SHOWN_MAX);
         }

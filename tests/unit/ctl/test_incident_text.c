@@ -58,6 +58,21 @@ static void assert_says(const char *text, const char *wanted) {
                 fail_msg("\"%s\" is missing in:\n%s", wanted, text);
 }
 
+/* Between two looks at the branch, and the onset lies there too. */
+static void says_when_it_may_have_been_live(const json_t *incident, const json_t *transitions) {
+        _cleanup_json_ json_t *late = json_deep_copy(incident);
+        json_t *suspect = json_array_get(json_object_get(late, "suspects"), 0);
+        json_int_t onset_usec = json_integer_value(json_object_get(json_object_get(late, "times"), "onset_usec"));
+
+        json_object_set_new(suspect, "seen_usec", json_integer(onset_usec + 2000000));
+        json_object_set_new(suspect, "not_before_usec", json_integer(onset_usec - 1000000));
+        _cleanup_free_ char *text = print(late, transitions, NULL, false);
+        assert_says(text, "(Bob: Lower the timeout), perhaps live before the onset, confidence 85 %\n");
+        assert_says(text,
+                    "Live since  2026-03-01 10:00:02Z at the latest (seen on the branch), 2s after the onset; at the "
+                    "earliest 1s before it\n");
+}
+
 static void says_what_an_engineer_asks(void **state) {
         _cleanup_json_ json_t *incident = json_loads(incident_text, 0, NULL);
         _cleanup_json_ json_t *transitions = json_loads(transitions_text, 0, NULL);
@@ -101,6 +116,7 @@ static void says_what_an_engineer_asks(void **state) {
         assert_null(strstr(text, "\n-a"));
         _cleanup_free_ char *with_diff = print(incident, transitions, NULL, true);
         assert_says(with_diff, "\n-a\n+b\n");
+        says_when_it_may_have_been_live(incident, transitions);
         json_object_set_new(json_object_get(json_array_get(json_object_get(incident, "suspects"), 0), "commit"),
                             "n_inside", json_integer(RV_COMMIT_INSIDE_UNKNOWN));
         _cleanup_free_ char *unknown = print(incident, transitions, NULL, false);
@@ -257,6 +273,10 @@ static void says_how_it_stands(void **state) {
         json_object_set_new(incident, "proposal", json_pack("{s:s}", "url", "https://forge.example.com/7"));
         _cleanup_free_ char *proposed = print(incident, NULL, NULL, false);
         assert_says(proposed, "  Revert      proposed: https://forge.example.com/7\n");
+        json_object_set_new(incident, "detail", json_string("https://forge.example.com/7"));
+        _cleanup_free_ char *once = print(incident, NULL, NULL, false);
+        assert_says(once, "  Revert      proposed: https://forge.example.com/7\n");
+        assert_null(strstr(once, "              https://forge"));
 }
 
 static void says_whom_it_waits_for(void **state) {

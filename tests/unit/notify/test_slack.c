@@ -29,7 +29,7 @@ struct tale {
         size_t n_paths;
         enum rv_incident_state state;
         enum rv_reason reason;
-        bool by_hand, together;
+        bool by_hand, together, is_late;
 };
 
 static struct rv_labels *tale_labels(const struct tale *tale) {
@@ -110,6 +110,12 @@ static struct rv_incident *tell(const struct tale *tale) {
                 if (tale->together)
                         suspect->evidence |= 1U << RV_EVIDENCE_TOGETHER;
         }
+        if (tale->is_late) {
+                incident->suspects[0].live.observed = true;
+                incident->suspects[0].live.seen_usec = AT + 2 * RV_USEC_PER_SEC;
+        }
+        if (tale->state == RV_INCIDENT_PROPOSED)
+                incident->proposal = (struct rv_proposal){.number = 7, .url = strdup(tale->text)};
         tell_plan(incident, tale);
         return incident;
 }
@@ -286,6 +292,33 @@ static void test_approval(void **state) {
         assert_null(strstr(text, "commit/" REVERT)); /* it is nowhere to be seen yet */
 }
 
+static size_t count(const char *text, const char *what) {
+        size_t n = 0;
+        for (const char *p = strstr(text, what); p; p = strstr(p + 1, what))
+                n++;
+        return n;
+}
+
+static void test_proposed(void **state) {
+        (void)state;
+        struct tale tale = {.text = "https://git.example.com/pulls/7", .state = RV_INCIDENT_PROPOSED};
+        for (int reply = 0; reply < 2; reply++) {
+                _cleanup_json_ json_t *message = render(&tale, reply);
+                _cleanup_free_ char *text = all_text(message);
+                expect_says(text, "close it: `<https://git.example.com/pulls/7|#7>`");
+                assert_int_equal(count(text, "\nhttps://git.example.com/pulls/7"), 0); /* the link is enough */
+        }
+}
+
+/* Seen after the onset: it can have come before that. */
+static void test_late(void **state) {
+        (void)state;
+        struct tale tale = {.text = "t", .state = RV_INCIDENT_REVERTING, .is_late = true};
+        _cleanup_json_ json_t *message = render(&tale, false);
+        _cleanup_free_ char *text = all_text(message);
+        expect_says(text, ", arrived by <!date^1772359202^");
+}
+
 static void test_together(void **state) {
         (void)state;
         for (int together = 0; together < 2; together++) {
@@ -320,6 +353,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_hostile),   cmocka_unit_test(test_subject_of_100_kilobytes),
                 cmocka_unit_test(test_recovered), cmocka_unit_test(test_approval),
+                cmocka_unit_test(test_proposed),  cmocka_unit_test(test_late),
                 cmocka_unit_test(test_together),  cmocka_unit_test(test_declined),
                 cmocka_unit_test(test_damaged),
         };
