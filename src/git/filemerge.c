@@ -1,5 +1,6 @@
 #include "git/filemerge.h"
 
+#include "git/merge_attributes.h"
 #include "git/textmerge.h"
 #include "revertd/cleanup.h"
 
@@ -14,31 +15,6 @@ static bool is_regular(uint32_t mode) {
 
 static bool same_type(const struct rv_tree_entry *a, const struct rv_tree_entry *b) {
         return a->mode == b->mode || (is_regular(a->mode) && is_regular(b->mode));
-}
-
-/* A path for which the repository names another way of merging (binary, union, a driver) is left to people. */
-static int attributes_allow(const struct rv_file_merge *merge, const char *path, bool *ret, struct rv_error *err) {
-        git_attr_options options = GIT_ATTR_OPTIONS_INIT;
-        const char *value = NULL;
-
-        options.flags = GIT_ATTR_CHECK_INDEX_ONLY | GIT_ATTR_CHECK_NO_SYSTEM | GIT_ATTR_CHECK_INCLUDE_COMMIT;
-        git_oid_cpy(&options.attr_commit_id, merge->attributes);
-        int r = git_attr_get_ext(&value, merge->repository, &options, path, "merge");
-        if (r < 0)
-                return rv_libgit2_error(err, r, "read the attributes of a file");
-        switch (git_attr_value(value)) {
-        case GIT_ATTR_VALUE_FALSE:
-                *ret = false;
-                return 0;
-        case GIT_ATTR_VALUE_STRING:
-                *ret = strcmp(value, "text") == 0;
-                return 0;
-        case GIT_ATTR_VALUE_UNSPECIFIED:
-        case GIT_ATTR_VALUE_TRUE:
-        default:
-                *ret = true;
-                return 0;
-        }
 }
 
 static bool is_binary(git_odb_object *object) {
@@ -71,7 +47,7 @@ static int merge_contents(const struct rv_file_merge *merge, const char *path, c
         bool mergeable = true;
 
         *ret_conflict = true;
-        int r = attributes_allow(merge, path, &mergeable, err);
+        int r = rv_merge_attributes_allow(merge->repository, merge->odb, merge->attributes, path, &mergeable, err);
         for (unsigned i = 0; r == 0 && mergeable && i < 3; i++) {
                 r = rv_tree_read_object(merge->odb, ids[i], GIT_OBJECT_BLOB, merge->bytes_max, &objects[i], err);
                 mergeable = r == 0 && !is_binary(objects[i]);

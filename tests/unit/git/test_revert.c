@@ -217,6 +217,16 @@ static void attributes_are_obeyed(void **state) {
         repo_run(&test->repo, "cd work; echo 'list -merge' >apps/web/.gitattributes");
         repo_commit(&test->repo, NEW + 3, "-m attributes");
         compute(test, "main~2", RV_GIT_CONFLICT);
+        /* Those that would take too long to match, or too much memory to read. */
+        repo_run(&test->repo, "cd work; echo '/**/a/**/b/**/c/**/d x' >apps/web/.gitattributes");
+        repo_commit(&test->repo, NEW + 4, "-m four");
+        compute(test, "main~3", RV_GIT_OK);
+        repo_run(&test->repo, "cd work; echo '/**/a/**/b/**/c/**/d/**/e x' >.gitattributes");
+        repo_commit(&test->repo, NEW + 5, "-m five");
+        compute(test, "main~4", RV_GIT_CONFLICT);
+        repo_run(&test->repo, "cd work; yes '* x' | head -c 1048577 >.gitattributes");
+        repo_commit(&test->repo, NEW + 6, "-m many");
+        compute(test, "main~5", RV_GIT_CONFLICT);
 }
 
 static void binary_files_are_not_merged(void **state) {
