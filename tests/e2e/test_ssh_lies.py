@@ -1,5 +1,6 @@
 """A first clone in steps over SSH, from a git upload-pack that drips, breaks off, goes on without end, or lies: the real
 worker and a real sshd. Whatever it was, it ends in time, costs no memory, and the next clone is whole."""
+import os
 import pathlib
 import sys
 import time
@@ -12,6 +13,7 @@ from test_many_refs import MEMORY_MIB, peak_mib
 from worker import World
 
 RV_GITWIRE_EXIT_DEADLINE = 75
+ADDRESS = "address" in os.environ.get("REVERTD_SANITIZE", "")  # then the worker's memory is not bounded
 BOUND_SEC = 30  # generous: what is tested is that it ends
 
 
@@ -46,7 +48,7 @@ def ask(world, timeout_sec=20, **request):
     start = time.monotonic()
     try:
         reply = world.ask(**{"op": "sync", **request}, timeout_usec=timeout_sec * 1000000)
-        assert peak_mib(world.process.pid) < MEMORY_MIB
+        assert ADDRESS or peak_mib(world.process.pid) < MEMORY_MIB
     except ValueError:
         reply = world.stop()
         world.start()
@@ -72,7 +74,7 @@ def test_what_never_ends(world, lie, at):
 @pytest.mark.parametrize("lie, at, words", [
     ("closes_in_the_ends", 1, "ssh ended"), ("closes_after_the_ends", 2, "ssh ended"), ("closes_in_the_pack", 2, "ssh ended"),
     ("ends_in_nonsense", 1, "where its answer ends"), ("last_words", 2, "go away"),
-    ("four_billion_objects", 1, "out of memory")])
+    ("four_billion_objects", 1, "" if ADDRESS else "out of memory")])
 def test_what_breaks_off(world, lie, at, words):
     world.forge.tell(lie, at)
     reply = ask(world)
