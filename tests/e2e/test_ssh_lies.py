@@ -74,7 +74,7 @@ def test_what_never_ends(world, lie, at):
 @pytest.mark.parametrize("lie, at, words", [
     ("closes_in_the_ends", 1, "ssh ended"), ("closes_after_the_ends", 2, "ssh ended"), ("closes_in_the_pack", 2, "ssh ended"),
     ("ends_in_nonsense", 1, "where its answer ends"), ("last_words", 2, "go away"),
-    ("four_billion_objects", 1, "" if ADDRESS else "out of memory")])
+    pytest.param("four_billion_objects", 1, "out of memory", marks=pytest.mark.skipif(ADDRESS, reason="see above"))])
 def test_what_breaks_off(world, lie, at, words):
     world.forge.tell(lie, at)
     reply = ask(world)
