@@ -133,6 +133,8 @@ static void note_event(struct sim *sim, struct told *told, int64_t said_usec, in
                 told->had_late_copy = true;
                 told->was_ok |= over_usec > 0;
                 told->heard_generation = UINT_MAX;
+                if (silence_usec < told->silence_usec) /* a reload in between */
+                        told->silence_usec = silence_usec;
                 return;
         }
         if (over_usec > 0) {
