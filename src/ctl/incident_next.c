@@ -250,6 +250,11 @@ static void print_by_hand(FILE *f, const json_t *incident, enum rv_reason reason
         else if (!*restore)
                 print_commits(f, incident);
         fputc('\n', f);
+        if (reason == RV_REASON_BUDGET)
+                fputs("  Where the repository's budget is used up, raise it in the configuration and reload that "
+                      "first: "
+                      "the Git worker keeps it, --force or not.\n",
+                      f);
 }
 
 static void print_undo(FILE *f, const json_t *incident) {
