@@ -22,7 +22,7 @@
 #define LOOK_USEC_MAX (12 * RV_USEC_PER_MINUTE) /* a little longer than the daemon tries */
 
 /* What the rule sees of the label set. */
-static void print_sample(const json_t *rule, const json_t *series) {
+static void print_sample(const json_t *rule, const json_t *series, bool is_from_here) {
         double value = rv_value_from_json(json_object_get(series, "value"));
         int64_t onset_usec = rv_json_int(series, "onset_usec", 0);
         char number[RV_NUMBER_TEXT_MAX], time[PAINT_TIME_MAX];
@@ -50,6 +50,11 @@ static void print_sample(const json_t *rule, const json_t *series) {
         if (rv_json_string(series, "incident", NULL)) {
                 fputs("\n  an incident is under way for it, which does not begin anew: revertctl show ", stdout);
                 paint_id(stdout, rv_json_string(series, "incident", ""), 8);
+        } else if (!is_from_here && strcmp(rv_json_string(series, "state", ""), "firing") == 0) {
+                fputs("\n  its incident has ended, and no other begins before it was well once: revertctl incidents "
+                      "--rule=",
+                      stdout);
+                paint_text(stdout, rv_json_string(rule, "name", ""));
         }
         fputs("\n  Mode        ", stdout);
         paint_text(stdout, rv_json_string(rule, "mode", "?"));
@@ -89,14 +94,14 @@ static int look(const struct args *args, const json_t *labels, json_t **ret, str
         }
 }
 
-static int print_all(const struct args *args, const json_t *answer) {
+static int print_all(const struct args *args, const json_t *answer, bool is_from_here) {
         const json_t *rule = json_object_get(answer, "rule");
 
         if (args->output == CTL_JSON)
                 return ctl_print_json(answer);
         look_print(stdout, answer);
-        print_sample(rule,
-                     json_is_object(json_object_get(answer, "series")) ? json_object_get(answer, "series") : NULL);
+        print_sample(rule, json_is_object(json_object_get(answer, "series")) ? json_object_get(answer, "series") : NULL,
+                     is_from_here);
         look_print_rest(stdout, json_object_get(answer, "incident"));
         return CTL_OK;
 }
@@ -139,7 +144,7 @@ static int explain_locally(const struct args *args, const json_t *labels) {
         fputs("Without a daemon its pauses, cooldowns, budgets and other incidents are not known; alerts are as "
               "Prometheus has them.\n",
               stderr);
-        return print_all(args, answer);
+        return print_all(args, answer, true);
 }
 
 int verb_explain(const struct args *args) {
@@ -162,5 +167,5 @@ int verb_explain(const struct args *args) {
                 fprintf(stderr, "No revertd at %s: the Git worker is run from here.\n", args->socket);
                 return explain_locally(args, labels);
         }
-        return r < 0 ? ctl_fail(&err) : print_all(args, answer);
+        return r < 0 ? ctl_fail(&err) : print_all(args, answer, false);
 }

@@ -37,6 +37,8 @@ static void print_incidents(const struct args *args, const json_t *test) {
         printf("\n%s# ", paint_begin(stdout, BOLD));
         paint_text(stdout, rv_json_string(test, "name", ""));
         printf("%s\n", paint_end(stdout, BOLD));
+        if (json_array_size(json_object_get(test, "incidents")) == 0)
+                puts("\nNo incident.");
         json_array_foreach (json_object_get(test, "incidents"), i, seen) {
                 putchar('\n');
                 incident_print(stdout, json_object_get(seen, "incident"), json_object_get(seen, "transitions"), NULL,
