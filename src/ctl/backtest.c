@@ -179,7 +179,8 @@ static int print_text(FILE *f, const json_t *report) {
         fputc('\n', f);
         r = table_print(table, f, 0);
         table_free(table);
-        fputs("\nUNDONE BY is a commit in which people reverted the suspect themselves: it speaks for the choice.\n",
+        fputs("\nUNDONE BY is a commit that really reverted the suspect: where people made it, it speaks for the "
+              "choice.\n",
               f);
         return r;
 }

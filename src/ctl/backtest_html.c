@@ -268,7 +268,7 @@ static void put_breach(FILE *f, const json_t *breach, size_t number, int64_t to_
         put_span(f, end_usec ? "Lasted" : "Lasted over", (end_usec ? end_usec : to_usec) - onset_usec);
         put_span(f, end_usec ? "Saved" : "Saved at least", rv_json_int(breach, "saved_usec", 0));
         if (*rv_json_string(breach, "undone_by", "")) {
-                term(f, "Undone by people");
+                term(f, "Undone by");
                 fputs("<code>", f);
                 put(f, rv_json_string(breach, "undone_by", ""));
                 fputs("</code> ", f);
