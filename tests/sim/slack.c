@@ -36,9 +36,10 @@ static int64_t draw_fate(struct sim *sim, int receiver, struct line *line) {
         return fate < 2 ? 10 * RV_USEC_PER_SEC : random_between(sim, 1, 2 * RV_USEC_PER_SEC);
 }
 
-/* Not often while nothing arrives anyway: else no outage would be long enough for revertd to give up. */
+/* Not often while nothing arrives anyway: else no outage would be long enough for revertd to give up. Without an engine
+ * it waits for its store, and is started again in a moment. */
 static bool dies_here(struct sim *sim, const struct line *line) {
-        if (slack_is_calm(sim) || !random_per_mille(sim, line->outcome == SEND_RETRY ? 1 : 5))
+        if (!sim->me->engine || slack_is_calm(sim) || !random_per_mille(sim, line->outcome == SEND_RETRY ? 1 : 5))
                 return false;
         shell_crash(sim, random_delay(sim, 20 * RV_USEC_PER_SEC));
         return true;
