@@ -2,12 +2,13 @@
 #include "core.h"
 
 #include "revertd/cleanup.h"
+#include "revertd/text.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { ID_DIGITS = 10, DEPENDENTS_TOLD_MAX = 3, OTHERS_TOLD_MAX = 5, SUBJECT_TOLD_MAX = 80 };
+enum { ID_DIGITS = 10, DEPENDENTS_TOLD_MAX = 3, OTHERS_TOLD_MAX = 5, SUBJECT_TOLD_MAX = 80 /* bytes */ };
 
 /* What the guard is about. */
 struct objection {
@@ -22,8 +23,9 @@ struct objection {
 
 /* "9c1e2ab77d (Ana: Raise the pool size)" */
 static void put_commit(FILE *f, const struct rv_commit *commit) {
-        fprintf(f, "%.*s (%s: %.*s)", ID_DIGITS, commit->id.hex, commit->author_name, SUBJECT_TOLD_MAX,
-                commit->subject);
+        _cleanup_free_ char *subject = rv_text_line(commit->subject, SUBJECT_TOLD_MAX);
+
+        fprintf(f, "%.*s (%s: %s)", ID_DIGITS, commit->id.hex, commit->author_name, subject ? subject : "");
 }
 
 static void put_time(FILE *f, int64_t usec) {

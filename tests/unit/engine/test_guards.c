@@ -151,6 +151,21 @@ static void opted_out(void **state) {
         declines(w);
 }
 
+/* Between two characters, and so that it is seen. */
+static void a_long_subject_is_cut(void **state) {
+        struct world *w = world_new(ENFORCE);
+        struct commit *bad = world_bad_commit(w);
+
+        (void)state;
+        bad->skip = true;
+        bad->subject = "Raise the pool size of the checkout services and of all that stands behind it — für Zoë";
+        breach(w, "web");
+        assert_ended(w, DECLINED, OPTED_OUT);
+        assert_non_null(strstr(w->detail, "(Ana: Raise the pool size of the checkout services and of all that stands "
+                                          "behind it…)"));
+        declines(w);
+}
+
 /* Whoever is asked is told what to do first. */
 static void image_updater(void **state) {
         struct world *w = world_new(ENFORCE);
@@ -444,6 +459,7 @@ int main(void) {
                 cmocka_unit_test(is_revert),
                 cmocka_unit_test(is_ours),
                 cmocka_unit_test(opted_out),
+                cmocka_unit_test(a_long_subject_is_cut),
                 cmocka_unit_test(image_updater),
                 cmocka_unit_test(dependents),
                 cmocka_unit_test(reapplied),

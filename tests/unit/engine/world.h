@@ -31,8 +31,9 @@ struct commit {
         bool skip;
         char *incident;
         struct rv_oid reverts, reapplies;
-        const char *author; /* NULL: Ana */
-        char *scope;        /* the pattern whose paths it touched; NULL: all */
+        const char *author;  /* NULL: Ana */
+        const char *subject; /* NULL: Change something */
+        char *scope;         /* the pattern whose paths it touched; NULL: all */
 };
 
 struct world {
@@ -257,7 +258,7 @@ static inline void world_describe(const struct commit *c, struct rv_commit *ret)
                 .n_parents = 1,
                 .author_name = strdup(c->author ? c->author : "Ana"),
                 .author_email = strdup("ana@example.com"),
-                .subject = strdup("Change something"),
+                .subject = strdup(c->subject ? c->subject : "Change something"),
                 .author_usec = c->commit_usec,
                 .commit_usec = c->commit_usec,
                 .skip = c->skip,
