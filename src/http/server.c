@@ -1,8 +1,9 @@
 /* The HTTP server: connections, their limits and deadlines.
  *
  * libmicrohttpd parses and writes; it is given connections that are accepted here. Its own timeout counts inactivity
- * only: a request's whole time is limited here, by shutdown() of the socket, which it then sees as the peer's end. When all places are taken, the connection that has been idle for longest gives way, else
- * the one that has been at its head for longest: who sends slowly yields to who sends at once. */
+ * only: a request's whole time is limited here, by shutdown() of the socket, which it then sees as the peer's end. When
+ * all places are taken, the connection that has been idle for longest gives way, else the one that has been at its head
+ * for longest: who sends slowly yields to who sends at once. */
 
 #include "http/server_internal.h"
 #include "revertd/clock.h"
