@@ -136,6 +136,7 @@ static void test_delivers(void **state) {
         assert_int_equal(until_due(f), 0);
         expect_next(f, "deploys/" TWO "/000001"); /* the older one */
         put(f, TWO, 2, AT);                       /* while it is under way */
+        expect_none(f);
         answer_done(f);
         assert_int_equal(f->queue.metrics.queued, 2);
         assert_int_equal(count(f, RV_RECORD_THREAD), 1); /* kept with the deletion */
@@ -233,6 +234,9 @@ static void test_permanent(void **state) {
         assert_int_equal(count(f, RV_RECORD_UNDELIVERABLE), 1);
         assert_int_equal(until_due(f), RV_USEC_PER_SEC);
         expect_next(f, "deploys/" ONE "/000002");
+        queue_done(&f->queue);
+        assert_int_equal(queue_init(&f->queue, "deploys", f->store, NULL), 0);
+        assert_int_equal(f->queue.metrics.undeliverable, 1); /* still, after a restart */
 }
 
 /* Fails for so long; how many notices are left then. */
@@ -255,6 +259,19 @@ static void test_gives_up_after_a_day(void **state) {
         assert_int_equal(fail_for(f, RV_USEC_PER_DAY - 30 * RV_USEC_PER_MINUTE), 1);
         assert_int_equal(fail_for(f, 20 * RV_USEC_PER_MINUTE), 0);
         assert_int_equal(count(f, RV_RECORD_UNDELIVERABLE), 2);
+}
+
+/* A day counts from the first failure since something arrived. */
+static void test_begins_anew_after_a_success(void **state) {
+        struct fixture *f = *state;
+        put(f, ONE, 1, AT);
+        assert_int_equal(fail_for(f, RV_USEC_PER_HOUR), 1);
+        expect_next(f, "deploys/" ONE "/000001");
+        answer_done(f);
+        put(f, ONE, 2, AT);
+        pass(f, RV_USEC_PER_DAY);
+        assert_int_equal(fail_for(f, RV_USEC_PER_HOUR), 1);
+        assert_int_equal(count(f, RV_RECORD_UNDELIVERABLE), 0);
 }
 
 /* The wall clock alone gives nothing up, for it may have been set; nor does it keep anything for ever. */
@@ -351,6 +368,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_retry_after, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_permanent, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_gives_up_after_a_day, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_begins_anew_after_a_success, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_clock_is_set, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_store_fails_between_sent_and_settled, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_store_fails_as_it_is_given_up, setup, teardown),
