@@ -157,6 +157,9 @@ void queue_answer(struct queue *queue, const struct send_result *result, const s
         case SEND_DONE:
                 queue->batch = *result->batch;
                 *result->batch = (struct rv_batch){0};
+                if (queue->failures > 0)
+                        rv_log(RV_LOG_INFO, RV_EV_NONE, "notices are delivered again", "receiver", queue->receiver,
+                               NULL);
                 note_end(queue, QUEUE_SENT, now);
                 break;
         case SEND_PERMANENT:
