@@ -3,7 +3,6 @@
 
 #include "repo.h"
 
-
 enum { TEXTS_DEFAULT = 3000, LINES_MAX = 400, BASE = 0, OURS, THEIRS, SIDES };
 
 static uint64_t state;
