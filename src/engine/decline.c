@@ -285,8 +285,11 @@ static void dependents(const struct objection *x) {
 
 static void empties_scope(const struct objection *x) {
         const struct rv_commit *commit = &x->o->i->suspects[0].commit;
+        size_t n = x->o->i->plan->spec.n_commits;
 
         put_commit(x->f, commit);
+        if (n > 1)
+                fprintf(x->f, " and %zu more", n - 1);
         fputs(" brought all there is in ", x->f);
         put_scope(x->f, x->o->i);
         if (commit->n_outside > 0)

@@ -99,10 +99,10 @@ def command(pid):
 
 def test_killed_again_and_again(broken):
     """Killed at growing delays after each acknowledged alert; each alert ends in one incident and one revert."""
-    broken.start(PAGE.replace("budget", "budget"))
     apps = [f"app{n}" for n in range(3)]
+    broken.repository.commit({f"apps/{app}/settings.json": parts.settings(500) for app in apps}, "Start them")
+    broken.start(PAGE)
     for app in apps:
-        broken.repository.commit({f"apps/{app}/settings.json": parts.settings(500)}, f"Start {app}")
         broken.repository.commit({f"apps/{app}/settings.json": parts.settings(5)}, f"Break {app}")
     delay = 0.0
     for number, app in enumerate(apps, 1):
