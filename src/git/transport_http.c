@@ -240,7 +240,6 @@ static curl_off_t moved_bytes(struct http_link *link) {
 /* Until there is something to take, or the end. */
 static int pump(struct http_link *link, struct rv_error *err) {
         int64_t quiet_since_usec = rv_clock_monotonic_usec();
-        size_t before = link->end;
         curl_off_t moved = 0;
         int running, events;
 
@@ -248,7 +247,7 @@ static int pump(struct http_link *link, struct rv_error *err) {
                 if (curl_multi_perform(link->remote->multi, &running) != CURLM_OK)
                         return rv_error_oom(err);
                 reap(link);
-                if (link->end != before || link->done)
+                if (link->end > link->start || link->done)
                         return 0;
                 int64_t now_usec = rv_clock_monotonic_usec();
                 if (moved_bytes(link) != moved) {
@@ -274,7 +273,7 @@ static int http_read(struct rv_link *base, void *data, size_t n, size_t *ret, st
                 curl_easy_pause(link->easy, CURLPAUSE_CONT);
         }
         /* A refusal's text comes whole, or not at all. */
-        while (r == 0 && link->start == link->end && !link->done)
+        if (r == 0 && link->start == link->end && !link->done)
                 r = pump(link, err);
         if (r == 0 && !link->checked && (link->end > link->start || (link->done && link->result == CURLE_OK)))
                 r = check_answer(link, err);

@@ -122,7 +122,10 @@ class World:
                 raise AssertionError(f"wanted {states}, ended {incident['state']} ({incident.get('reason')}): "
                                      f"{incident.get('detail')}\n{self.revertd.part.log()}")
             return None
-        return parts.wait_until(reached, timeout, f"incident {number} to be {states}")
+        try:
+            return parts.wait_until(reached, timeout, f"incident {number} to be {states}")
+        except TimeoutError as late:
+            raise AssertionError(f"{late}\n{self.revertd.part.log()}") from late
 
     def told(self, text, timeout=30):
         """Wait until Slack was sent something with this text in it."""

@@ -62,12 +62,26 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.flush()
         self.close_connection = True
 
+    def answer_in_blocks(self, kind, body):
+        """In blocks as a reader takes them, each with so many KiB of the body that a buffer of 1 MiB, when it is full for
+        the second time, is as full as it was when it had been emptied."""
+        block = 16384
+        fills = [kib for last in range(4, 15) for kib in [15] * 68 + [last, 1]] * 4
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\nX-Fill: ".encode()
+        out, at = bytearray(head + b"x" * (block - len(head) - 4) + b"\r\n\r\n"), 0
+        while at < len(body):
+            piece = body[at:at + 1024 * fills.pop(0)]
+            size = b"%x;fill=" % len(piece)
+            out += size + b"x" * (block - len(size) - len(piece) - 4) + b"\r\n" + piece + b"\r\n"
+            at += len(piece)
+        self.wfile.write(out + b"0\r\n\r\n")
+
     def backend(self, body):
         path, _, query = self.path.partition("?")
         env = dict(os.environ, GIT_PROJECT_ROOT=root, GIT_HTTP_EXPORT_ALL="1", PATH_INFO=path, QUERY_STRING=query,
                    REQUEST_METHOD=self.command, CONTENT_TYPE=self.headers.get("Content-Type", ""),
                    REMOTE_USER="tester", REMOTE_ADDR="127.0.0.1", CONTENT_LENGTH=str(len(body)),
-                   GIT_PROTOCOL=self.headers.get("Git-Protocol", "") if mode != "old" else "")
+                   GIT_PROTOCOL=self.headers.get("Git-Protocol", "") if mode not in ("old", "blocks") else "")
         out = subprocess.run(["git", "http-backend"], input=body, env=env, stdout=subprocess.PIPE).stdout
         head, _, body = out.partition(b"\r\n\r\n")
         fields = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
@@ -108,6 +122,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         status, kind, answer = self.backend(body)
         if mode == "lost" and self.command == "POST" and self.path.endswith("receive-pack"):
             return self.connection.shutdown(socket.SHUT_RDWR)
+        if mode == "blocks" and self.command == "GET":
+            refs = b"".join(packet(b"%040x refs/tags/%07d\n" % (i, i)) for i in range(1, 500000))
+            return self.answer_in_blocks(kind, answer[:-4] + refs + b"0000")
         return self.answer(status, kind, answer)
 
     def do_GET(self):

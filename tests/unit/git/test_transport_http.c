@@ -182,6 +182,15 @@ static void other_refs_stay_where_they_are(void **state) {
         repo_run(&world->repo, "git -C mirror.git fsck --connectivity-only main 2>/dev/null");
 }
 
+/* What comes faster than it is read is held back, and let go again, however full each block is. */
+static void many_refs_in_blocks(void **state) {
+        struct world *world = *state;
+        git_oid head;
+
+        world_serve(world, "blocks", NULL);
+        world_fetch(world, &head);
+}
+
 static void branch_is_missing(void **state) {
         struct world *world = *state;
         git_oid head;
@@ -317,6 +326,7 @@ int main(void) {
                 TEST(garbage),
                 TEST(flood_of_refs),
                 TEST(other_refs_stay_where_they_are),
+                TEST(many_refs_in_blocks),
                 TEST(branch_is_missing),
                 TEST(answer_is_lost),
                 TEST(report_is_incomplete),
