@@ -175,6 +175,8 @@ void rv_engine_count(const struct rv_engine *engine, struct rv_engine_counts *re
 const struct rv_incident *rv_engine_incident(const struct rv_engine *engine, const char *id); /* open ones; NULL */
 json_t *rv_engine_rules_json(const struct rv_engine *engine, int64_t now_usec);
 json_t *rv_engine_pauses_json(const struct rv_engine *engine, int64_t now_usec);
+/* The newest head that a look at the branch has brought; empty before the first. What came since is fresh to the next. */
+struct rv_oid rv_engine_head(const struct rv_engine *engine, size_t repository);
 json_t *rv_engine_repositories_json(const struct rv_engine *engine, int64_t now_usec); /* head, budget used */
 /* A look (RV_EVENT_REVERT with is_look) by its id, while it is under way and for some time after; NULL: not known.
  * {"id", "done", "rule": as in rv_engine_rules_json() without "series", "series": the one of its labels or null,

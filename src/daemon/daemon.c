@@ -99,20 +99,10 @@ static int listen_on(struct rv_daemon *daemon, struct rv_error *err) {
         return r;
 }
 
-/* Heads that were known before: what came since is found as fresh. */
-static void recall_heads(struct rv_daemon *daemon) {
-        _cleanup_json_ json_t *repositories = rv_engine_repositories_json(daemon->engine, rv_clock_realtime_usec());
-
-        for (size_t i = 0; i < daemon->parts->config->n_repositories; i++)
-                snprintf(daemon->parts->repositories[i]->known.hex, sizeof(daemon->parts->repositories[i]->known.hex),
-                         "%s", rv_json_string(json_array_get(repositories, i), "head", ""));
-}
-
 static int load_engine(struct rv_daemon *daemon, struct rv_error *err) {
         int r = rv_engine_from_store(&daemon->engine, daemon->store, daemon->parts->config, err);
         if (r < 0)
                 return rv_error_prefix(err, r, "store");
-        recall_heads(daemon);
         daemon->generation++;
         return 0;
 }

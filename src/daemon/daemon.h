@@ -25,7 +25,6 @@ struct rv_repository {
         int config_fd; /* what the worker reads */
         sd_event_source *timer;
         int64_t poll_usec;
-        struct rv_oid known; /* the newest head that is stored */
         bool is_syncing;
         int64_t synced_usec;
         char *error; /* of the newest look; NULL: it was well */

@@ -55,13 +55,10 @@ static void on_synced(const struct rv_git_reply *reply, const struct rv_error *e
         set_condition(repository, NULL);
         publish(repository);
 
-        /* Only what is stored is known: else a commit could be seen and never be recorded. */
         struct rv_error error = {};
         struct rv_event event = {.kind = RV_EVENT_SYNCED, .synced = {repository->index, reply}};
         int r = rv_daemon_handle(daemon, &event, NULL, &error);
-        if (r >= 0)
-                repository->known = reply->head;
-        else if (r != -EAGAIN)
+        if (r < 0 && r != -EAGAIN)
                 rv_log(RV_LOG_ERROR, RV_EV_NONE, "what is new on the branch could not be handled", "repository",
                        name_of(repository), "error", error.text, NULL);
 }
@@ -74,7 +71,7 @@ static int ask(struct rv_repository *repository, struct rv_error *err) {
         const struct rv_config *config = repository->daemon->parts->config;
         request->op = RV_GIT_SYNC;
         request->timeout_usec = config->repositories[repository->index].timeout_usec;
-        request->known = repository->known;
+        request->known = rv_engine_head(repository->daemon->engine, repository->index);
         return rv_gitclient_ask(repository->client, request, false, on_synced, repository, err);
 }
 

@@ -131,6 +131,10 @@ int rv_engine_budget_used(const struct rv_engine *engine, int64_t now_usec) {
         return ledger_count(engine, NULL, NULL, now_usec);
 }
 
+struct rv_oid rv_engine_head(const struct rv_engine *engine, size_t repository) {
+        return engine->repository[repository]->head;
+}
+
 static json_t *repository_json(const struct rv_engine *engine, const struct repository *repository, int64_t now_usec) {
         const struct rv_repository_config *config = repository_config(engine, repository);
 

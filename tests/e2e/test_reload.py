@@ -63,3 +63,21 @@ def test_a_rule_that_is_gone_ends_its_incident(broken):
     assert broken.revertd.post("/-/reload", b"")[0] == 200
     assert broken.until("declined")["reason"] == "rule_gone"
     assert broken.repository.reverts() == []
+
+
+def head_seen(world):
+    return world.revertd.get("/api/v1/status")["repositories"][0]["head"]
+
+
+def test_what_came_before_a_reload_is_seen_to_arrive(broken):
+    """Also where the reload makes a new worker: else the committer's clock would tell when it went live."""
+    broken.start(PAGE, poll="1h")
+    parts.wait_until(lambda: head_seen(broken) == broken.repository.head(), 30, "the first look")
+    bad = broken.repository.commit({"apps/checkout/settings.json": parts.settings(4)}, "Lower it once more")
+    broken.configure(PAGE, poll="50m", timeout="40s")
+    status, text = broken.revertd.post("/-/reload", b"")
+    assert status == 200, text
+    parts.wait_until(lambda: head_seen(broken) == bad, 30, "the look after the reload")
+    broken.alert(alertname="Errors", app="checkout")
+    suspect = broken.until("verifying")["suspects"][0]
+    assert suspect["commit"]["id"] == bad and suspect["observed"]

@@ -31,8 +31,6 @@ void shell_crash(struct sim *sim, int64_t down_usec) {
         TRACE(sim, "crash");
         sim->count.crashes++;
         slack_close(sim);
-        for (int i = 0; i < REPOSITORIES; i++)
-                sim->me->known[i] = (struct rv_oid){0};
         if (sim->me->keeps_file) {
                 struct rv_error err = {0};
                 rv_store_close(sim->me->store);

@@ -206,7 +206,6 @@ struct replica {
         char *directory; /* of the store; NULL: in memory */
         bool keeps_file; /* the store is closed and opened at each crash */
         int present;     /* variant of the configuration */
-        struct rv_oid known[REPOSITORIES];
         int64_t worker_free_usec[REPOSITORIES];
         struct delivered delivered[ALERTMANAGERS][RULES_MAX][LABEL_SETS];
 

@@ -304,8 +304,7 @@ void worker_ask(struct sim *sim, struct rv_effect *effect) {
 static void synced(struct sim *sim, struct task *task) {
         struct asked *asked = task->data;
         struct rv_event event = {.kind = RV_EVENT_SYNCED, .synced = {(size_t)asked->repository, asked->reply}};
-        if (shell_handle(sim, &event) == 0)
-                sim->me->known[asked->repository] = asked->reply->head;
+        shell_handle(sim, &event);
         asked_free(asked);
 }
 
@@ -314,7 +313,8 @@ void worker_poll(struct sim *sim, struct task *task) {
         int64_t poll_usec = sim->variant[sim->me->present]->repositories[repository].poll_usec;
         if (sim->me->engine && (sim->is_calm || !random_chance(sim, 5))) {
                 struct asked *asked = must_alloc(1, sizeof(*asked));
-                struct rv_git_request request = {.op = RV_GIT_SYNC, .known = sim->me->known[repository]};
+                struct rv_git_request request = {.op = RV_GIT_SYNC,
+                                                 .known = rv_engine_head(sim->me->engine, (size_t)repository)};
                 asked->repository = repository;
                 asked->reply = worker_answer(sim, repository, &request);
                 struct task *next = agenda_add(sim, sim->now_usec + random_between(sim, 1, RV_USEC_PER_SEC), synced);
