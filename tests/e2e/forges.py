@@ -356,8 +356,11 @@ ROOT_PATH = {self.folder}/log
 
     @property
     def proposals(self):
+        found, page = [], 1
+        while some := self.api("GET", f"/repos/{self.project}/pulls?state=all&page={page}"):
+            found, page = found + some, page + 1
         return [{"title": one["title"], "text": one["body"], "branch": one["head"]["ref"], "number": one["number"]}
-                for one in reversed(self.api("GET", f"/repos/{self.project}/pulls?state=all"))]
+                for one in reversed(found)]
 
     def merge(self, number, method="merge"):
         path, until = f"/repos/{self.project}/pulls/{number}", time.monotonic() + 30
