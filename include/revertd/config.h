@@ -5,6 +5,7 @@
 #pragma once
 
 #include "revertd/error.h"
+#include "revertd/number.h"
 #include "revertd/template.h"
 
 #include <stdbool.h>
@@ -57,6 +58,10 @@ enum rv_breach_op {
         RV_BREACH_OP_MAX
 };
 const char *rv_breach_op_to_string(enum rv_breach_op op); /* ">", ">=", … */
+
+enum { RV_CONDITION_TEXT_MAX = RV_NUMBER_TEXT_MAX + 4 };
+/* "> 0.05". Returns buf. */
+char *rv_condition_format(enum rv_breach_op op, double value, char buf[static RV_CONDITION_TEXT_MAX]);
 
 enum { RV_BREACHES_OF_MAX = 60 }; /* evaluations that `breaches` looks back on */
 

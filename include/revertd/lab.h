@@ -9,7 +9,8 @@
  *
  *     { "file": path, "errors": ["file:line: text"…], "passed": n, "failed": n,
  *       "tests": [{ "name", "line", "thread": text or null, "expectations": n, "failures": ["file:line: text"…],
- *                   "story": ["10m: web: …"…], "incidents": [{"incident", "transitions"}…], "end_usec" }…] }
+ *                   "story": ["10m: web: …"…], "incidents": [{"incident", "transitions", "breach": "> 0.05" or null}…],
+ *                   "end_usec" }…] }
  *
  * With errors there are no tests: the file is not what it should be. -ENOMEM, -EIO: nothing is known. */
 int rv_lab_test_file(const char *path, json_t **ret, struct rv_error *err) RV_MUST_CHECK;

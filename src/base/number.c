@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EXPONENT_MIN = -4, EXPONENT_MAX = 21, DIGITS_MAX = 17, DIGITS_SHORT = 6 };
+enum { EXPONENT_MIN = -4, EXPONENT_MAX = 21, DIGITS_MAX = 17, DIGITS_SHORT = 6, PERCENT_DECIMALS_MAX = 7 };
 
 /* glibc hands out its one static object for "C": it allocates nothing and cannot fail. */
 static locale_t c_locale(void) {
@@ -120,12 +120,56 @@ char *rv_number_format(double value, char buf[static RV_NUMBER_TEXT_MAX]) {
         return buf;
 }
 
+/* Whole numbers keep all of theirs. */
+static double round_to(int digits, double value, char buf[static RV_NUMBER_TEXT_MAX]) {
+        if (!isfinite(value) || value == trunc(value))
+                return value;
+        print_double(buf, RV_NUMBER_TEXT_MAX, "%.*g", digits, value);
+        return strtod_l(buf, NULL, c_locale());
+}
+
 char *rv_number_format_short(double value, char buf[static RV_NUMBER_TEXT_MAX]) {
-        if (isfinite(value) && value != trunc(value)) {
-                print_double(buf, RV_NUMBER_TEXT_MAX, "%.*g", DIGITS_SHORT, value);
-                value = strtod_l(buf, NULL, c_locale());
-        }
-        return rv_number_format(value, buf);
+        return rv_number_format(round_to(DIGITS_SHORT, value, buf), buf);
+}
+
+static int side_of(double value, double limit) {
+        return (value > limit) - (value < limit);
+}
+
+/* The number at the end of "> 0.05"; NaN: there is none. */
+static double limit_of(const char *condition) {
+        const char *space = condition ? strrchr(condition, ' ') : NULL;
+        double limit;
+
+        return space && rv_number_parse(space + 1, &limit) == 0 ? limit : NAN;
+}
+
+char *rv_number_format_judged(double value, const char *condition, char buf[static RV_NUMBER_TEXT_MAX]) {
+        double limit = limit_of(condition), shown = round_to(DIGITS_SHORT, value, buf);
+
+        for (int digits = DIGITS_SHORT; digits < DIGITS_MAX && side_of(shown, limit) != side_of(value, limit); digits++)
+                shown = round_to(digits + 1, value, buf);
+        return rv_number_format(shown, buf);
+}
+
+/* In percent, without zeros at the end. */
+static char *print_percent(double ratio, int decimals, char buf[static RV_NUMBER_TEXT_MAX]) {
+        print_double(buf, RV_NUMBER_TEXT_MAX, "%.*f", decimals, 100 * ratio);
+        return rv_number_format(strtod_l(buf, NULL, c_locale()), buf);
+}
+
+char *rv_percent_format(double ratio, double other, char buf[static RV_NUMBER_TEXT_MAX]) {
+        char beside[RV_NUMBER_TEXT_MAX];
+        int decimals = 1;
+
+        if (isnan(other))
+                other = 1; /* what is not quite sure does not read as if it were */
+        while (decimals < PERCENT_DECIMALS_MAX && fabs(ratio - other) > RV_RATIO_SAME &&
+               strcmp(print_percent(ratio, decimals, buf), print_percent(other, decimals, beside)) == 0)
+                decimals++;
+        print_percent(ratio, decimals, buf);
+        memcpy(buf + strlen(buf), " %", sizeof(" %"));
+        return buf;
 }
 
 char *rv_number_format_4g(double value, char buf[static RV_NUMBER_TEXT_MAX]) {

@@ -107,6 +107,13 @@ const char *rv_breach_op_to_string(enum rv_breach_op op) {
         return op < RV_BREACH_OP_MAX ? breach_ops[op] : NULL;
 }
 
+char *rv_condition_format(enum rv_breach_op op, double value, char buf[static RV_CONDITION_TEXT_MAX]) {
+        char number[RV_NUMBER_TEXT_MAX];
+
+        snprintf(buf, RV_CONDITION_TEXT_MAX, "%s %s", rv_breach_op_to_string(op), rv_number_format(value, number));
+        return buf;
+}
+
 const char *rv_receiver_type_to_string(enum rv_receiver_type type) {
         return type < RV_RECEIVER_TYPE_MAX ? receiver_types[type] : NULL;
 }

@@ -138,7 +138,7 @@ static void put_breach(struct table *table, const json_t *breach, int64_t to_use
         int64_t saved_usec = rv_json_int(breach, "saved_usec", 0);
         const char *outcome = rv_json_string(breach, "outcome", "?"), *undone = rv_json_string(breach, "undone_by", "");
         const char *reason = rv_json_string(incident, "reason", "none");
-        char buf[PAINT_TIME_MAX];
+        char buf[PAINT_TIME_MAX], number[RV_NUMBER_TEXT_MAX];
 
         table_add(table, PLAIN, paint_time(onset_usec, buf));
         table_add(table, PLAIN, rv_json_string(breach, "rule", ""));
@@ -151,7 +151,7 @@ static void put_breach(struct table *table, const json_t *breach, int64_t to_use
         if (commit) {
                 table_addf(table, PLAIN, "%.10s %.40s", rv_json_string(commit, "id", ""),
                            rv_json_string(commit, "subject", ""));
-                table_addf(table, PLAIN, "%.0f %%", 100 * rv_json_real(suspect, "confidence", 0));
+                table_add(table, PLAIN, confidence_text(suspect, number));
         } else {
                 table_add(table, PLAIN, dash);
                 table_add(table, PLAIN, dash);

@@ -194,6 +194,7 @@ static void put_reason(FILE *f, const json_t *incident) {
 
 static void put_suspect(FILE *f, const json_t *suspect) {
         const json_t *commit = json_object_get(suspect, "commit"), *name, *value;
+        char number[RV_NUMBER_TEXT_MAX];
         size_t i;
 
         if (!commit)
@@ -207,7 +208,7 @@ static void put_suspect(FILE *f, const json_t *suspect) {
         put(f, rv_json_string(commit, "author_name", ""));
         fputs(", live ", f);
         put_time(f, rv_json_int(suspect, "seen_usec", 0));
-        fprintf(f, "</dd>\n<dt>Confidence</dt><dd>%.0f %%:", 100 * rv_json_real(suspect, "confidence", 0));
+        fprintf(f, "</dd>\n<dt>Confidence</dt><dd>%s:", confidence_text(suspect, number));
         json_array_foreach (json_object_get(suspect, "evidence"), i, name) {
                 fputs(i > 0 ? "; " : " ", f);
                 put(f, evidence_text(json_string_value(name)));

@@ -38,7 +38,7 @@ static void print_sample(const json_t *rule, const json_t *series, bool is_from_
         else {
                 paint_text(stdout, rv_json_string(series, "verdict", "?"));
                 if (!isnan(value))
-                        printf(": %s", rv_number_format_short(value, number));
+                        printf(": %s", rv_number_format_judged(value, breach, number));
                 if (breach) {
                         fputs(", in breach if ", stdout);
                         paint_text(stdout, breach);
@@ -102,7 +102,7 @@ static int print_all(const struct args *args, const json_t *answer, bool is_from
         look_print(stdout, answer);
         print_sample(rule, json_is_object(json_object_get(answer, "series")) ? json_object_get(answer, "series") : NULL,
                      is_from_here);
-        look_print_rest(stdout, json_object_get(answer, "incident"));
+        look_print_rest(stdout, answer);
         return CTL_OK;
 }
 

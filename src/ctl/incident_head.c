@@ -38,9 +38,9 @@ static void print_breach(FILE *f, const json_t *incident, const char *breach) {
         begin(f, "Breach");
         paint_text(f, summary ? summary : rule);
         if (!isnan(value))
-                fprintf(f, ": %s", rv_number_format_short(value, number));
+                fprintf(f, ": %s", rv_number_format_judged(value, breach, number));
         if (!isnan(last) && (isnan(value) || last < value || last > value))
-                fprintf(f, "%s%s", isnan(value) ? ": " : ", last ", rv_number_format_short(last, number));
+                fprintf(f, "%s%s", isnan(value) ? ": " : ", last ", rv_number_format_judged(last, breach, number));
         if ((!isnan(value) || !isnan(last)) && breach) {
                 fputs(", bad when ", f);
                 paint_text(f, breach);
@@ -57,7 +57,7 @@ static void print_suspect(FILE *f, const json_t *incident, bool is_pushed) {
         int64_t seen_usec = rv_json_int(first, "seen_usec", 0);
         int64_t onset_usec = rv_json_int(json_object_get(incident, "times"), "onset_usec", 0);
         size_t n = incident_culprits(incident);
-        char span[RV_DURATION_TEXT_MAX];
+        char span[RV_DURATION_TEXT_MAX], number[RV_NUMBER_TEXT_MAX];
 
         if (!json_is_object(commit))
                 return;
@@ -75,7 +75,7 @@ static void print_suspect(FILE *f, const json_t *incident, bool is_pushed) {
         else if (incident_is_perhaps_live(first, onset_usec))
                 fputs(", perhaps live before the onset", f);
         if (!rv_json_bool(incident, "by_hand", false))
-                fprintf(f, ", confidence %.0f %%", 100 * rv_json_real(first, "confidence", 0));
+                fprintf(f, ", confidence %s", confidence_text(first, number));
         fputc('\n', f);
 }
 

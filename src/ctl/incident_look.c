@@ -60,10 +60,12 @@ void look_print(FILE *f, const json_t *look) {
         fprintf(f, "it %s:\n", would_do(mode_of_look(look), *rv_json_string(incident, "restore", "")));
         json_array_foreach (commits, i, commit) {
                 const json_t *suspect = json_array_get(json_object_get(incident, "suspects"), i);
+                char number[RV_NUMBER_TEXT_MAX];
+
                 fputs("  ", f);
                 paint_id(f, json_string_value(commit), SHORT_COMMIT);
                 fputs("  ", f);
                 paint_text(f, rv_json_string(json_object_get(suspect, "commit"), "subject", ""));
-                fprintf(f, " (confidence %.0f %%)\n", 100 * rv_json_real(suspect, "confidence", 0));
+                fprintf(f, " (confidence %s)\n", confidence_text(suspect, number));
         }
 }

@@ -7,6 +7,7 @@
 #include "revertd/gitwire.h"
 #include "revertd/suspect.h"
 
+#include <math.h>
 #include <string.h>
 
 const char *evidence_text(const char *name) {
@@ -35,7 +36,12 @@ static void print_added(FILE *f, const json_t *values, const char *separator) {
         }
 }
 
+char *confidence_text(const json_t *suspect, char buf[static RV_NUMBER_TEXT_MAX]) {
+        return rv_percent_format(rv_json_real(suspect, "confidence", 0), NAN, buf);
+}
+
 static void print_evidence(FILE *f, const json_t *suspect) {
+        char number[RV_NUMBER_TEXT_MAX];
         const json_t *name;
         size_t i;
 
@@ -46,7 +52,7 @@ static void print_evidence(FILE *f, const json_t *suspect) {
                 if (is_named(name, RV_EVIDENCE_ADDED))
                         print_added(f, json_object_get(json_object_get(suspect, "commit"), "values"), ": ");
         }
-        fprintf(f, " (confidence %.0f %%)\n", 100 * rv_json_real(suspect, "confidence", 0));
+        fprintf(f, " (confidence %s)\n", confidence_text(suspect, number));
 }
 
 bool incident_is_perhaps_live(const json_t *suspect, int64_t onset_usec) {
@@ -173,6 +179,7 @@ void incident_print_suspects(FILE *f, const json_t *incident) {
                                 field(f, "Reverted by", string(suspect, "reverted_by"));
                         continue;
                 }
+                char number[RV_NUMBER_TEXT_MAX];
                 if (i == 1 || i == n_culprits)
                         heading(f, "Other suspects");
                 fputs("  ", f);
@@ -181,7 +188,7 @@ void incident_print_suspects(FILE *f, const json_t *incident) {
                 paint_text(f, rv_json_string(commit, "subject", ""));
                 fputs(" (", f);
                 paint_text(f, rv_json_string(commit, "author_name", ""));
-                fprintf(f, ", confidence %.0f %%", 100 * rv_json_real(suspect, "confidence", 0));
+                fprintf(f, ", confidence %s", confidence_text(suspect, number));
                 print_added(f, json_object_get(commit, "values"), "; added ");
                 fputs(")\n", f);
         }

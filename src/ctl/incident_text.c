@@ -23,9 +23,9 @@ static void print_value(FILE *f, const json_t *incident, const char *breach) {
                 return;
         fprintf(f, "  %-*s", LABEL_COLUMN, "Value");
         if (!isnan(value))
-                fprintf(f, "%s at detection", rv_number_format_short(value, number));
+                fprintf(f, "%s at detection", rv_number_format_judged(value, breach, number));
         if (!isnan(last))
-                fprintf(f, "%s%s now or last", isnan(value) ? "" : ", ", rv_number_format_short(last, number));
+                fprintf(f, "%s%s now or last", isnan(value) ? "" : ", ", rv_number_format_judged(last, breach, number));
         if (breach) {
                 fputs("; in breach when ", f);
                 paint_text(f, breach);
@@ -34,7 +34,7 @@ static void print_value(FILE *f, const json_t *incident, const char *breach) {
 }
 
 /* What the rule saw before it decided: the newest evaluations, and where the breach began. */
-static void print_samples(FILE *f, const json_t *incident) {
+static void print_samples(FILE *f, const json_t *incident, const char *breach) {
         const json_t *samples = json_object_get(incident, "samples"), *sample;
         int64_t onset_usec = rv_json_int(json_object_get(incident, "times"), "onset_usec", 0);
         size_t i;
@@ -55,7 +55,7 @@ static void print_samples(FILE *f, const json_t *incident) {
                 step_usec = at_usec - before_usec;
                 before_usec = at_usec;
                 fprintf(f, "  %s  %-10s %s", paint_time(at_usec, time),
-                        isnan(value) ? "no value" : rv_number_format_short(value, number), paint_begin(f, colour));
+                        isnan(value) ? "no value" : rv_number_format_judged(value, breach, number), paint_begin(f, colour));
                 paint_text(f, verdict ? verdict : "?");
                 fprintf(f, "%s%s\n", paint_end(f, colour), at_usec == onset_usec ? "  the onset" : "");
         }
@@ -280,7 +280,7 @@ void incident_print(FILE *f, const json_t *incident, const json_t *transitions, 
         incident_print_waiting(f, incident, now_usec);
         incident_print_next(f, incident);
         print_subject(f, incident, breach);
-        print_samples(f, incident);
+        print_samples(f, incident, breach);
         print_timeline(f, times, string(incident, "application"), now_usec, rv_json_int(times, "ended_usec", 0) == 0);
         incident_print_suspects(f, incident);
         print_guards(f, incident);
@@ -289,9 +289,11 @@ void incident_print(FILE *f, const json_t *incident, const json_t *transitions, 
 }
 
 /* What a look stands on. */
-void look_print_rest(FILE *f, const json_t *incident) {
+void look_print_rest(FILE *f, const json_t *look) {
+        const json_t *incident = json_object_get(look, "incident");
+
         print_scope(f, incident);
-        print_samples(f, incident);
+        print_samples(f, incident, rv_json_string(json_object_get(look, "rule"), "breach", NULL));
         incident_print_suspects(f, incident);
         print_guards(f, incident);
         print_plan(f, incident, true);

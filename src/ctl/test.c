@@ -41,8 +41,8 @@ static void print_incidents(const struct args *args, const json_t *test) {
                 puts("\nNo incident.");
         json_array_foreach (json_object_get(test, "incidents"), i, seen) {
                 putchar('\n');
-                incident_print(stdout, json_object_get(seen, "incident"), json_object_get(seen, "transitions"), NULL,
-                               args->diff, rv_json_int(test, "end_usec", 0));
+                incident_print(stdout, json_object_get(seen, "incident"), json_object_get(seen, "transitions"),
+                               rv_json_string(seen, "breach", NULL), args->diff, rv_json_int(test, "end_usec", 0));
         }
 }
 

@@ -3,6 +3,7 @@
 
 #include "ctl/args.h"
 #include "revertd/json.h"
+#include "revertd/number.h"
 
 #include <stdio.h>
 
@@ -35,13 +36,15 @@ void incident_print(FILE *f, const json_t *incident, const json_t *transitions, 
                     int64_t now_usec);
 /* Of a look ({"rule", "incident"…}): what would be done; and what that stands on. */
 void look_print(FILE *f, const json_t *look);
-void look_print_rest(FILE *f, const json_t *incident);
+void look_print_rest(FILE *f, const json_t *look);
 /* What can be done about one that ended without a recovery; nothing for the others. */
 void incident_print_next(FILE *f, const json_t *incident);
 /* As rv_suspects_together(): without a plan too, so many of the first are the culprits. */
 size_t suspects_together(const json_t *suspects);
 /* In words; a name that is not known stays as it is. */
 const char *evidence_text(const char *name);
+/* Of a suspect. Returns buf. */
+char *confidence_text(const json_t *suspect, char buf[static RV_NUMBER_TEXT_MAX]);
 /* What the plan changes, in one line and with its paths. */
 void plan_print(FILE *f, const json_t *plan, const char *indent);
 

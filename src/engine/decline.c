@@ -2,6 +2,7 @@
 #include "core.h"
 
 #include "revertd/cleanup.h"
+#include "revertd/number.h"
 #include "revertd/text.h"
 
 #include <errno.h>
@@ -41,6 +42,16 @@ static void put_span(FILE *f, int64_t usec) {
         char text[RV_DURATION_TEXT_MAX];
 
         fputs(rv_duration_humanize(usec, text), f);
+}
+
+/* One that was compared to a limit. */
+static void put_span_beyond(FILE *f, int64_t usec, int64_t limit_usec) {
+        char text[RV_DURATION_TEXT_MAX], limit[RV_DURATION_TEXT_MAX];
+
+        if (strcmp(rv_duration_humanize(usec, text), rv_duration_humanize(limit_usec, limit)) == 0 &&
+            usec != limit_usec)
+                rv_duration_format(usec, text);
+        fputs(text, f);
 }
 
 static void put_scope(FILE *f, const struct rv_incident *i) {
@@ -145,14 +156,18 @@ static void culprit(const struct objection *x) {
 }
 
 static void ambiguous(const struct objection *x) {
+        double confidence = confidence_in(x->o->i, x->culprit);
+        char has[RV_NUMBER_TEXT_MAX], wants[RV_NUMBER_TEXT_MAX];
+
         if (is_restore(x->o->i))
                 fputs("all that would be undone has", x->f);
         else {
                 culprit(x);
                 fputs(" has", x->f);
         }
-        fprintf(x->f, " a confidence of %.0f %%, and the rule wants %.0f %%", 100 * confidence_in(x->o->i, x->culprit),
-                100 * x->rule->confidence);
+        fprintf(x->f, " a confidence of %s, and the rule wants %s",
+                rv_percent_format(confidence, x->rule->confidence, has),
+                rv_percent_format(x->rule->confidence, confidence, wants));
 }
 
 static void is_revert(const struct objection *x) {
@@ -253,7 +268,7 @@ static void too_old(const struct objection *x) {
         fputs(" has been live since ", x->f);
         put_time(x->f, since_usec);
         fputs(", for ", x->f);
-        put_span(x->f, x->t->now_usec - since_usec);
+        put_span_beyond(x->f, x->t->now_usec - since_usec, x->rule->max_age_usec);
         fputs("; max_age is ", x->f);
         put_span(x->f, x->rule->max_age_usec);
 }

@@ -3,7 +3,6 @@
 
 #include "revertd/cleanup.h"
 #include "revertd/json.h"
-#include "revertd/number.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -22,12 +21,11 @@ static json_t *incident_json(const struct rv_incident *incident) {
 }
 
 static json_t *rule_json(const struct rv_rule_config *rule) {
-        char number[RV_NUMBER_TEXT_MAX], threshold[RV_NUMBER_TEXT_MAX + 8];
+        char threshold[RV_CONDITION_TEXT_MAX];
 
         if (!rule)
                 return json_null();
-        snprintf(threshold, sizeof(threshold), "%s %s", rv_breach_op_to_string(rule->breach_op),
-                 rv_number_format(rule->breach_value, number));
+        rv_condition_format(rule->breach_op, rule->breach_value, threshold);
         return json_pack("{s:s?, s:s?, s:I}", "threshold", rule->expr || rule->confirm ? threshold : NULL, "runbook",
                          rule->runbook, "recover_usec", (json_int_t)rule->recover_usec);
 }

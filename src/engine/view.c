@@ -3,7 +3,6 @@
 
 #include "revertd/cleanup.h"
 #include "revertd/json.h"
-#include "revertd/number.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -102,10 +101,9 @@ static json_t *match_json(const struct rv_rule_config *config) {
 
 json_t *view_rule(const struct rv_engine *engine, const struct rule *rule, bool with_series, int64_t now_usec) {
         const struct rv_rule_config *config = rule_config(engine, rule);
-        char number[RV_NUMBER_TEXT_MAX], breach[RV_NUMBER_TEXT_MAX + 8];
+        char breach[RV_CONDITION_TEXT_MAX];
 
-        snprintf(breach, sizeof(breach), "%s %s", rv_breach_op_to_string(config->breach_op),
-                 rv_number_format(config->breach_value, number));
+        rv_condition_format(config->breach_op, config->breach_value, breach);
         return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?, s:s?, s:o, s:b, s:I, s:o, s:o*}", "name", config->name,
                          "kind", config->expr ? "polled" : "alerts", "mode", rv_mode_to_string(config->mode),
                          "fallback", rv_fallback_to_string(config->fallback), "repository",

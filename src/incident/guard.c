@@ -1,6 +1,7 @@
 /* The guards, in the order in which they are asked; the first that objects gives the reason. */
 #include "revertd/clock.h"
 #include "revertd/incident.h"
+#include "revertd/number.h"
 #include "revertd/pathspec.h"
 
 #include <fnmatch.h>
@@ -22,7 +23,7 @@ static bool is_after_onset(const struct rv_guard_facts *f) {
 static bool is_ambiguous(const struct rv_guard_facts *f) {
         double confidence = f->confidence > 0 ? f->confidence : f->culprit->confidence;
 
-        return f->rule && f->rule->suspects != RV_SUSPECTS_ALL && confidence < f->rule->confidence - 1e-9;
+        return f->rule && f->rule->suspects != RV_SUSPECTS_ALL && confidence < f->rule->confidence - RV_RATIO_SAME;
 }
 
 /* A revert by someone else: undoing it would bring back what they took out. */

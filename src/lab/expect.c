@@ -149,6 +149,13 @@ static bool has_evidence(const json_t *suspect, const char *name) {
         return false;
 }
 
+static int miss_confidence(const struct looking *l, double confidence) {
+        char wanted[RV_CONDITION_TEXT_MAX], is[RV_NUMBER_TEXT_MAX];
+
+        rv_condition_format(l->e->confidence_op, l->e->confidence, wanted);
+        return miss(l, "confidence: %s instead of %s", rv_number_format_judged(confidence, wanted, is), wanted);
+}
+
 static int check_culprit(const struct looking *l, const json_t *incident) {
         const json_t *suspect = json_array_get(json_object_get(incident, "suspects"), 0);
         double confidence = rv_json_real(suspect, "confidence", 0);
@@ -159,8 +166,7 @@ static int check_culprit(const struct looking *l, const json_t *incident) {
         /* Sums of a few decimals: what is meant is not their last bit. */
         if (r == 0 && l->e->has_confidence &&
             !compares(l->e->confidence_op, (double)(int64_t)(confidence * 1e6 + 0.5) / 1e6, l->e->confidence))
-                r = miss(l, "confidence: %.4g instead of %s %.4g", confidence,
-                         rv_breach_op_to_string(l->e->confidence_op), l->e->confidence);
+                r = miss_confidence(l, confidence);
         for (int i = 0; r == 0 && l->e->evidence && i < config_setting_length(l->e->evidence); i++) {
                 const char *name = config_setting_get_string_elem(l->e->evidence, i);
                 if (!has_evidence(suspect, name))

@@ -231,11 +231,26 @@ static void done(struct lab_world *w) {
         rv_store_close(w->store);
 }
 
+/* When a value is bad, by the incident's rule; NULL: it has none, or does not look at values. */
+static const char *breach_of(const struct lab_world *w, const json_t *incident,
+                             char buf[static RV_CONDITION_TEXT_MAX]) {
+        int index = rv_config_find_rule(w->script->config, rv_json_string(incident, "rule", ""));
+        const struct rv_rule_config *rule = index < 0 ? NULL : &w->script->config->rules[index];
+
+        return rule && (rule->expr || rule->confirm) ? rv_condition_format(rule->breach_op, rule->breach_value, buf)
+                                                     : NULL;
+}
+
 static int list_seen(const struct lab_world *w, json_t *incidents) {
-        for (size_t i = 0; incidents && i < w->n_seen; i++)
-                if (json_array_append_new(incidents, json_pack("{s:O, s:O}", "incident", w->seen[i].record,
-                                                               "transitions", w->seen[i].transitions)) < 0)
+        for (size_t i = 0; incidents && i < w->n_seen; i++) {
+                char breach[RV_CONDITION_TEXT_MAX];
+
+                if (json_array_append_new(incidents,
+                                          json_pack("{s:O, s:O, s:s?}", "incident", w->seen[i].record, "transitions",
+                                                    w->seen[i].transitions, "breach",
+                                                    breach_of(w, w->seen[i].record, breach))) < 0)
                         return rv_error_oom(w->err);
+        }
         return 0;
 }
 

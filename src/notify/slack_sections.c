@@ -2,6 +2,7 @@
 
 #include "revertd/cleanup.h"
 #include "revertd/clock.h"
+#include "revertd/number.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -99,10 +100,9 @@ static void append_commit(struct mrkdwn *m, const struct slack_notice *notice, c
         mrkdwn_link(m, url, shown, HEX_SHOWN);
 }
 
-static void append_number(struct mrkdwn *m, double value) {
-        char text[32];
-        snprintf(text, sizeof(text), "%.6g", value);
-        mrkdwn_code(m, text, sizeof(text));
+static void append_number(struct mrkdwn *m, double value, const char *threshold) {
+        char text[RV_NUMBER_TEXT_MAX];
+        mrkdwn_code(m, rv_number_format_judged(value, threshold, text), sizeof(text));
 }
 
 static void append_reason(struct mrkdwn *m, const struct rv_incident *incident) {
@@ -152,10 +152,10 @@ static void render_value(struct mrkdwn *m, const struct slack_notice *notice) {
         const struct rv_incident *incident = notice->incident;
         if (!isnan(incident->value)) {
                 mrkdwn_markup(m, "\n*Value* ");
-                append_number(m, incident->value);
+                append_number(m, incident->value, notice->threshold);
                 if (!isnan(incident->last_value) && incident->last_value != incident->value) {
                         mrkdwn_markup(m, ", now ");
-                        append_number(m, incident->last_value);
+                        append_number(m, incident->last_value, notice->threshold);
                 }
                 if (notice->threshold)
                         mrkdwn_markup(m, ", in breach when ");
@@ -229,6 +229,7 @@ static void render_suspect(struct mrkdwn *m, const struct slack_notice *notice, 
                                                    : ", arrived ");
         mrkdwn_time(m, suspect->live.observed ? suspect->live.seen_usec : commit->commit_usec);
         const char *separator = "\nEvidence: ";
+        char number[RV_NUMBER_TEXT_MAX];
         for (int i = 0; i < RV_EVIDENCE_MAX; i++)
                 if (suspect->evidence & (1U << i)) {
                         mrkdwn_markup(m, "%s%s", separator, rv_evidence_explain((enum rv_evidence)i));
@@ -236,7 +237,7 @@ static void render_suspect(struct mrkdwn *m, const struct slack_notice *notice, 
                 }
         render_added(m, commit);
         if (!notice->incident->by_hand)
-                mrkdwn_markup(m, " (confidence %.0f %%)", 100 * suspect->confidence);
+                mrkdwn_markup(m, " (confidence %s)", rv_percent_format(suspect->confidence, NAN, number));
         mrkdwn_markup(m, "\n");
 }
 

@@ -64,6 +64,32 @@ static void check_formats(void) {
         assert_string_equal(rv_number_format_short(NAN, buf), "NaN");
 }
 
+static void reads_as_it_was_judged(void) {
+        char buf[RV_NUMBER_TEXT_MAX];
+
+        assert_string_equal(rv_number_format_judged(0.0731234567, "> 0.05", buf), "0.0731235");
+        assert_string_equal(rv_number_format_judged(0.050000049, "> 0.05", buf), "0.05000005");
+        assert_string_equal(rv_number_format_judged(0.049999951, "> 0.05", buf), "0.04999995");
+        assert_string_equal(rv_number_format_judged(0.05, "> 0.05", buf), "0.05");
+        assert_string_equal(rv_number_format_judged(0.0999999999999, "< 0.1", buf), "0.0999999999999");
+        assert_string_equal(rv_number_format_judged(0.1 + 0.2, "== 0.3", buf), "0.30000000000000004");
+        assert_string_equal(rv_number_format_judged(5, "> 4.99999999", buf), "5");
+        assert_string_equal(rv_number_format_judged(0.0500000001, NULL, buf), "0.05");
+        assert_string_equal(rv_number_format_judged(NAN, "> 0.05", buf), "NaN");
+        assert_string_equal(rv_number_format_judged(INFINITY, "> 0.05", buf), "+Inf");
+
+        assert_string_equal(rv_percent_format(0.65, NAN, buf), "65 %");
+        assert_string_equal(rv_percent_format(0.5 / 3, NAN, buf), "16.7 %");
+        assert_string_equal(rv_percent_format(1, NAN, buf), "100 %");
+        assert_string_equal(rv_percent_format(0.99996, NAN, buf), "99.996 %");
+        assert_string_equal(rv_percent_format(0.996, 0.999, buf), "99.6 %");
+        assert_string_equal(rv_percent_format(0.999, 0.996, buf), "99.9 %");
+        assert_string_equal(rv_percent_format(0.64996, 0.65004, buf), "64.996 %"); /* both are 65.00 with two digits */
+        assert_string_equal(rv_percent_format(0.65004, 0.64996, buf), "65.004 %");
+        assert_string_equal(rv_percent_format(0.85, 0.5 + 0.2 + 0.15, buf), "85 %");
+        assert_string_equal(rv_percent_format(0.1 + 0.2, 0.3, buf), "30 %");
+}
+
 static void check_parses(void) {
         static const struct {
                 const char *text;
@@ -98,6 +124,7 @@ static void check_parses(void) {
 static void formats(void **state) {
         (void)state;
         check_formats();
+        reads_as_it_was_judged();
 }
 
 static void parses(void **state) {
@@ -145,6 +172,7 @@ static void locale_does_not_matter(void **state) {
         assert_string_equal(printed, "0,5"); /* so the locale is really in force */
 
         check_formats();
+        reads_as_it_was_judged();
         check_parses();
         assert_int_equal(rv_labels_new(&labels, NULL, 0, NULL), 0);
         assert_int_equal(rv_template_compile(&t,
