@@ -16,7 +16,7 @@
         X(PROPOSED, "proposed", 0, "a pull request with the revert is open, and waits to be merged")                   \
         X(CONVERGING, "converging", 0,                                                                                 \
           "pushed; it is read back from the branch, and an operator that is asked must apply it")                      \
-        X(VERIFYING, "verifying", 0, "the metric must now recover")                                                    \
+        X(VERIFYING, "verifying", 0, "it must now prove to be well")                                                   \
         X(RECOVERED, "recovered", 1, "reverted, and proven to be well again")                                          \
         X(REVERTED, "reverted", 1, "reverted by hand; no rule was named that could prove recovery")                    \
         X(CLEARED, "cleared", 1, "the breach went away before anything was done")                                      \
@@ -80,7 +80,7 @@ bool rv_incident_state_is_end(enum rv_incident_state state);
         X(NOT_FOUND, "not_found", "there is no such commit on the branch")                                             \
         X(RULE_GONE, "rule_gone", "the rule or its repository is no longer configured")                                \
         X(NOT_APPLIED, "not_applied", "the operator did not apply the revert in time")                                 \
-        X(NOT_RECOVERED, "not_recovered", "the metric did not recover in time")                                        \
+        X(NOT_RECOVERED, "not_recovered", "no recovery was seen in time")                                              \
         X(REVERT_LOST, "revert_lost", "the revert is no longer on the branch")                                         \
         X(TOO_MANY, "too_many", "too many incidents are open")
 

@@ -83,6 +83,7 @@ static int note_firing(struct turn *t, struct rule *rule, const struct rv_alert 
                 series->s.onset_usec = onset_usec;
         is_changed = series->resolve_after_usec != alert->resolve_after_usec;
         series->is_unlisted = alert->is_unlisted;
+        series->is_event = alert->is_event;
         series->resolve_after_usec = alert->resolve_after_usec;
         expire_later(t, series);
         if (opens) {

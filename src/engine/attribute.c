@@ -233,7 +233,7 @@ static int find_suspects(struct turn *t, struct open *o, const struct rv_git_rep
         ret->n_culprits = rule && rule->suspects != RV_SUSPECTS_NEWEST ? a.n_candidates : a.n_together;
         ret->is_incomplete = a.is_incomplete && ret->n_culprits == a.n_candidates &&
                              (a.n_candidates != 1 || a.suspects[0].live.observed);
-        r = decline_note(o, &a);
+        r = decline_note(t, o, &a);
         return r < 0 ? r : claim_merged(t, o, reply);
 }
 

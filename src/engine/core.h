@@ -45,6 +45,7 @@ struct series {
         int64_t starts_usec;        /* alerts: startsAt of the newest episode, by the sender's clock */
         int64_t resolved_usec;      /* alerts: startsAt of the newest episode that is over */
         bool is_unlisted;           /* alerts: no Alertmanager can be asked about it */
+        bool is_event;              /* alerts: it is told by events */
         int64_t resolve_after_usec; /* alerts: over when not told again for that long; 0: when its end is told */
         int64_t expires_usec;       /* which is then; 0: never, or not heard of since the start */
         int64_t well_usec;          /* first of the run of evaluations that all were ok; 0: the newest was not */
@@ -245,8 +246,12 @@ int incidents_flush(struct turn *t);
 
 /* -- decline.c -- */
 int incident_decline(struct turn *t, struct open *o, enum rv_reason guard); /* with what the guard has to say */
-int decline_note(struct open *o, const struct rv_attribution *a); /* what may have to be said without a culprit */
+int decline_note(struct turn *t, struct open *o,
+                 const struct rv_attribution *a);                 /* what may have to be said without a culprit */
 int reapplied_detail(const struct rv_commit *commit, char **ret); /* what brings it back; -ENOMEM: *ret is NULL */
+
+/* -- unrecovered.c: what was seen last of what did not recover -- */
+int unrecovered_detail(const struct turn *t, const struct open *o, char **ret); /* -ENOMEM: *ret is NULL */
 
 /* -- reapplied.c: did what was reverted come back? -- */
 int reapplied_look(struct turn *t, struct open *o); /* if it can be asked, and something has come to the branch */

@@ -87,7 +87,7 @@ static int close_text(FILE *f, char **text) {
 /* -- no culprit -- */
 
 /* What the history holds that is no candidate, but that a person would ask about. */
-static void put_aside(const struct rv_attribution *a, int64_t onset_usec, FILE *f) {
+static void put_aside(const struct rv_attribution *a, int64_t onset_usec, int64_t window_usec, FILE *f) {
         if (a->answer) {
                 put_commit(f, a->answer);
                 fputs(" came since the onset, and reverts", f);
@@ -101,19 +101,20 @@ static void put_aside(const struct rv_attribution *a, int64_t onset_usec, FILE *
                 fputs("the newest change there before that, ", f);
                 put_commit(f, a->before);
                 fputs(", went live ", f);
-                put_span(f, onset_usec - a->before_usec);
+                put_span_beyond(f, onset_usec - a->before_usec, window_usec);
                 fputs(" before the onset", f);
         }
 }
 
-int decline_note(struct open *o, const struct rv_attribution *a) {
+int decline_note(struct turn *t, struct open *o, const struct rv_attribution *a) {
+        const struct rv_rule_config *rule = rule_config(t->engine, o->rule);
         char *text = NULL;
         size_t size;
         FILE *f = open_memstream(&text, &size);
 
         if (!f)
                 return -ENOMEM;
-        put_aside(a, o->i->times.onset_usec, f);
+        put_aside(a, o->i->times.onset_usec, rule ? rule->window_usec : 0, f);
         if (close_text(f, &text) < 0)
                 return -ENOMEM;
         free(o->aside);

@@ -92,14 +92,15 @@ int series_store(struct turn *t, struct series *series) {
                 return r;
         series->stored_usec = series->s.breach_usec > 0 ? series->s.breach_usec : t->now_usec;
         r = rv_batch_put(&t->step->batch, RV_RECORD_SERIES, key, series->s.onset_usec, -1,
-                         json_pack("{s:s, s:o, s:o, s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:b}", "rule",
+                         json_pack("{s:s, s:o, s:o, s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:b, s:b}", "rule",
                                    series->key.rule->name, "labels", rv_labels_to_json(series->s.labels), "value",
                                    rv_value_to_json(series->s.value), "onset_usec", (json_int_t)series->s.onset_usec,
                                    "breach_usec", (json_int_t)series->s.breach_usec, "latched", series->s.latched,
                                    "ended_usec", (json_int_t)series->ended_usec, "recent", (json_int_t)series->s.recent,
                                    "left_usec", (json_int_t)series->s.left_usec, "starts_usec",
                                    (json_int_t)series->starts_usec, "resolve_after_usec",
-                                   (json_int_t)series->resolve_after_usec, "is_unlisted", series->is_unlisted));
+                                   (json_int_t)series->resolve_after_usec, "is_unlisted", series->is_unlisted,
+                                   "is_event", series->is_event));
         free(key);
         return r;
 }
@@ -192,6 +193,7 @@ int series_load(struct rv_engine *engine, const struct rv_record *record, struct
         series->starts_usec = rv_json_int(json, "starts_usec", 0);
         series->resolve_after_usec = rv_json_int(json, "resolve_after_usec", 0);
         series->is_unlisted = rv_json_bool(json, "is_unlisted", false);
+        series->is_event = rv_json_bool(json, "is_event", false);
         series->answered_usec = series->s.breach_usec;
         series->stored_usec = series->s.breach_usec > 0 ? series->s.breach_usec : 1;
         return 0;

@@ -4,7 +4,10 @@
  * and breach neither add to it nor take from it, and a breach takes it all. */
 #include "core.h"
 
+#include "revertd/cleanup.h"
+
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int64_t interval_usec(const struct rv_rule_config *rule) {
@@ -163,8 +166,11 @@ static bool goes_further_back(const struct turn *t, const struct open *o) {
 
 static int expired(struct turn *t, struct open *o) {
         struct series *series = goes_further_back(t, o) ? o->series : NULL;
-        int r = incident_move(t, o, RV_INCIDENT_UNRECOVERED, RV_REASON_NOT_RECOVERED, NULL);
+        _cleanup_free_ char *detail = NULL;
+        int r = unrecovered_detail(t, o, &detail);
 
+        if (r == 0)
+                r = incident_move(t, o, RV_INCIDENT_UNRECOVERED, RV_REASON_NOT_RECOVERED, detail);
         return r < 0 || !series ? r : incident_open_after(t, series, o->i);
 }
 

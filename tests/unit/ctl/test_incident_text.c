@@ -83,7 +83,7 @@ static void says_what_an_engineer_asks(void **state) {
                 "  Breach      checkout fails: 0.073, last +Inf, bad when > 0.05, since 2026-03-01 10:00:00Z\n",
                 "  Culprit     9c1e2ab000 (Bob: Lower the timeout), live 2m before the onset, confidence 85 %\n",
                 "  Revert      4413460cc2 pushed 2026-03-01 10:01:01Z\n",
-                "  Reason      the metric did not recover in time (not_recovered)\n",
+                "  Reason      no recovery was seen in time (not_recovered)\n",
                 "              line one\n              line two\n",
                 "What now\n  revertd does nothing more about this breach until the value was well once.\n",
                 "  The revert 4413460cc2 is still on the branch.",

@@ -74,6 +74,7 @@ static void firing_again_takes_the_proof(void **state) {
         assert_state(w, VERIFYING);
         world_pass(w, 15 * MINUTE);
         assert_ended(w, UNRECOVERED, NOT_RECOVERED);
+        assert_string_equal(w->detail, "the alert still fires: nobody has sent that it is resolved");
         assert_int_equal(w->n_opened, 1);
         world_free(w);
 }

@@ -37,6 +37,7 @@ static void an_event_reverts_and_its_silence_proves(void **state) {
         assert_int_equal(w->n_opened, 1);
         world_pass(w, 2 * MINUTE);
         assert_ended(w, UNRECOVERED, NOT_RECOVERED); /* in the fifteen minutes that it had */
+        assert_string_equal(w->detail, "no event has said that it is over");
         assert_int_equal(w->n_pushes, 1);
 
         w->now_usec += HOUR;

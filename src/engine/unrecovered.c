@@ -1,0 +1,51 @@
+/* Reverted, and not recovered in time: what was seen of it last, in words. It is stored, shown and told. */
+#include "core.h"
+
+#include "revertd/number.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+
+static int well_too_shortly(const struct open *o, const struct rv_rule_config *rule, int64_t now_usec, char **ret) {
+        char well[RV_DURATION_TEXT_MAX], wanted[RV_DURATION_TEXT_MAX];
+
+        return asprintf(ret, "it was well for the last %s; recover is %s",
+                        rv_duration_humanize(now_usec - o->i->ok_usec, well),
+                        rv_duration_humanize(rule->recover_usec, wanted));
+}
+
+/* A metric: of a rule with expr, or the second look of one that goes by alerts. */
+static int metric(const struct open *o, const struct rv_rule_config *rule, char **ret) {
+        const char *what = rule->expr ? "the metric" : "the metric of confirm";
+        char condition[RV_CONDITION_TEXT_MAX], value[RV_NUMBER_TEXT_MAX];
+
+        rv_condition_format(rule->breach_op, rule->breach_value, condition);
+        if (isnan(o->i->last_value))
+                return asprintf(ret, "%s has no value", what);
+        if (rule->expr && (!o->series || o->series->s.verdict != RV_VERDICT_BREACH))
+                return asprintf(ret, "%s was not seen to be well (%s); its last value was %s", what,
+                                o->series ? rv_verdict_to_string(o->series->s.verdict) : "the series is gone",
+                                rv_number_format_judged(o->i->last_value, condition, value));
+        return asprintf(ret, "%s was %s when it was looked at last, and is bad when %s", what,
+                        rv_number_format_judged(o->i->last_value, condition, value), condition);
+}
+
+static int alert(const struct open *o, char **ret) {
+        const char *text = !o->series            ? "what became of the alert is not known since the restart"
+                           : o->series->is_event ? "no event has said that it is over"
+                                                 : "the alert still fires: nobody has sent that it is resolved";
+
+        return asprintf(ret, "%s", text);
+}
+
+int unrecovered_detail(const struct turn *t, const struct open *o, char **ret) {
+        const struct rv_rule_config *rule = rule_config(t->engine, o->rule);
+        int r = o->i->ok_usec > 0             ? well_too_shortly(o, rule, t->now_usec, ret)
+                : rule->expr || rule->confirm ? metric(o, rule, ret)
+                                              : alert(o, ret);
+
+        if (r < 0)
+                *ret = NULL;
+        return r < 0 ? -ENOMEM : 0;
+}
