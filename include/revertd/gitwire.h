@@ -13,6 +13,7 @@ enum {
         RV_GITWIRE_VERSION = 3,
         RV_GITWIRE_LINE_BYTES_MAX = 8 << 20, /* one message */
         RV_OID_HEX_MAX = 64,                 /* SHA-1 has 40 digits */
+        RV_OID_SHORT = 10,                   /* as many are shown to people */
         RV_PAUSE_BYTES_MAX = 1000,
         RV_COMMITS_MAX = 10000,   /* in one history */
         RV_COMMIT_PATHS_MAX = 64, /* paths listed for a commit; the count goes on */

@@ -47,20 +47,20 @@ bool rv_incident_state_is_end(enum rv_incident_state state);
         X(NO_CANDIDATE, "no_candidate", "no commit touched the scope in the rule's window before the onset")           \
         X(AFTER_ONSET, "after_onset",                                                                                  \
           "the only commits in the scope came after the onset, so they cannot be the cause")                           \
-        X(AMBIGUOUS, "ambiguous", "the culprit is not sure enough for this rule")                                      \
-        X(IS_REVERT, "is_revert", "the culprit is itself a revert")                                                    \
-        X(IS_OURS, "is_ours", "the culprit was made by revertd")                                                       \
-        X(OPTED_OUT, "opted_out", "the culprit's message says \"Revertd: skip\"")                                      \
-        X(PROTECTED, "protected", "the culprit's author or paths are protected")                                       \
-        X(REAPPLIED, "reapplied", "the culprit brings back what revertd reverted")                                     \
-        X(IMAGE_UPDATER, "image_updater", "the culprit was made by an image updater, which would write it again")      \
+        X(AMBIGUOUS, "ambiguous", "the suspect is not sure enough for this rule")                                      \
+        X(IS_REVERT, "is_revert", "the commit is itself a revert")                                                     \
+        X(IS_OURS, "is_ours", "the commit was made by revertd")                                                        \
+        X(OPTED_OUT, "opted_out", "the commit's message says \"Revertd: skip\"")                                       \
+        X(PROTECTED, "protected", "the commit's author or paths are protected")                                        \
+        X(REAPPLIED, "reapplied", "what revertd had reverted was brought back")                                        \
+        X(IMAGE_UPDATER, "image_updater", "the commit was made by an image updater, which would write it again")       \
         X(ALREADY_REVERTED, "already_reverted",                                                                        \
-          "the culprit was reverted already, or something else in the scope since the onset")                          \
+          "the commit was reverted already, or something else in the scope since the onset")                           \
         X(IN_PROGRESS, "in_progress", "another incident is reverting the same commit")                                 \
-        X(OUTSIDE_SCOPE, "outside_scope", "the culprit touches paths outside of the scope too")                        \
-        X(TOO_OLD, "too_old", "the culprit has been live for longer than max_age")                                     \
+        X(OUTSIDE_SCOPE, "outside_scope", "the commit touches paths outside of the scope too")                         \
+        X(TOO_OLD, "too_old", "the commit has been live for longer than max_age")                                      \
         X(TOO_LARGE, "too_large", "more files (max_files) or commits would be taken back than may be")                 \
-        X(DEPENDENTS, "dependents", "later commits changed lines beside those of the culprit")                         \
+        X(DEPENDENTS, "dependents", "later commits changed lines beside those of the commit")                          \
         X(EMPTIES_SCOPE, "empties_scope", "the revert would leave nothing in the scope")                               \
         X(SHARED_CAUSE, "shared_cause", "many other scopes broke at once, without a change in common")                 \
         X(COOLDOWN, "cooldown", "the scope had a revert a short while ago")                                            \

@@ -43,6 +43,8 @@ struct rv_suspect {
         bool reverted;     /* a later commit on the branch reverts it */
         struct rv_oid reverted_by;
 };
+/* "Culprit" once it was acted upon, "Suspect" until then; "Commit" where a person named it. */
+const char *rv_suspect_title(bool is_pushed, bool by_hand);
 void rv_suspect_done(struct rv_suspect *suspect);
 json_t *rv_suspect_to_json(const struct rv_suspect *suspect);
 int rv_suspect_from_json(struct rv_suspect *ret, const json_t *json, struct rv_error *err) RV_MUST_CHECK;

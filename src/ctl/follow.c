@@ -18,7 +18,7 @@
 #define SILENCE_USEC_MAX (60 * RV_USEC_PER_SEC)
 #define POLL_USEC (300 * RV_USEC_PER_MSEC)
 
-enum { SHORT_COMMIT = 10 };
+enum { SHORT_COMMIT = RV_OID_SHORT };
 
 struct follow {
         const struct args *args;

@@ -7,6 +7,7 @@
 #include "revertd/clock.h"
 #include "revertd/incident.h"
 #include "revertd/number.h"
+#include "revertd/suspect.h"
 
 #include <math.h>
 #include <string.h>
@@ -61,7 +62,7 @@ static void print_suspect(FILE *f, const json_t *incident, bool is_pushed) {
 
         if (!json_is_object(commit))
                 return;
-        begin(f, is_pushed ? "Culprit" : "Suspect");
+        begin(f, rv_suspect_title(is_pushed, rv_json_bool(incident, "by_hand", false)));
         paint_id(f, rv_json_string(commit, "id", NULL), SHORT_COMMIT);
         fputs(" (", f);
         paint_text(f, rv_json_string(commit, "author_name", ""));

@@ -161,6 +161,8 @@ void incident_print_suspects(FILE *f, const json_t *incident) {
         int64_t onset_usec = rv_json_int(json_object_get(incident, "times"), "onset_usec", 0);
         size_t n_culprits = incident_culprits(incident), n_together = suspects_together(suspects), i;
         bool is_restore = string(incident, "restore") != NULL;
+        bool is_pushed = rv_json_int(json_object_get(incident, "times"), "pushed_usec", 0) > 0;
+        const char *title = rv_suspect_title(is_pushed, rv_json_bool(incident, "by_hand", false));
 
         json_array_foreach (suspects, i, suspect) {
                 const json_t *commit = json_object_get(suspect, "commit");
@@ -169,7 +171,7 @@ void incident_print_suspects(FILE *f, const json_t *incident) {
                         break;
                 }
                 if (i == 0 || i < n_culprits) {
-                        heading(f, i > 0 ? "And" : is_restore ? "Undone" : "Culprit");
+                        heading(f, i > 0 ? "And" : is_restore ? "Undone" : title);
                         if (i == 0 && n_together > 1 && !is_restore)
                                 fprintf(f, "  %zu commits that arrived together\n", n_together);
                         print_commit(f, commit);

@@ -3,11 +3,12 @@
 
 #include "ctl/paint.h"
 
+#include "revertd/gitwire.h"
 #include "revertd/json.h"
 
 #include <stdio.h>
 
-enum { SHORT_ID = 8, SHORT_COMMIT = 10, LABEL_COLUMN = 12, PATHS_SHOWN_MAX = 20, SUSPECTS_SHOWN_MAX = 10 };
+enum { SHORT_ID = 8, SHORT_COMMIT = RV_OID_SHORT, LABEL_COLUMN = 12, PATHS_SHOWN_MAX = 20, SUSPECTS_SHOWN_MAX = 10 };
 
 static inline const char *string(const json_t *object, const char *key) {
         const char *text = rv_json_string(object, key, NULL);

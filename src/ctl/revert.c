@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SHORT_COMMIT = 10 };
+enum { SHORT_COMMIT = RV_OID_SHORT };
 
 int operands_sort(const struct args *args, int first, json_t **ret_labels, json_t **ret_revisions) {
         _cleanup_json_ json_t *labels = NULL;

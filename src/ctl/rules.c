@@ -14,7 +14,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { SHORT_COMMIT = 10 };
+enum { SHORT_COMMIT = RV_OID_SHORT };
 
 char *labels_text(const json_t *object) {
         _cleanup_labels_ struct rv_labels *labels = NULL;
@@ -106,7 +106,8 @@ static void add_series(struct table *table, const json_t *rule, const json_t *se
         table_add(table, PLAIN, labels);
         table_add(table, strcmp(state, "firing") == 0 ? RED : strcmp(state, "pending") == 0 ? YELLOW : PLAIN, state);
         table_add(table, PLAIN, rv_json_string(series, "verdict", NULL));
-        table_add(table, PLAIN, isnan(value) ? NULL : rv_number_format_judged(value, rv_json_string(rule, "breach", NULL), number));
+        table_add(table, PLAIN,
+                  isnan(value) ? NULL : rv_number_format_judged(value, rv_json_string(rule, "breach", NULL), number));
         table_add(table, PLAIN, paint_ago(rv_json_int(series, "onset_usec", 0), now_usec, ago));
         table_add(table, PLAIN, rv_json_string(series, "incident", NULL));
         table_add(table, PLAIN, good ? short_commit : NULL);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ID_DIGITS = 10, DEPENDENTS_TOLD_MAX = 3, OTHERS_TOLD_MAX = 5, SUBJECT_TOLD_MAX = 80 /* bytes */ };
+enum { DEPENDENTS_TOLD_MAX = 3, OTHERS_TOLD_MAX = 5, SUBJECT_TOLD_MAX = 80 /* bytes */ };
 
 /* What the guard is about. */
 struct objection {
@@ -26,7 +26,7 @@ struct objection {
 static void put_commit(FILE *f, const struct rv_commit *commit) {
         _cleanup_free_ char *subject = rv_text_line(commit->subject, SUBJECT_TOLD_MAX);
 
-        fprintf(f, "%.*s (%s: %s)", ID_DIGITS, commit->id.hex, commit->author_name, subject ? subject : "");
+        fprintf(f, "%.*s (%s: %s)", RV_OID_SHORT, commit->id.hex, commit->author_name, subject ? subject : "");
 }
 
 static void put_time(FILE *f, int64_t usec) {
@@ -136,7 +136,7 @@ static void no_candidate(const struct objection *x) {
         fputs(", the window of ", x->f);
         put_span(x->f, x->rule->window_usec);
         if (*i->ruled_out.hex)
-                fprintf(x->f, ", but for %.*s and what came after it", ID_DIGITS, i->ruled_out.hex);
+                fprintf(x->f, ", but for %.*s and what came after it", RV_OID_SHORT, i->ruled_out.hex);
         if (x->o->aside && *x->o->aside)
                 fprintf(x->f, "\n%s", x->o->aside);
         if (x->o->n_others == 0)
@@ -176,7 +176,7 @@ static void is_revert(const struct objection *x) {
 
         culprit(x);
         if (commit->n_reverts > 0)
-                fprintf(x->f, " says that it reverts %.*s", ID_DIGITS, commit->reverts[0].hex);
+                fprintf(x->f, " says that it reverts %.*s", RV_OID_SHORT, commit->reverts[0].hex);
 }
 
 static void is_ours(const struct objection *x) {
@@ -203,7 +203,7 @@ static void put_reapplied(FILE *f, const struct rv_commit *commit) {
         fprintf(f,
                 "%.*s, by %s, brings back what %.*s had reverted; pin the version there, or suspend what writes it, "
                 "before it is reverted once more",
-                ID_DIGITS, commit->id.hex, commit->author_name, ID_DIGITS, commit->reapplies.hex);
+                RV_OID_SHORT, commit->id.hex, commit->author_name, RV_OID_SHORT, commit->reapplies.hex);
 }
 
 int reapplied_detail(const struct rv_commit *commit, char **ret) {
@@ -226,7 +226,7 @@ static void image_updater(const struct objection *x) {
         fprintf(x->f,
                 "%.*s is by %s, which would write the same image again; pin the version there, or suspend it, before "
                 "this is reverted by hand",
-                ID_DIGITS, commit->id.hex, commit->author_name);
+                RV_OID_SHORT, commit->id.hex, commit->author_name);
 }
 
 static void already_reverted(const struct objection *x) {
@@ -235,7 +235,7 @@ static void already_reverted(const struct objection *x) {
                 return;
         }
         culprit(x);
-        fprintf(x->f, " was reverted by %.*s", ID_DIGITS, x->culprit->reverted_by.hex);
+        fprintf(x->f, " was reverted by %.*s", RV_OID_SHORT, x->culprit->reverted_by.hex);
         for (size_t k = x->t->engine->n_acts; k > 0; k--) {
                 const struct rv_act *act = &x->t->engine->act[k - 1];
 

@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { TOLD_MAX = 3, PATH_BYTES_MAX = 4096, ID_DIGITS = 12, SHOWN_BYTES_MAX = 100 };
+enum { TOLD_MAX = 3, PATH_BYTES_MAX = 4096, SHOWN_BYTES_MAX = 100 };
 
 struct explain {
         git_repository *repository;
@@ -64,7 +64,7 @@ static int look_at(void *userdata, const git_oid *id, const git_oid *tree, const
         return explain->reply->n_commits == RV_CONFLICT_COMMITS_MAX;
 }
 
-/* "1 path was changed since …, by 0123456789ab (Ana: Set the image), …" */
+/* "1 path was changed since …, by 0123456789 (Ana: Set the image), …" */
 static int tell(const struct explain *explain) {
         struct rv_git_reply *reply = explain->reply;
         char *text = NULL;
@@ -78,7 +78,7 @@ static int tell(const struct explain *explain) {
                 const struct rv_commit *commit = &reply->commits[i];
                 _cleanup_free_ char *author = rv_text_line(commit->author_name, SHOWN_BYTES_MAX);
                 _cleanup_free_ char *subject = rv_text_line(commit->subject, SHOWN_BYTES_MAX);
-                fprintf(out, "%s%.*s (%s: %s)", i > 0 ? ", " : "", ID_DIGITS, commit->id.hex, author ? author : "",
+                fprintf(out, "%s%.*s (%s: %s)", i > 0 ? ", " : "", RV_OID_SHORT, commit->id.hex, author ? author : "",
                         subject ? subject : "");
         }
         if (reply->n_commits > TOLD_MAX)

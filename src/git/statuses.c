@@ -9,7 +9,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-enum { CULPRITS_MAX = 16, SHORT_ID = 12 };
+enum { CULPRITS_MAX = 16 };
 #define TELLING_USEC (15 * RV_USEC_PER_SEC)
 
 /* The revert that is on the branch now, and what it undid. */
@@ -35,9 +35,9 @@ static int tell_all(const struct telling *telling, struct rv_error *err) {
 
         if (telling->n_culprits > 1)
                 snprintf(more, sizeof more, " and %zu more", telling->n_culprits - 1);
-        snprintf(title, sizeof title, "Reverts %.*s%s", SHORT_ID, telling->culprits[0].hex, more);
+        snprintf(title, sizeof title, "Reverts %.*s%s", RV_OID_SHORT, telling->culprits[0].hex, more);
         int r = tell_one(telling, telling->revert, true, title, err);
-        snprintf(title, sizeof title, "Reverted by %.*s", SHORT_ID, telling->revert->hex);
+        snprintf(title, sizeof title, "Reverted by %.*s", RV_OID_SHORT, telling->revert->hex);
         for (size_t i = 0; r == 0 && i < telling->n_culprits && i < CULPRITS_MAX; i++)
                 r = tell_one(telling, &telling->culprits[i], false, title, err);
         return r;

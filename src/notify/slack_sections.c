@@ -17,7 +17,7 @@ enum {
         LABELS_SHOWN_BYTES = 1000, /* no further label is begun after so much */
         LIST_SHOWN_BYTES = 900,
         COMMITS_SHOWN_MAX = 4,
-        HEX_SHOWN = 9,
+        LINK_SHOWN_MAX = 20,
 };
 
 static bool awaits_approval(const struct rv_incident *incident) {
@@ -95,9 +95,9 @@ static void append_commit(struct mrkdwn *m, const struct slack_notice *notice, c
         if (is_public && hole &&
             asprintf(&url, "%.*s%s%s", (int)(hole - notice->commit_url), notice->commit_url, id->hex, hole + 2) < 0)
                 url = NULL;
-        char shown[HEX_SHOWN + 1];
-        snprintf(shown, sizeof(shown), "%.*s", HEX_SHOWN, id->hex);
-        mrkdwn_link(m, url, shown, HEX_SHOWN);
+        char shown[RV_OID_SHORT + 1];
+        snprintf(shown, sizeof(shown), "%.*s", RV_OID_SHORT, id->hex);
+        mrkdwn_link(m, url, shown, RV_OID_SHORT);
 }
 
 static void append_number(struct mrkdwn *m, double value, const char *threshold) {
@@ -246,9 +246,9 @@ void slack_culprit(struct mrkdwn *m, const struct slack_notice *notice) {
         if (incident->n_suspects == 0)
                 return;
         if (incident->restore.hex[0])
-                mrkdwn_markup(m, "*Undone*, to go back to `%.*s` ", HEX_SHOWN, incident->restore.hex);
+                mrkdwn_markup(m, "*Undone*, to go back to `%.*s` ", RV_OID_SHORT, incident->restore.hex);
         else
-                mrkdwn_markup(m, "*Culprit* ");
+                mrkdwn_markup(m, "*%s* ", rv_suspect_title(incident->times.pushed_usec > 0, incident->by_hand));
         size_t together = incident->n_revisions > 0 || incident->restore.hex[0]
                                   ? 0
                                   : rv_suspects_together(incident->suspects, incident->n_suspects);
@@ -333,12 +333,12 @@ void slack_times(struct mrkdwn *m, const struct slack_notice *notice) {
                 _cleanup_free_ char *url = NULL;
                 if (asprintf(&url, "%s/api/v1/incidents/%s", notice->external_url, incident->id) >= 0) {
                         mrkdwn_markup(m, " ");
-                        mrkdwn_link(m, url, "record", HEX_SHOWN);
+                        mrkdwn_link(m, url, "record", LINK_SHOWN_MAX);
                 }
         }
         if (notice->runbook) {
                 mrkdwn_markup(m, " ");
-                mrkdwn_link(m, notice->runbook, "runbook", HEX_SHOWN);
+                mrkdwn_link(m, notice->runbook, "runbook", LINK_SHOWN_MAX);
         }
         if (times->onset_usec > 0) {
                 mrkdwn_markup(m, "\nOnset ");

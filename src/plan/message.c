@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SUBJECT_BYTES_MAX = 200, LINE_BYTES_MAX = 1000, SHORT_ID = 12 };
+enum { SUBJECT_BYTES_MAX = 200, LINE_BYTES_MAX = 1000 };
 
 static char *clean(const char *text, size_t max_bytes) {
         static const char phrase[] = "reverts commit";
@@ -38,7 +38,7 @@ static int put_subject(FILE *f, const struct rv_plan_facts *facts) {
                 fprintf(f, "Restore \"%s\"", subject);
                 if (facts->n_scope > 1)
                         fprintf(f, " and %zu more", facts->n_scope - 1);
-                fprintf(f, " to %.*s\n\n", SHORT_ID, facts->restore.hex);
+                fprintf(f, " to %.*s\n\n", RV_OID_SHORT, facts->restore.hex);
                 return 0;
         }
         fprintf(f, "Revert \"%s\"", subject);

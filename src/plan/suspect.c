@@ -26,6 +26,10 @@ const char *rv_evidence_explain(enum rv_evidence evidence) {
         return evidence < RV_EVIDENCE_MAX ? evidence_texts[evidence] : "";
 }
 
+const char *rv_suspect_title(bool is_pushed, bool by_hand) {
+        return by_hand ? "Commit" : is_pushed ? "Culprit" : "Suspect";
+}
+
 size_t rv_suspects_together(const struct rv_suspect *suspects, size_t n) {
         size_t k = n > 0;
 

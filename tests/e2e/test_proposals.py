@@ -179,8 +179,8 @@ def statuses(world, n=2):
 
 
 def expected(world, revert, culprit):
-    return [(revert, "success", f"Reverts {culprit[:12]}"),
-            (culprit, "failed" if world.forge.kind == "gitlab" else "failure", f"Reverted by {revert[:12]}")]
+    return [(revert, "success", f"Reverts {culprit[:10]}"),
+            (culprit, "failed" if world.forge.kind == "gitlab" else "failure", f"Reverted by {revert[:10]}")]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -44,7 +44,7 @@ def assert_went_back(world, undone=None):
     said = world.repository.git("-C", world.repository.path, "log", "-1", "--format=%B", "main")
     assert f"\nRevertd-Restores: {world.good}\n" in said
     assert [line.split()[1] for line in said.splitlines() if line.startswith("Revertd-Reverts:")] == (undone or world.undone)
-    assert world.repository.subjects()[0] == f'Restore "apps/checkout/**" to {world.good[:12]}'
+    assert world.repository.subjects()[0] == f'Restore "apps/checkout/**" to {world.good[:10]}'
 
 
 def breach(world, minutes_ago=5):
@@ -56,7 +56,7 @@ def test_a_conflict_falls_back(entangled):
     breach(entangled)
     incident = entangled.until({"verifying", "recovered"})
     assert_went_back(entangled)
-    assert FILE in incident["conflict"] and entangled.raised[:12] in incident["conflict"]
+    assert FILE in incident["conflict"] and entangled.raised[:10] in incident["conflict"]
     assert [s["evidence"] == ["passed"] for s in incident["suspects"]] == [True, True, False]
     shown = entangled.revertd.ctl("show", incident["id"]).stdout
     assert "In the way of a revert" in shown and "Undone" in shown and entangled.good in shown
@@ -80,7 +80,7 @@ def test_a_conflict_declines_by_default(entangled):
     entangled.start(PAGE)
     breach(entangled)
     incident = entangled.until("declined")
-    assert incident["reason"] == "conflict" and entangled.raised[:12] in incident["detail"]
+    assert incident["reason"] == "conflict" and entangled.raised[:10] in incident["detail"]
     shown = entangled.revertd.ctl("show", incident["id"]).stdout
     assert f"revertctl restore -r fleet --to={entangled.bad[:10]}~1 --path='apps/checkout/**'" in shown
     assert entangled.repository.reverts() == []
@@ -90,8 +90,8 @@ def test_a_conflict_of_several_names_what_stands_in_the_way(entangled):
     entangled.start(PAGE)
     done = entangled.revertd.ctl("revert", "-r", "fleet", entangled.bad, entangled.more, "--yes", check=False)
     assert done.returncode == 1 and "(conflict)" in done.stdout
-    assert FILE in done.stdout and entangled.raised[:12] in done.stdout
-    assert entangled.bad[:12] not in done.stdout and entangled.more[:12] not in done.stdout
+    assert FILE in done.stdout and entangled.raised[:10] in done.stdout
+    assert entangled.bad[:10] not in done.stdout and entangled.more[:10] not in done.stdout
 
 
 def test_what_would_be_undone_is_guarded(entangled):

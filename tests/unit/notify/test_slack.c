@@ -264,11 +264,12 @@ static void test_recovered(void **state) {
         expect_says(text, "Recovered: http-error-ratio");
         expect_says(text, "`label0=Shrink the pool`");
         expect_says(text, "*Value* `0.31`, now `0.02`, in breach when `&gt; 0.05`");
-        expect_says(text, "<https://git.example.com/fleet/commit/" CULPRIT "|9c1e2ab00>` `Shrink the pool`");
+        expect_says(text, "*Culprit* ");
+        expect_says(text, "<https://git.example.com/fleet/commit/" CULPRIT "|9c1e2ab000>` `Shrink the pool`");
         expect_says(text, "touches the scope");
         expect_says(text, "a commit id): `version` `v1.2.3` in `apps/a.yaml` (confidence 80 %)");
         assert_null(strstr(text, "What can be done"));
-        expect_says(text, "<https://git.example.com/fleet/commit/" REVERT "|abcdef012>`: 2 files changed, +3 -1");
+        expect_says(text, "<https://git.example.com/fleet/commit/" REVERT "|abcdef0123>`: 2 files changed, +3 -1");
         expect_says(text, "1 other candidate");
         expect_says(text, "pushed +2.5s");
         expect_says(text, "<!date^1772359200^{date_num} {time_secs}|2026-03-01T10:00:00.000Z>");
@@ -339,6 +340,7 @@ static void test_declined(void **state) {
                 expect_says(text, "Not reverted");
                 expect_says(text, "later changes touch the same lines (`conflict`)");
                 expect_says(text, "apps/checkout/values.yaml");
+                assert_int_equal(strstr(text, "*Suspect* ") != NULL, !reply);
                 expect_says(text, "What can be done: `revertctl show 7f3c000000000001`");
         }
 }

@@ -96,7 +96,7 @@ static void says_what_it_goes_back_to(void **state) {
         assert_string_equal(plan->spec.restore.hex, "0123456789abcdef");
         assert_string_equal(
                 plan->spec.message,
-                "Restore \"apps/web/**\" to 0123456789ab\n\n"
+                "Restore \"apps/web/**\" to 0123456789\n\n"
                 "revertd saw a rule in breach, and goes back to before what it took for the cause:\n    errors\n\n"
                 "The cause could not be reverted alone:\n    1 path was changed since Revertd-Reverts: 33\n\n"
                 "These paths are again as they were at 0123456789abcdef:\n    apps/web/**\n\n"
