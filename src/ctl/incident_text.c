@@ -55,7 +55,8 @@ static void print_samples(FILE *f, const json_t *incident, const char *breach) {
                 step_usec = at_usec - before_usec;
                 before_usec = at_usec;
                 fprintf(f, "  %s  %-10s %s", paint_time(at_usec, time),
-                        isnan(value) ? "no value" : rv_number_format_judged(value, breach, number), paint_begin(f, colour));
+                        isnan(value) ? "no value" : rv_number_format_judged(value, breach, number),
+                        paint_begin(f, colour));
                 paint_text(f, verdict ? verdict : "?");
                 fprintf(f, "%s%s\n", paint_end(f, colour), at_usec == onset_usec ? "  the onset" : "");
         }

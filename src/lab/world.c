@@ -245,10 +245,9 @@ static int list_seen(const struct lab_world *w, json_t *incidents) {
         for (size_t i = 0; incidents && i < w->n_seen; i++) {
                 char breach[RV_CONDITION_TEXT_MAX];
 
-                if (json_array_append_new(incidents,
-                                          json_pack("{s:O, s:O, s:s?}", "incident", w->seen[i].record, "transitions",
-                                                    w->seen[i].transitions, "breach",
-                                                    breach_of(w, w->seen[i].record, breach))) < 0)
+                if (json_array_append_new(incidents, json_pack("{s:O, s:O, s:s?}", "incident", w->seen[i].record,
+                                                               "transitions", w->seen[i].transitions, "breach",
+                                                               breach_of(w, w->seen[i].record, breach))) < 0)
                         return rv_error_oom(w->err);
         }
         return 0;
