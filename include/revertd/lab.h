@@ -40,9 +40,11 @@ struct rv_backtest {
 /* The Prometheus whose ALERTS tell of a rule's alerts: that of its `confirm`, or the only one; −1: not known. */
 int rv_lab_alerts_server(const struct rv_config *config, size_t rule);
 
-/* {"from_usec", "to_usec", "apply_usec", "rules": [{"name", "mode", "step_usec", "evaluations", "breaches"}…],
- *  "breaches": [{"rule", "labels", "mode", "threshold", "onset_usec", "fired_usec", "end_usec" (0: not over at the
- *     end of the range), "outcome": "reverted" | "declined" | "cleared" | "failed" | "open", "pushed_usec",
+/* {"from_usec", "to_usec", "apply_usec", "rules": [{"name", "mode", "step_usec", "evaluations", "breaches",
+ *     "answered", "first_usec", "last_usec" (evaluations with any values; of polled rules)}…],
+ *  "breaches": [{"rule", "labels", "mode", "threshold", "onset_usec", "fired_usec", "end_usec" (0: no end is
+ *     known), "until_usec" (that end, or when it was last seen), "pushed_usec",
+ *     "outcome": "reverted" | "declined" | "cleared" | "failed" | "open",
  *     "would_end_usec", "saved_usec", "undone_by", "undone_usec", "incident": the record, "points": [[usec, value]…]}…],
  *  "summary": {"breaches", "reverted", "declined", "reasons": {reason: n}, "breach_usec", "saved_usec"}}
  * undone_by: a commit by people that says that it reverts a culprit; "" none. */

@@ -128,7 +128,29 @@ static void put_summary(FILE *f, const json_t *report) {
                 rv_duration_humanize(rv_json_int(report, "apply_usec", 0), a));
 }
 
-static void put_breach(struct table *table, const json_t *breach, int64_t to_usec) {
+/* An empty answer is neither health nor a breach. */
+static void put_holes(FILE *f, const json_t *report) {
+        const json_t *rule;
+        char first[PAINT_TIME_MAX], last[PAINT_TIME_MAX];
+        size_t i;
+
+        json_array_foreach (json_object_get(report, "rules"), i, rule) {
+                int64_t n = rv_json_int(rule, "evaluations", 0), n_answered = rv_json_int(rule, "answered", n);
+
+                if (n_answered == n)
+                        continue;
+                fprintf(f, "  %sNo values%s for ", paint_begin(f, YELLOW), paint_end(f, YELLOW));
+                paint_text(f, rv_json_string(rule, "name", ""));
+                fprintf(f, " in %lld of %lld evaluations", (long long)(n - n_answered), (long long)n);
+                if (n_answered > 0)
+                        fprintf(f, "; the first are of %s, the last of %s",
+                                paint_time(rv_json_int(rule, "first_usec", 0), first),
+                                paint_time(rv_json_int(rule, "last_usec", 0), last));
+                fputs(".\n", f);
+        }
+}
+
+static void put_breach(struct table *table, const json_t *breach) {
         static const char dash[] = "-";
         const json_t *incident = json_object_get(breach, "incident");
         const json_t *suspect = json_array_get(json_object_get(incident, "suspects"), 0);
@@ -144,7 +166,7 @@ static void put_breach(struct table *table, const json_t *breach, int64_t to_use
         table_add(table, PLAIN, rv_json_string(breach, "rule", ""));
         table_add(table, PLAIN, labels ? labels : "");
         table_addf(table, PLAIN, "%s%s", end_usec ? "" : "over ",
-                   rv_duration_humanize((end_usec ? end_usec : to_usec) - onset_usec, buf));
+                   rv_duration_humanize(rv_json_int(breach, "until_usec", 0) - onset_usec, buf));
         table_addf(table, strcmp(outcome, "reverted") == 0 ? GREEN : YELLOW, "%s%s%s%s", outcome,
                    strcmp(reason, "none") != 0 && strcmp(outcome, "declined") == 0 ? " (" : "",
                    strcmp(outcome, "declined") == 0 ? reason : "", strcmp(outcome, "declined") == 0 ? ")" : "");
@@ -169,13 +191,14 @@ static int print_text(FILE *f, const json_t *report) {
         int r;
 
         put_summary(f, report);
+        put_holes(f, report);
         if (json_array_size(json_object_get(report, "breaches")) == 0)
                 return 0;
         table = table_new(titles, RV_ARRAY_SIZE(titles));
         if (!table)
                 return -ENOMEM;
         json_array_foreach (json_object_get(report, "breaches"), i, breach)
-                put_breach(table, breach, rv_json_int(report, "to_usec", 0));
+                put_breach(table, breach);
         fputc('\n', f);
         r = table_print(table, f, 0);
         table_free(table);

@@ -242,10 +242,11 @@ static void put_at(FILE *f, const char *name, int64_t usec) {
         fputs("</dd>\n", f);
 }
 
-static void put_breach(FILE *f, const json_t *breach, size_t number, int64_t to_usec) {
+static void put_breach(FILE *f, const json_t *breach, size_t number) {
         const json_t *incident = json_object_get(breach, "incident");
         _cleanup_free_ char *labels = labels_text(json_object_get(breach, "labels"));
-        int64_t onset_usec = rv_json_int(breach, "onset_usec", 0), end_usec = rv_json_int(breach, "end_usec", 0);
+        int64_t onset_usec = rv_json_int(breach, "onset_usec", 0), end_usec = rv_json_int(breach, "end_usec", 0),
+                until_usec = rv_json_int(breach, "until_usec", 0);
 
         fprintf(f, "<section id=\"b%zu\">\n<h2>%zu. ", number, number);
         put(f, rv_json_string(breach, "rule", ""));
@@ -265,8 +266,8 @@ static void put_breach(FILE *f, const json_t *breach, size_t number, int64_t to_
         put_at(f, "Fired", rv_json_int(breach, "fired_usec", 0));
         put_at(f, "Would-be revert", rv_json_int(breach, "pushed_usec", 0));
         put_at(f, "Would-be end", rv_json_int(breach, "would_end_usec", 0));
-        put_at(f, "Real end", end_usec);
-        put_span(f, end_usec ? "Lasted" : "Lasted over", (end_usec ? end_usec : to_usec) - onset_usec);
+        put_at(f, end_usec ? "Real end" : "Last seen", until_usec);
+        put_span(f, end_usec ? "Lasted" : "Lasted over", until_usec - onset_usec);
         put_span(f, end_usec ? "Saved" : "Saved at least", rv_json_int(breach, "saved_usec", 0));
         if (*rv_json_string(breach, "undone_by", "")) {
                 term(f, "Undone by");
@@ -279,10 +280,11 @@ static void put_breach(FILE *f, const json_t *breach, size_t number, int64_t to_
         fputs("</dl>\n</section>\n", f);
 }
 
-static void put_row(FILE *f, const json_t *breach, size_t number, int64_t to_usec) {
+static void put_row(FILE *f, const json_t *breach, size_t number) {
         const json_t *suspect = json_array_get(json_object_get(json_object_get(breach, "incident"), "suspects"), 0);
         _cleanup_free_ char *labels = labels_text(json_object_get(breach, "labels"));
-        int64_t onset_usec = rv_json_int(breach, "onset_usec", 0), end_usec = rv_json_int(breach, "end_usec", 0);
+        int64_t onset_usec = rv_json_int(breach, "onset_usec", 0), end_usec = rv_json_int(breach, "end_usec", 0),
+                until_usec = rv_json_int(breach, "until_usec", 0);
         int64_t saved_usec = rv_json_int(breach, "saved_usec", 0);
         char buf[RV_DURATION_TEXT_MAX];
 
@@ -293,12 +295,34 @@ static void put_row(FILE *f, const json_t *breach, size_t number, int64_t to_use
         fputc(' ', f);
         put(f, labels);
         fprintf(f, "</td><td>%s%s</td><td>", end_usec ? "" : "over ",
-                rv_duration_humanize((end_usec ? end_usec : to_usec) - onset_usec, buf));
+                rv_duration_humanize(until_usec - onset_usec, buf));
         put(f, rv_json_string(breach, "outcome", ""));
         fputs("</td><td><code>", f);
         fprintf(f, "%.10s</code> ", rv_json_string(json_object_get(suspect, "commit"), "id", ""));
         put(f, rv_json_string(json_object_get(suspect, "commit"), "subject", ""));
         fprintf(f, "</td><td>%s</td></tr>\n", saved_usec > 0 ? rv_duration_humanize(saved_usec, buf) : "");
+}
+
+static void put_holes(FILE *f, const json_t *report) {
+        const json_t *rule;
+        size_t i;
+
+        json_array_foreach (json_object_get(report, "rules"), i, rule) {
+                int64_t n = rv_json_int(rule, "evaluations", 0), n_answered = rv_json_int(rule, "answered", n);
+
+                if (n_answered == n)
+                        continue;
+                fputs("<p><strong>No values</strong> for ", f);
+                put(f, rv_json_string(rule, "name", ""));
+                fprintf(f, " in %lld of %lld evaluations", (long long)(n - n_answered), (long long)n);
+                if (n_answered > 0) {
+                        fputs("; the first are of ", f);
+                        put_time(f, rv_json_int(rule, "first_usec", 0));
+                        fputs(", the last of ", f);
+                        put_time(f, rv_json_int(rule, "last_usec", 0));
+                }
+                fputs(".</p>\n", f);
+        }
 }
 
 void backtest_print_html(FILE *f, const json_t *report) {
@@ -322,14 +346,15 @@ void backtest_print_html(FILE *f, const json_t *report) {
                 "<p>Assumed: a commit is live when it is committed; a revert works %s after its push; every rule "
                 "enforces, and nobody rejects, approves or pauses. The plots show what really happened.</p>\n",
                 rv_duration_humanize(rv_json_int(report, "apply_usec", 0), buf));
+        put_holes(f, report);
         fputs("<table>\n<caption>Breaches</caption>\n<thead><tr><th scope=\"col\">No.</th><th scope=\"col\">Onset</th>"
               "<th scope=\"col\">Rule and labels</th><th scope=\"col\">Lasted</th><th scope=\"col\">Would be</th>"
               "<th scope=\"col\">Culprit</th><th scope=\"col\">Saved</th></tr></thead>\n<tbody>\n",
               f);
         json_array_foreach (breaches, i, breach)
-                put_row(f, breach, i + 1, to_usec);
+                put_row(f, breach, i + 1);
         fputs("</tbody>\n</table>\n", f);
         json_array_foreach (breaches, i, breach)
-                put_breach(f, breach, i + 1, to_usec);
+                put_breach(f, breach, i + 1);
         fputs("</main>\n</body>\n</html>\n", f);
 }

@@ -93,6 +93,11 @@ static int look(struct run *run, size_t rule, size_t step, int64_t now_usec, str
                         ret->sample[i].value = track_well(config);
         }
         a->n_evaluations++;
+        if (ret->n > 0) {
+                a->last_usec = now_usec - delay_of(run, rule);
+                if (a->n_answered++ == 0)
+                        a->first_usec = a->last_usec;
+        }
         return r;
 }
 

@@ -26,6 +26,7 @@ static int on_stored(void *userdata, const json_t *incident, struct rv_error *er
         const char *name = rv_json_string(incident, "rule", "");
         int rule = rv_config_find_rule(run->b->config, name);
         int64_t pushed_usec = rv_json_int(json_object_get(incident, "times"), "pushed_usec", 0);
+        enum rv_incident_state state;
         _cleanup_labels_ struct rv_labels *labels = NULL;
         struct track *track;
         json_t *known;
@@ -40,8 +41,13 @@ static int on_stored(void *userdata, const json_t *incident, struct rv_error *er
                 return 0; /* only the first incident of a breach is its own */
         if (pushed_usec > 0)
                 track->cured_usec = pushed_usec + run->b->apply_usec;
-        json_t *copy = json_deep_copy(incident);
-        return copy && json_object_set_new(track->breach, "incident", copy) == 0 ? 0 : rv_error_oom(err);
+        track->is_open = rv_incident_state_from_string(rv_json_string(incident, "state", ""), &state) == 0 &&
+                         !rv_incident_state_is_end(state);
+        if (!known && json_object_set_new(track->breach, "incident", known = json_object()) < 0)
+                return rv_error_oom(err);
+        _cleanup_json_ json_t *copy = json_deep_copy(incident);
+        /* In place: several breaches may have it. */
+        return copy && json_object_clear(known) == 0 && json_object_update(known, copy) == 0 ? 0 : rv_error_oom(err);
 }
 
 static void run_done(struct run *run) {

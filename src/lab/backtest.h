@@ -21,6 +21,7 @@ struct track {
         struct point ring[RING];
         size_t n_ring, after, stride, skip;
         json_t *breach;           /* the newest; lent; NULL: none */
+        bool is_open;             /* so is the newest incident */
         int64_t starts_usec;      /* of an alert: the newest episode */
         bool is_present, is_told; /* of an alert: it fires; and that was delivered */
         int64_t cured_usec;       /* from then on it would have been well; 0: no revert */
@@ -35,6 +36,7 @@ struct asked {
         size_t n_steps;       /* asked for at once */
         struct track *tracks;
         int64_t n_evaluations, n_breaches;
+        int64_t n_answered, first_usec, last_usec; /* answers with anything in them; of a polled rule */
 };
 
 struct past;
@@ -58,6 +60,8 @@ int track_follow(struct run *run, size_t rule, struct track *track, enum rv_verd
                  int64_t at_usec, struct rv_error *err) RV_MUST_CHECK;
 /* The would-be revert works, and the real breach is not over: the engine is to see it as well. */
 bool track_is_cured(const struct track *track, int64_t now_usec);
+/* Breaches that are not over get "until_usec": when they were last seen. */
+int tracks_finish(struct asked *asked) RV_MUST_CHECK;
 /* A value that is neither in breach nor short of clear. */
 double track_well(const struct rv_rule_config *rule);
 void tracks_done(struct asked *asked);

@@ -1,4 +1,5 @@
-/* A commit is taken to have arrived when it was made, but never before those that it stands on. */
+/* A commit is taken to have arrived when it was made. Where clocks were wrong the times contradict the order on the
+ * branch: the most commits that agree with each other are believed, and the others came between them. */
 #include "lab/line.h"
 
 #include "revertd/cleanup.h"
@@ -40,19 +41,56 @@ static int read_history(const struct rv_backtest *b, size_t repository, char *co
         return r;
 }
 
+/* The longest run of times that never goes back (patience sorting): before[i] is the one that i follows, tail[n] the
+ * earliest that a run of n + 1 ends with. Commits are newest first, so that the branch is walked from its end. */
+static int believe(struct line *line, bool *is_believed) {
+        size_t n = line->all->n_commits, length = 0;
+        _cleanup_free_ size_t *tail = calloc(n + 1, sizeof(*tail)), *before = calloc(n + 1, sizeof(*before));
+
+        if (!tail || !before)
+                return -ENOMEM;
+        for (size_t i = n; i-- > 0;) {
+                size_t low = 0, high = length;
+
+                while (low < high) {
+                        size_t middle = low + (high - low) / 2;
+
+                        if (line->all->commits[tail[middle]].commit_usec <= line->all->commits[i].commit_usec)
+                                low = middle + 1;
+                        else
+                                high = middle;
+                }
+                before[i] = low > 0 ? tail[low - 1] : n;
+                tail[low] = i;
+                length += low == length;
+        }
+        for (size_t i = length > 0 ? tail[length - 1] : n; i < n; i = before[i])
+                is_believed[i] = true;
+        return 0;
+}
+
 int line_read(struct line *line, const struct rv_backtest *backtest, size_t repository, struct rv_error *err) {
-        int64_t newest_usec = 0;
+        _cleanup_free_ bool *is_believed = NULL;
+        int64_t least_usec = 0, most_usec = RV_USEC_INFINITY;
         int r = read_history(backtest, repository, NULL, 0, &line->all, err);
 
         if (r < 0)
                 return r;
         line->arrived_usec = calloc(line->all->n_commits + 1, sizeof(*line->arrived_usec));
-        if (!line->arrived_usec)
+        is_believed = calloc(line->all->n_commits + 1, sizeof(*is_believed));
+        if (!line->arrived_usec || !is_believed || believe(line, is_believed) < 0)
                 return rv_error_oom(err);
+        for (size_t i = 0; i < line->all->n_commits; i++) {
+                int64_t made_usec = line->all->commits[i].commit_usec;
+
+                if (is_believed[i])
+                        most_usec = made_usec;
+                line->arrived_usec[i] = made_usec < most_usec ? made_usec : most_usec;
+        }
         for (size_t i = line->all->n_commits; i-- > 0;) {
-                if (line->all->commits[i].commit_usec > newest_usec)
-                        newest_usec = line->all->commits[i].commit_usec;
-                line->arrived_usec[i] = newest_usec;
+                if (line->arrived_usec[i] > least_usec)
+                        least_usec = line->arrived_usec[i];
+                line->arrived_usec[i] = least_usec;
         }
         return 0;
 }

@@ -186,8 +186,7 @@ static int answer_history(struct past *past, size_t repository, const struct rv_
                 return rv_error_oom(err);
         size_t k = line->n_made;
         for (size_t i = 0; r == 0 && i < s->reply->n_commits && !reply->truncated; i++) {
-                if (s->arrived_usec[i] > now_usec ||
-                    (!request->revision && s->reply->commits[i].commit_usec < request->since_usec))
+                if (s->arrived_usec[i] > now_usec || (!request->revision && s->arrived_usec[i] < request->since_usec))
                         continue;
                 for (; r == 0 && k > 0 && line->made[k - 1].at_usec >= s->arrived_usec[i] &&
                        line->made[k - 1].at_usec >= last_usec;

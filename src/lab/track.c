@@ -51,8 +51,10 @@ static int append_point(struct track *track, int64_t at_usec, double value) {
         return json_array_append_new(points, json_pack("[I, o]", (json_int_t)at_usec, rv_value_to_json(value)));
 }
 
+/* One that begins while the incident of the one before is open is about the same, to the engine too. */
 static int begin_breach(struct run *run, size_t rule, struct track *track, int64_t at_usec, struct rv_error *err) {
         const struct rv_rule_config *config = rule_of(run, rule);
+        json_t *incident = track->breach ? json_object_get(track->breach, "incident") : NULL;
 
         if (json_array_size(run->breaches) >= BREACHES_MAX)
                 return rv_error_set(err, -E2BIG, "more than %d breaches; choose a shorter range or fewer rules",
@@ -67,7 +69,10 @@ static int begin_breach(struct run *run, size_t rule, struct track *track, int64
         }
         track->stride = 1;
         track->skip = track->after = 0;
-        track->cured_usec = 0;
+        if (!track->is_open)
+                track->cured_usec = 0;
+        else if (json_object_set(track->breach, "incident", incident) < 0)
+                return rv_error_oom(err);
         run->asked[rule].n_breaches++;
         for (size_t i = track->n_ring > RING ? track->n_ring - RING : 0; i + 1 < track->n_ring; i++)
                 if (append_point(track, track->ring[i % RING].at_usec, track->ring[i % RING].value) < 0)
@@ -119,6 +124,16 @@ double track_well(const struct rv_rule_config *rule) {
 
 bool track_is_cured(const struct track *track, int64_t now_usec) {
         return track->s.latched && track->cured_usec > 0 && now_usec >= track->cured_usec;
+}
+
+int tracks_finish(struct asked *a) {
+        struct track *track, *next;
+
+        HASH_ITER (hh, a->tracks, track, next)
+                if (track->s.latched && json_object_set_new(track->breach, "until_usec",
+                                                            json_integer((json_int_t)track->s.breach_usec)) < 0)
+                        return -ENOMEM;
+        return 0;
 }
 
 void tracks_done(struct asked *a) {

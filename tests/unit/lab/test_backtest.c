@@ -22,6 +22,8 @@
 #define BAD "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 #define MORE "dddddddddddddddddddddddddddddddddddddddd"
 #define SHOP "eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee"
+#define AHEAD "9999999999999999999999999999999999999999"
+#define BEHIND "8888888888888888888888888888888888888888"
 #define OLD "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 enum { STEPS_AT_ONCE = 50, BAD_MINUTE = 100, SHOP_MINUTE = 110, END_MINUTE = 160 };
 
@@ -34,7 +36,9 @@ static const char text[] = "repositories: ( { name = \"fleet\"; url = \"/srv/fle
 struct world {
         struct rv_config *config;
         size_t n_asked, n_refused;
-        bool is_away, has_more, has_values, has_shop;
+        bool is_away, has_more, has_values, has_shop, has_wrong_clocks;
+        int64_t gone_minute; /* the web's values end; 0: never */
+        int64_t back_minute; /* the web is well from 10 minutes before on, and in breach again for 20 minutes; 0: not */
 };
 
 static int setup(void **state) {
@@ -84,11 +88,13 @@ static int answer_range(void *userdata, size_t prometheus, const char *expr, int
         assert_int_equal(rv_labels_new(&ret->labels[0], label, w->has_values ? 2 : 1, err), 0);
         for (size_t i = 0; i < n_steps; i++) {
                 int64_t minute = (from_usec + (int64_t)i * step_usec - START) / MINUTE;
-                ret->is_present[i] = true;
+                ret->is_present[i] = !w->gone_minute || minute < w->gone_minute;
                 ret->value[i] = minute <= BAD_MINUTE       ? 0
                                 : minute < END_MINUTE      ? 0.5
                                 : minute < END_MINUTE + 10 ? 0.03
                                                            : 0;
+                if (w->back_minute && minute >= w->back_minute - 10)
+                        ret->value[i] = minute >= w->back_minute && minute < w->back_minute + 20 ? 0.5 : 0;
                 if (w->has_shop) {
                         ret->is_present[n_steps + i] = true;
                         ret->value[n_steps + i] = minute > SHOP_MINUTE && minute < END_MINUTE ? 0.5 : 0;
@@ -117,6 +123,7 @@ static int answer_git(void *userdata, size_t repository, struct rv_git_request *
         assert_true(op == RV_GIT_HISTORY || op == RV_GIT_PLAN);
         if (op == RV_GIT_PLAN)
                 assert_string_equal(request->spec.base.hex, w->has_shop ? SHOP : BAD);
+        bool has_clocks = w->has_wrong_clocks && request->n_scope == 0;
         bool is_web = request->n_scope == 0 || strncmp(request->scope[0], "apps/web", 8) == 0;
         bool is_shop = w->has_shop && (request->n_scope == 0 || !is_web);
         if (op == RV_GIT_PLAN && w->has_more) {
@@ -139,7 +146,7 @@ static int answer_git(void *userdata, size_t repository, struct rv_git_request *
         if (op == RV_GIT_PLAN)
                 strcpy(reply->commit.hex, "cccccccccccccccccccccccccccccccccccccccc");
         else {
-                reply->commits = calloc(4, sizeof(*reply->commits));
+                reply->commits = calloc(6, sizeof(*reply->commits));
                 if (is_shop)
                         fill_commit(&reply->commits[reply->n_commits++], SHOP, START + (BAD_MINUTE + 4) * MINUTE);
                 if (is_web)
@@ -152,6 +159,10 @@ static int answer_git(void *userdata, size_t repository, struct rv_git_request *
                 }
                 if (w->has_more)
                         fill_commit(&reply->commits[reply->n_commits++], MORE, START + (BAD_MINUTE - 5) * MINUTE);
+                if (has_clocks) {
+                        fill_commit(&reply->commits[reply->n_commits++], BEHIND, RV_USEC_PER_DAY);
+                        fill_commit(&reply->commits[reply->n_commits++], AHEAD, START + 400 * RV_USEC_PER_DAY);
+                }
                 fill_commit(&reply->commits[reply->n_commits++], OLD, START - RV_USEC_PER_DAY);
         }
         *ret = reply;
@@ -204,6 +215,54 @@ static void one_breach_is_one_incident(void **state) {
         assert_int_equal(rv_json_int(breach, "saved_usec", 0),
                          rv_json_int(breach, "end_usec", 0) - rv_json_int(breach, "would_end_usec", 0));
         assert_true(w->n_refused > 0 && w->n_asked > w->n_refused); /* smaller pieces were asked for */
+}
+
+static void a_wrong_clock_moves_no_other_commit(void **state) {
+        struct world *w = *state;
+        _cleanup_json_ json_t *report = NULL;
+        struct rv_error err;
+
+        w->has_wrong_clocks = true;
+        assert_int_equal(run(w, 2 * MINUTE, &report, &err), 0);
+        const json_t *breach = json_array_get(json_object_get(report, "breaches"), 0);
+        assert_string_equal(rv_json_string(breach, "outcome", ""), "reverted");
+}
+
+static void what_vanished_lasted_until_it_was_last_seen(void **state) {
+        struct world *w = *state;
+        _cleanup_json_ json_t *report = NULL;
+        struct rv_error err;
+
+        w->gone_minute = BAD_MINUTE + 31;
+        assert_int_equal(run(w, 2 * MINUTE, &report, &err), 0);
+        const json_t *breach = json_array_get(json_object_get(report, "breaches"), 0);
+        assert_int_equal(rv_json_int(breach, "end_usec", -1), 0);
+        assert_int_equal(rv_json_int(breach, "until_usec", 0), START + (BAD_MINUTE + 30) * MINUTE);
+        assert_int_equal(rv_json_int(breach, "saved_usec", 0),
+                         rv_json_int(breach, "until_usec", 0) - rv_json_int(breach, "would_end_usec", 0));
+        assert_int_equal(rv_json_int(json_object_get(report, "summary"), "breach_usec", 0), 29 * MINUTE);
+        const json_t *rule = json_array_get(json_object_get(report, "rules"), 0);
+        assert_int_equal(rv_json_int(rule, "evaluations", 0), 300);
+        assert_int_equal(rv_json_int(rule, "answered", 0), BAD_MINUTE + 31);
+        assert_int_equal(rv_json_int(rule, "last_usec", 0), START + (BAD_MINUTE + 30) * MINUTE);
+}
+
+/* It is still watched whether the revert helped: to the engine that is the same incident. */
+static void what_comes_back_meanwhile_is_the_same(void **state) {
+        struct world *w = *state;
+        _cleanup_json_ json_t *report = NULL;
+        struct rv_error err;
+
+        w->back_minute = BAD_MINUTE + 20;
+        w->config->rules[0].recover_usec = 20 * MINUTE;
+        w->config->rules[0].verify_timeout_usec = 60 * MINUTE;
+        assert_int_equal(run(w, 3 * MINUTE, &report, &err), 0);
+        const json_t *breaches = json_object_get(report, "breaches"), *second = json_array_get(breaches, 1);
+        assert_int_equal(json_array_size(breaches), 2);
+        assert_ptr_equal(json_object_get(second, "incident"), json_object_get(json_array_get(breaches, 0), "incident"));
+        assert_string_equal(rv_json_string(json_object_get(second, "incident"), "state", ""), "recovered");
+        assert_int_equal(rv_json_int(second, "saved_usec", 0),
+                         rv_json_int(second, "until_usec", 0) - rv_json_int(second, "onset_usec", 0));
 }
 
 static void a_late_effect_saves_nothing(void **state) {
@@ -261,9 +320,15 @@ static void what_cannot_be_asked_ends_it(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         const struct CMUnitTest tests[] = {
-                TEST(what_a_commit_added_is_evidence), TEST(a_revert_is_no_suspect_elsewhere),
-                TEST(one_breach_is_one_incident),      TEST(a_late_effect_saves_nothing),
-                TEST(several_suspects_go_back),        TEST(what_cannot_be_asked_ends_it),
+                TEST(what_a_commit_added_is_evidence),
+                TEST(a_revert_is_no_suspect_elsewhere),
+                TEST(one_breach_is_one_incident),
+                TEST(a_late_effect_saves_nothing),
+                TEST(several_suspects_go_back),
+                TEST(what_cannot_be_asked_ends_it),
+                TEST(a_wrong_clock_moves_no_other_commit),
+                TEST(what_vanished_lasted_until_it_was_last_seen),
+                TEST(what_comes_back_meanwhile_is_the_same),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
