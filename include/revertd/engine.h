@@ -53,6 +53,7 @@ struct rv_event {
                 struct {
                         uint64_t token;
                         enum rv_alert_state state;
+                        const char *words; /* by what it is silenced or inhibited; NULL: not known */
                 } looked_up;
                 struct {
                         uint64_t token;

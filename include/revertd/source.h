@@ -70,13 +70,28 @@ int rv_alertmanagers_new(struct rv_alertmanagers **ret, const struct rv_config *
                          struct rv_error *err) RV_MUST_CHECK;
 struct rv_alertmanagers *rv_alertmanagers_free(struct rv_alertmanagers *alertmanagers); /* drops what is under way */
 
-/* The callback comes exactly once, from the loop. UNKNOWN: with err, or the server has not made up its mind. */
-typedef void (*rv_alert_callback)(enum rv_alert_state state, const struct rv_error *err, void *userdata);
+/* The callback comes exactly once, from the loop. UNKNOWN: with err, or the server has not made up its mind. words: by
+ * what it is silenced or inhibited; NULL: not, or not known. They are asked for by a second question, on whose answer
+ * nothing else depends. */
+typedef void (*rv_alert_callback)(enum rv_alert_state state, const char *words, const struct rv_error *err,
+                                  void *userdata);
 int rv_alert_lookup(struct rv_alertmanagers *alertmanagers, size_t index, struct rv_labels *labels,
                     rv_alert_callback callback, void *userdata, struct rv_error *err) RV_MUST_CHECK;
-/* The answer of /api/v2/alerts, for the alert with exactly these labels. */
+
+struct rv_alert_standing {
+        enum rv_alert_state state;
+        bool is_muted; /* SILENCED: by a time interval */
+        char *by; /* the silence's id, the interval's name, the inhibiting alert's fingerprint; the first of several.
+                   * NULL: not said */
+};
+void rv_alert_standing_done(struct rv_alert_standing *standing);
+/* The answer of /api/v2/alerts, for the alert with exactly these labels. Failed: UNKNOWN. */
 int rv_alert_lookup_parse(const struct rv_http_response *response, const struct rv_labels *labels,
-                          enum rv_alert_state *ret, struct rv_error *err) RV_MUST_CHECK;
+                          struct rv_alert_standing *ret, struct rv_error *err) RV_MUST_CHECK;
+/* The path of the second question; NULL: there is none. Caller frees. */
+char *rv_alert_words_path(const struct rv_alert_standing *standing);
+/* response: its answer; NULL: there is none. What it says is safe to show. Caller frees; NULL: nothing is known. */
+char *rv_alert_words(const struct rv_alert_standing *standing, const struct rv_http_response *response);
 
 /* -- Alertmanager: webhooks, version 4; Grafana's, version 1 -- */
 

@@ -41,10 +41,10 @@ static void on_queried(const struct rv_samples *samples, const struct rv_error *
                 rv_daemon_feed(daemon, &event);
 }
 
-static void on_looked_up(enum rv_alert_state state, const struct rv_error *err, void *userdata) {
+static void on_looked_up(enum rv_alert_state state, const char *words, const struct rv_error *err, void *userdata) {
         struct rv_pending *pending = userdata;
         struct rv_daemon *daemon = pending->daemon;
-        struct rv_event event = {.kind = RV_EVENT_LOOKED_UP, .looked_up = {pending->token, state}};
+        struct rv_event event = {.kind = RV_EVENT_LOOKED_UP, .looked_up = {pending->token, state, words}};
         bool wanted = is_current(pending);
 
         if (err)

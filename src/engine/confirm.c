@@ -93,8 +93,8 @@ static int queried(struct turn *t, struct open *o, const struct rv_samples *samp
         }
 }
 
-static int looked_up(struct turn *t, struct open *o, enum rv_alert_state state) {
-        return state == RV_ALERT_ACTIVE ? attribute_enter(t, o) : look_up_end(t, o, state);
+static int looked_up(struct turn *t, struct open *o, enum rv_alert_state state, const char *words) {
+        return state == RV_ALERT_ACTIVE ? attribute_enter(t, o) : look_up_end(t, o, state, words);
 }
 
 static int expired(struct turn *t, struct open *o) {

@@ -263,7 +263,7 @@ struct state {
         int (*ask)(struct turn *t, struct open *o);
         int (*git)(struct turn *t, struct open *o, const struct rv_git_reply *reply);     /* NULL: lost */
         int (*queried)(struct turn *t, struct open *o, const struct rv_samples *samples); /* NULL: failed */
-        int (*looked_up)(struct turn *t, struct open *o, enum rv_alert_state state);
+        int (*looked_up)(struct turn *t, struct open *o, enum rv_alert_state state, const char *words);
         int (*applied)(struct turn *t, struct open *o, const struct rv_applied *applied,
                        const char *error);              /* applied NULL: there is no answer, and error may say why */
         int (*expired)(struct turn *t, struct open *o); /* the deadline is over */
@@ -300,7 +300,8 @@ int copy_strings(char ***ret, size_t *ret_n, const char *const *strings, size_t 
 
 /* -- look_up.c: is the alert silenced? -- */
 bool look_up_is_wanted(const struct rv_engine *engine, const struct open *o);
-int look_up_end(struct turn *t, struct open *o, enum rv_alert_state state); /* of one that is not active */
+/* Of one that is not active. words: by what; NULL: not known. */
+int look_up_end(struct turn *t, struct open *o, enum rv_alert_state state, const char *words);
 
 /* -- confirm.c -- */
 int confirm_enter(struct turn *t, struct open *o);

@@ -268,8 +268,9 @@ static int on_looked_up(struct turn *t, const struct rv_event *event) {
         if (!o || !state_of(o)->looked_up)
                 return 0;
         o->i->token = 0;
-        return event->looked_up.state == RV_ALERT_UNKNOWN ? retry_later(t, o)
-                                                          : state_of(o)->looked_up(t, o, event->looked_up.state);
+        return event->looked_up.state == RV_ALERT_UNKNOWN
+                       ? retry_later(t, o)
+                       : state_of(o)->looked_up(t, o, event->looked_up.state, event->looked_up.words);
 }
 
 static int on_applied(struct turn *t, const struct rv_event *event) {

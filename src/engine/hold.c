@@ -61,8 +61,8 @@ static int ask(struct turn *t, struct open *o) {
         return look_up_is_wanted(t->engine, o) ? ask_look_up(t, o) : act(t, o);
 }
 
-static int looked_up(struct turn *t, struct open *o, enum rv_alert_state state) {
-        return state == RV_ALERT_ACTIVE ? act(t, o) : look_up_end(t, o, state);
+static int looked_up(struct turn *t, struct open *o, enum rv_alert_state state, const char *words) {
+        return state == RV_ALERT_ACTIVE ? act(t, o) : look_up_end(t, o, state, words);
 }
 
 static int expired(struct turn *t, struct open *o) {

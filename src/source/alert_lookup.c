@@ -27,6 +27,7 @@ struct lookup {
         struct rv_alertmanagers *alertmanagers;
         size_t index;
         struct rv_labels *labels;
+        struct rv_alert_standing standing;
         struct rv_http_transfer *transfer;
         rv_alert_callback callback;
         void *userdata;
@@ -35,25 +36,36 @@ struct lookup {
 
 /* -- the answer -- */
 
-static bool has_any(const json_t *status, const char *key) {
-        return json_array_size(json_object_get(status, key)) > 0;
+/* And by the first of them, if that is said. */
+static bool has_any(const json_t *status, const char *key, const char **ret_by) {
+        const json_t *list = json_object_get(status, key);
+
+        *ret_by = json_string_value(json_array_get(list, 0));
+        return json_array_size(list) > 0;
 }
 
-static enum rv_alert_state state_of(const json_t *status) {
-        const char *state = rv_json_string(status, "state", "");
+static int read_status(const json_t *status, struct rv_alert_standing *ret, struct rv_error *err) {
+        const char *by;
 
-        if (has_any(status, "silencedBy") || has_any(status, "mutedBy"))
-                return RV_ALERT_SILENCED;
-        if (has_any(status, "inhibitedBy"))
-                return RV_ALERT_INHIBITED;
-        if (strcmp(state, "active") == 0)
-                return RV_ALERT_ACTIVE;
-        return RV_ALERT_UNKNOWN; /* "unprocessed", or what is not known here */
+        if (has_any(status, "silencedBy", &by))
+                ret->state = RV_ALERT_SILENCED;
+        else if (has_any(status, "mutedBy", &by)) {
+                ret->state = RV_ALERT_SILENCED;
+                ret->is_muted = true;
+        } else if (has_any(status, "inhibitedBy", &by))
+                ret->state = RV_ALERT_INHIBITED;
+        else if (strcmp(rv_json_string(status, "state", ""), "active") == 0)
+                ret->state = RV_ALERT_ACTIVE;
+        else
+                ret->state = RV_ALERT_UNKNOWN; /* "unprocessed", or what is not known here */
+        ret->by = by ? strdup(by) : NULL;
+        return by && !ret->by ? rv_error_oom(err) : 0;
 }
 
 /* The filters also let alerts through that have more labels. */
-static int find(const json_t *list, const struct rv_labels *labels, enum rv_alert_state *ret, struct rv_error *err) {
-        *ret = RV_ALERT_ABSENT;
+static int find(const json_t *list, const struct rv_labels *labels, struct rv_alert_standing *ret,
+                struct rv_error *err) {
+        ret->state = RV_ALERT_ABSENT;
         for (size_t i = 0; i < json_array_size(list); i++) {
                 const json_t *alert = json_array_get(list, i);
                 struct rv_labels *theirs;
@@ -64,20 +76,18 @@ static int find(const json_t *list, const struct rv_labels *labels, enum rv_aler
                         return rv_error_prefix(err, r, "alert %zu", i);
                 is_it = rv_labels_equal(theirs, labels);
                 rv_labels_unref(theirs);
-                if (!is_it)
-                        continue;
-                *ret = state_of(json_object_get(alert, "status"));
-                return 0;
+                if (is_it)
+                        return read_status(json_object_get(alert, "status"), ret, err);
         }
         return 0;
 }
 
 int rv_alert_lookup_parse(const struct rv_http_response *response, const struct rv_labels *labels,
-                          enum rv_alert_state *ret, struct rv_error *err) {
+                          struct rv_alert_standing *ret, struct rv_error *err) {
         _cleanup_json_ json_t *root = NULL;
         int r;
 
-        *ret = RV_ALERT_UNKNOWN;
+        *ret = (struct rv_alert_standing){.state = RV_ALERT_UNKNOWN};
         if (response->result < 0)
                 return rv_error_set(err, response->result, "%s", response->error);
         if (response->status != 200)
@@ -87,7 +97,10 @@ int rv_alert_lookup_parse(const struct rv_http_response *response, const struct 
                 return r;
         if (!json_is_array(root))
                 return rv_error_set(err, -EINVAL, "not a list of alerts");
-        return find(root, labels, ret, err);
+        r = find(root, labels, ret, err);
+        if (r < 0)
+                ret->state = RV_ALERT_UNKNOWN;
+        return r;
 }
 
 /* -- the question -- */
@@ -99,21 +112,43 @@ static void forget(struct lookup *lookup) {
                 at = &(*at)->next;
         *at = lookup->next;
         rv_labels_unref(lookup->labels);
+        rv_alert_standing_done(&lookup->standing);
         free(lookup);
+}
+
+static int send_question(struct lookup *lookup, const char *path, rv_http_callback callback, struct rv_error *err) {
+        return rv_http_send(lookup->alertmanagers->client, lookup->alertmanagers->target[lookup->index],
+                            &(struct rv_http_request){.path = path, .response_bytes_max = ANSWER_BYTES_MAX}, callback,
+                            lookup, &lookup->transfer, err);
+}
+
+/* response: of the second question; NULL: it was not asked. */
+static void answer(struct lookup *lookup, const struct rv_http_response *response, const struct rv_error *err) {
+        _cleanup_free_ char *words = rv_alert_words(&lookup->standing, response);
+        enum rv_alert_state state = lookup->standing.state;
+        rv_alert_callback callback = lookup->callback;
+        void *theirs = lookup->userdata;
+
+        forget(lookup);
+        callback(state, words, err, theirs);
+}
+
+static void on_words(const struct rv_http_response *response, void *userdata) {
+        answer(userdata, response, NULL);
 }
 
 static void on_response(const struct rv_http_response *response, void *userdata) {
         struct lookup *lookup = userdata;
-        rv_alert_callback callback = lookup->callback;
-        void *theirs = lookup->userdata;
-        enum rv_alert_state state;
+        _cleanup_free_ char *path = NULL;
         struct rv_error err = {0};
-        int r = rv_alert_lookup_parse(response, lookup->labels, &state, &err);
+        int r = rv_alert_lookup_parse(response, lookup->labels, &lookup->standing, &err);
 
         if (r < 0)
                 rv_error_prefix(&err, r, "alertmanager %s", lookup->alertmanagers->name[lookup->index]);
-        forget(lookup);
-        callback(r < 0 ? RV_ALERT_UNKNOWN : state, r < 0 ? &err : NULL, theirs);
+        else
+                path = rv_alert_words_path(&lookup->standing);
+        if (!path || send_question(lookup, path, on_words, NULL) < 0)
+                answer(lookup, NULL, r < 0 ? &err : NULL);
 }
 
 /* "name=\"value\"", the quotes and backslashes of the value escaped, and all of it percent-encoded. */
@@ -175,9 +210,7 @@ int rv_alert_lookup(struct rv_alertmanagers *alertmanagers, size_t index, struct
                                   .userdata = userdata,
                                   .next = alertmanagers->lookups};
         alertmanagers->lookups = lookup;
-        r = rv_http_send(alertmanagers->client, alertmanagers->target[index],
-                         &(struct rv_http_request){.path = path, .response_bytes_max = ANSWER_BYTES_MAX}, on_response,
-                         lookup, &lookup->transfer, err);
+        r = send_question(lookup, path, on_response, err);
         if (r < 0)
                 forget(lookup);
         return r;

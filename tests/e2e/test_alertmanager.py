@@ -1,5 +1,6 @@
 """The path through a real Alertmanager, and what a delivery of alerts may and may not do."""
 import json
+import re
 import urllib.request
 
 import parts
@@ -164,6 +165,7 @@ def test_a_silenced_alert_is_left_alone(broken):
     broken.alert(**labels)
     ended = broken.until("declined")
     assert ended["reason"] == "silenced"
+    assert re.fullmatch(r"by the silence [0-9a-f-]{36}, by ana, until 20\S+Z: known", ended["detail"])
     assert broken.repository.head() == head
 
 
@@ -172,7 +174,8 @@ def test_an_inhibited_alert_is_left_alone(broken):
     send_to_alertmanager(server, [{"labels": {"alertname": name, "app": "checkout"}, "startsAt": now_text()}
                                   for name in ("Down", "Errors")])
     broken.alert(alertname="Errors", app="checkout")
-    assert broken.until("declined")["reason"] == "inhibited"
+    ended = broken.until("declined")
+    assert (ended["reason"], ended["detail"]) == ("inhibited", 'by the alert {alertname="Down", app="checkout"}')
     assert broken.repository.reverts() == []
 
 

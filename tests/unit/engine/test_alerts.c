@@ -121,9 +121,10 @@ static void one_that_is_silenced_or_gone_is_not(void **state) {
         static const struct {
                 enum rv_alert_state state;
                 enum rv_reason reason;
-        } cases[] = {{RV_ALERT_SILENCED, RV_REASON_SILENCED},
-                     {RV_ALERT_INHIBITED, RV_REASON_INHIBITED},
-                     {RV_ALERT_ABSENT, RV_REASON_NOT_CONFIRMED}};
+                const char *detail;
+        } cases[] = {{RV_ALERT_SILENCED, RV_REASON_SILENCED, "by the world"},
+                     {RV_ALERT_INHIBITED, RV_REASON_INHIBITED, "by the world"},
+                     {RV_ALERT_ABSENT, RV_REASON_NOT_CONFIRMED, "Alertmanager does not have the alert any more"}};
 
         (void)state;
         for (size_t i = 0; i < RV_ARRAY_SIZE(cases); i++) {
@@ -135,6 +136,7 @@ static void one_that_is_silenced_or_gone_is_not(void **state) {
                 world_settle(w);
                 assert_int_equal(w->state, RV_INCIDENT_DECLINED);
                 assert_int_equal(w->reason, cases[i].reason);
+                assert_string_equal(w->detail, cases[i].detail);
                 assert_int_equal(w->n_push_requests, 0);
                 world_free(w);
         }

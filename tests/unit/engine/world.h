@@ -499,6 +499,7 @@ static inline void world_answer(struct world *w) {
                 event.kind = RV_EVENT_LOOKED_UP;
                 event.looked_up.token = effect.token;
                 event.looked_up.state = w->alert_state;
+                event.looked_up.words = w->alert_state >= RV_ALERT_SILENCED ? "by the world" : NULL;
                 w->n_lookups++;
         } else if (effect.kind == RV_EFFECT_APPLIED) {
                 event.kind = RV_EVENT_APPLIED;
