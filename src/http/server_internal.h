@@ -69,6 +69,8 @@ const char *auth_challenge(const struct auth *auth); /* for WWW-Authenticate */
 /* Whether the body is signed as it must be. */
 bool signature_check(const struct rv_http_signature *signature, struct MHD_Connection *mhd, const char *body, size_t n,
                      int64_t now_usec);
+/* Counts it, and logs it unless another was logged within the minute. */
+void refused_note(struct connection *connection, const char *url, const char *why);
 /* "uid 1000 (ana)" */
 void auth_name_peer(int fd, char actor[static 128]);
 
@@ -144,6 +146,8 @@ struct rv_http_server {
         size_t bodies_bytes;
 
         struct auth auth;
+        int64_t refused_logged_usec; /* 0: no request was yet */
+        uint64_t n_refused_unlogged;
         const struct rv_http_route *routes;
         size_t n_routes;
         void *userdata;

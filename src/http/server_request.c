@@ -201,11 +201,11 @@ static int refuse_unauthorized(struct connection *connection, struct MHD_Connect
         case AUTH_OK:
                 return 0;
         case AUTH_NEEDS_CREDENTIAL:
-                server->metrics.unauthorized++;
+                refused_note(connection, url, "it shows no credential, or a wrong one");
                 return 401;
         case AUTH_NEEDS_CERTIFICATE:
         default:
-                server->metrics.unauthorized++;
+                refused_note(connection, url, "it shows no client certificate, or one that is not trusted");
                 return 403;
         }
 }
@@ -303,7 +303,7 @@ static void check_signature(struct connection *connection, struct MHD_Connection
         if (signature && signature_check(signature, mhd, request->body ? request->body : "", request->body_bytes,
                                          rv_clock_realtime_usec()))
                 return;
-        connection->server->metrics.unauthorized++;
+        refused_note(connection, url, "it has no signature, or a wrong or an old one");
         request->refusal = 403;
         drop_body(connection);
 }

@@ -124,11 +124,18 @@ def test_signed_webhooks(broken):
       { webhook = "grafana"; credential = "grafana-key"; header = "X-Grafana-Alerting-Signature";
         time_header = "X-Grafana-Alerting-Timestamp"; } );""")
     path, body = "/webhooks/event/chaos", json.dumps(bodies["firing"]).encode()
+    assert "refused" not in broken.revertd.part.log()
     for signature in ("", "sha256=", "sha256=" + sign("two", body), "sha256=" + sign("one", body + b" ")):
         assert send(broken, path, body, X_Hub_Signature_256=signature,
                     Authorization=f"Bearer {parts.Revertd.TOKEN}") == 403
     assert send(broken, "/webhooks/alertmanager", body, X_Hub_Signature_256="sha256=" + sign("one", body)) == 401
     assert broken.revertd.incidents() == []
+    # Each is counted; of those within a minute the first is named.
+    told = [line for line in broken.revertd.part.log().splitlines() if "a request was refused" in line]
+    assert len(told) == 1 and f"path={path}" in told[0] and "from=127.0.0.1" in told[0] and "signature" in told[0]
+    assert parts.Revertd.TOKEN not in told[0] and sign("two", body) not in told[0]
+    assert 'revertd_http_requests_refused_total{why="unauthorized"} 5' in parts.http_get(
+        broken.revertd.url + "/metrics", parts.Revertd.TOKEN)
     assert send(broken, path, body, X_Hub_Signature_256="sha256=" + sign("one", body)) == 200
     assert broken.until("verifying")["labels"]["event"] == "chaos"
 
