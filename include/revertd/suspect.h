@@ -18,7 +18,7 @@ struct rv_live {
         X(IN_WINDOW, "in_window", "went live in the window before the onset")                                          \
         X(ONLY_CANDIDATE, "only_candidate", "is the only such commit")                                                 \
         X(NEWEST, "newest", "is the newest such commit")                                                               \
-        X(TOGETHER, "together", "arrived together with others, and cannot be told apart from them")                    \
+        X(TOGETHER, "together", "arrived with others, or too close to them to be told apart")                          \
         X(CLOSE, "close", "the onset followed it closely")                                                             \
         X(NAMED, "named", "a label's value (a version, a tag, a commit id) names it")                                  \
         X(ADDED, "added", "it added a label's value (a version, a tag, a digest, a commit id)")                        \
@@ -58,12 +58,12 @@ struct rv_undone *rv_undone_free(struct rv_undone *undone);
 
 enum { RV_SUSPECTS_MAX = 32 }; /* kept; more are counted */
 
-/* How many of the first arrived with the first: the same look at the branch saw them all, so they went live together.
- * 1 if that one stands alone, 0 without suspects. */
+/* How many of the first are of one arrival: they went live together, or too close to each other to be told apart.
+ * 1 if the first stands alone, 0 without suspects. */
 size_t rv_suspects_together(const struct rv_suspect *suspects, size_t n);
 
 struct rv_attribution {
-        struct rv_suspect *suspects; /* candidates, newest first: those that came with the first are the culprits */
+        struct rv_suspect *suspects; /* candidates, newest first: those that arrived with the first are the culprits */
         size_t n_suspects;
         size_t n_candidates;  /* all of them */
         size_t n_together;    /* candidates that arrived with the newest, itself among them */
@@ -75,6 +75,7 @@ struct rv_attribution {
         const struct rv_commit *answer;  /* the newest such revert */
         const struct rv_commit *after;   /* the oldest that came after the onset */
         const struct rv_commit *before;  /* the newest that went live too early to be a candidate */
+        const struct rv_commit *inert;   /* the newest in the window that touched nothing that is applied */
         int64_t after_usec, before_usec; /* when these two did */
 };
 void rv_attribution_done(struct rv_attribution *a);
@@ -98,7 +99,12 @@ struct rv_attribution_facts {
         void *userdata;
         const char *after;       /* the incident that reverted a suspect of this breach, in vain; "" or NULL: none */
         struct rv_oid ruled_out; /* the oldest that it undid: neither that nor anything newer is a candidate */
+        bool is_whole;           /* what a culprit changed outside of the scope goes back too */
 };
 
-/* A candidate went live no later than the onset (its not_before ≤ onset) and no earlier than window before it. */
+/* Whether all that it touched in the scope is for people: documentation, licences, owners, settings of Git. Not where it
+ * touched more than is listed. */
+bool rv_commit_is_inert(const struct rv_commit *commit);
+
+/* A candidate is not inert, and went live no later than the onset (its not_before ≤ onset) and no earlier than window before it. */
 int rv_attribute(const struct rv_attribution_facts *facts, struct rv_attribution *ret) RV_MUST_CHECK;

@@ -136,12 +136,10 @@ static bool is_together(const json_t *suspect) {
 }
 
 size_t suspects_together(const json_t *suspects) {
-        int64_t seen_usec = rv_json_int(json_array_get(suspects, 0), "seen_usec", 0);
         size_t n = json_array_size(suspects) > 0;
 
         while (n < json_array_size(suspects) && is_together(json_array_get(suspects, 0)) &&
-               is_together(json_array_get(suspects, n)) &&
-               rv_json_int(json_array_get(suspects, n), "seen_usec", 0) == seen_usec)
+               is_together(json_array_get(suspects, n)))
                 n++;
         return n;
 }

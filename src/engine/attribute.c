@@ -221,7 +221,8 @@ static int find_suspects(struct turn *t, struct open *o, const struct rv_git_rep
                                                             .live = live_of,
                                                             .userdata = &live,
                                                             .after = o->i->after,
-                                                            .ruled_out = o->i->ruled_out},
+                                                            .ruled_out = o->i->ruled_out,
+                                                            .is_whole = rule && rule->outside == RV_OUTSIDE_WHOLE},
                              &a);
 
         if (r < 0)

@@ -97,6 +97,9 @@ static void put_aside(const struct rv_attribution *a, int64_t onset_usec, int64_
                 fputs(", went live ", f);
                 put_span(f, a->after_usec - onset_usec);
                 fputs(" after the onset, or is not live yet", f);
+        } else if (a->n_suspects == 0 && a->inert) {
+                fputs("only what nothing applies (documentation, owners) was changed there, by ", f);
+                put_commit(f, a->inert);
         } else if (a->n_suspects == 0 && a->before) {
                 fputs("the newest change there before that, ", f);
                 put_commit(f, a->before);

@@ -1,13 +1,17 @@
 /* Attribution by scope and time: among the commits that touch the scope, which could have caused the breach?
  *
- * The newest arrival is the culprit: the newest candidate, and those that the same look at the branch saw arrive, for
- * they went live with it. If one of them is reverted already, or is itself a revert, the search does not go on to the
- * next arrival: the state that broke is the one that the newest made, and what lies below it ran well.
+ * The newest arrival is the culprit: the newest candidate, and those that nothing tells apart from it, for what ran
+ * before ran well. That cannot be said of what went live with it, nor of what ran for less than a minute before it; and
+ * where the newest was first seen after the onset, it may have come too late, so that what the onset followed closely
+ * is not told apart from it either. If one of them is reverted already, or is itself a revert, the search does not go
+ * on to the next arrival: the state that broke is the one that the newest made, and what lies below it ran well.
+ *
+ * A commit that touches nothing but what no operator applies is no candidate.
  *
  * Where that was reverted in vain, the search is made once more below it, as if it had never been.
  *
  * Confidence: 0.5 for the newest arrival and 0.5/rank for those below; +0.2 for the only candidate, +0.15 where the onset
- * followed closely, +0.15 where a label names the commit, +0.25 where a label's value stands in lines that it added;
+ * is known to have followed closely, +0.15 where a label names the commit, +0.25 where a label's value stands in lines that it added;
  * never more than 1. Where a revert was in vain, 0.4 instead of 0.5: perhaps it is not a change in Git at all. */
 #include "revertd/clock.h"
 #include "revertd/suspect.h"
@@ -18,6 +22,7 @@
 #include <string.h>
 
 #define CLOSE_USEC_MAX (10 * RV_USEC_PER_MINUTE)
+#define ALONE_USEC_MIN RV_USEC_PER_MINUTE /* what ran by itself for less was not seen to run well */
 enum { NAME_BYTES_MIN = 4, SHORT_ID_MIN = 7 };
 
 /* A version, a tag or a commit id has a digit; words that do not could stand in any subject. */
@@ -44,33 +49,71 @@ static bool has_added(const struct rv_commit *commit) {
         return false;
 }
 
-static bool came_together(const struct rv_live *a, const struct rv_live *b) {
-        return a->observed && b->observed && a->seen_usec == b->seen_usec;
+/* It may have come after the onset, for all that is known. */
+static bool is_perhaps_late(const struct rv_attribution_facts *facts, const struct rv_live *live) {
+        return !live->applied && live->seen_usec > facts->onset_usec;
+}
+
+static bool is_close(const struct rv_attribution_facts *facts, const struct rv_live *live) {
+        int64_t close_usec = facts->window_usec / 3 < CLOSE_USEC_MAX ? facts->window_usec / 3 : CLOSE_USEC_MAX;
+
+        return facts->onset_usec - live->seen_usec <= close_usec && !is_perhaps_late(facts, live);
+}
+
+struct newcomer {
+        const struct rv_commit *commit;
+        struct rv_live live;
+};
+
+/* Whether nothing tells their effects apart. Commit times alone say nothing of when they arrived. Of a revert it is known
+ * that what it made ran before, and what a label names is known to run. */
+static bool came_together(const struct rv_attribution_facts *facts, const struct newcomer *newer,
+                          const struct newcomer *older) {
+        if (!newer->live.observed || !older->live.observed)
+                return false;
+        if (newer->live.seen_usec == older->live.seen_usec)
+                return true;
+        if (older->commit->incident || older->commit->n_reverts > 0 ||
+            (has_added(newer->commit) && !has_added(older->commit)))
+                return false;
+        return newer->live.not_before_usec - older->live.seen_usec < ALONE_USEC_MIN ||
+               (is_perhaps_late(facts, &newer->live) && is_close(facts, &older->live));
+}
+
+/* Whether it is of the arrival that begins with the newest. What surely came before the onset takes the place of what
+ * perhaps did not: further ones are compared with it. */
+static bool joins(const struct rv_attribution_facts *facts, struct newcomer *newest, const struct rv_commit *commit,
+                  const struct rv_live *live) {
+        const struct newcomer older = {commit, *live};
+        bool is_joining = newest->commit && came_together(facts, newest, &older);
+
+        if (!is_joining || (is_perhaps_late(facts, &newest->live) && !is_perhaps_late(facts, live)))
+                *newest = older;
+        return is_joining;
 }
 
 static void weigh(struct rv_attribution *a, const struct rv_attribution_facts *facts) {
-        int64_t close_usec = facts->window_usec / 3 < CLOSE_USEC_MAX ? facts->window_usec / 3 : CLOSE_USEC_MAX;
         bool is_further_back = *facts->ruled_out.hex;
+        struct newcomer newest = {0};
         size_t rank = 0;
 
         for (size_t i = 0; i < a->n_suspects; i++) {
                 struct rv_suspect *s = &a->suspects[i];
-                bool has_newer = i > 0 && came_together(&s[-1].live, &s->live);
 
+                rank += !joins(facts, &newest, &s->commit, &s->live);
                 s->evidence = 1u << RV_EVIDENCE_IN_SCOPE | 1u << RV_EVIDENCE_IN_WINDOW;
-                rank += !has_newer;
                 s->confidence = (is_further_back ? 0.4 : 0.5) / (double)rank;
                 if (is_further_back)
                         s->evidence |= 1u << RV_EVIDENCE_FURTHER_BACK;
                 if (i == 0)
                         s->evidence |= 1u << RV_EVIDENCE_NEWEST;
-                if (has_newer || (i + 1 < a->n_suspects && came_together(&s->live, &s[1].live)))
+                if (a->n_together > 1 && i < a->n_together)
                         s->evidence |= 1u << RV_EVIDENCE_TOGETHER;
                 if (a->n_candidates == 1 && !a->is_incomplete) {
                         s->evidence |= 1u << RV_EVIDENCE_ONLY_CANDIDATE;
                         s->confidence += 0.2;
                 }
-                if (facts->onset_usec - s->live.seen_usec <= close_usec) {
+                if (is_close(facts, &s->live)) {
                         s->evidence |= 1u << RV_EVIDENCE_CLOSE;
                         s->confidence += 0.15;
                 }
@@ -117,8 +160,14 @@ static bool is_in_vain(const struct rv_attribution_facts *facts, const struct rv
         return commit->incident && facts->after && strcmp(commit->incident, facts->after) == 0;
 }
 
+/* With all that it changed elsewhere, if that goes back too. */
+static bool is_inert(const struct rv_attribution_facts *facts, const struct rv_commit *commit) {
+        return rv_commit_is_inert(commit) && !(facts->is_whole && commit->n_outside > 0);
+}
+
 static int judge(struct rv_attribution *a, const struct rv_attribution_facts *facts, const struct rv_undone *undone) {
         int64_t oldest_usec = facts->onset_usec - facts->window_usec;
+        struct newcomer newest = {0};
         bool is_ruled_out = *facts->ruled_out.hex;
         int r = 0;
 
@@ -132,7 +181,10 @@ static int judge(struct rv_attribution *a, const struct rv_attribution_facts *fa
                         a->answer = commit;
                 if (i == facts->n_history - 1 && l.seen_usec < oldest_usec)
                         a->is_incomplete = false;
-                if (l.not_before_usec > facts->onset_usec) {
+                if (is_inert(facts, commit)) {
+                        if (!a->inert && l.not_before_usec <= facts->onset_usec && l.seen_usec >= oldest_usec)
+                                a->inert = commit;
+                } else if (l.not_before_usec > facts->onset_usec) {
                         a->n_after_onset++;
                         a->after = commit;
                         a->after_usec = l.seen_usec;
@@ -141,8 +193,8 @@ static int judge(struct rv_attribution *a, const struct rv_attribution_facts *fa
                         a->before_usec = l.seen_usec;
                 } else if (l.seen_usec >= oldest_usec && !is_ruled_out) {
                         a->n_candidates++;
-                        if (a->n_suspects == 0 ||
-                            (a->n_together == a->n_candidates - 1 && came_together(&a->suspects[0].live, &l)))
+                        if (a->n_together == a->n_candidates - 1 &&
+                            (joins(facts, &newest, commit, &l) || a->n_candidates == 1))
                                 a->n_together++;
                         if (a->n_suspects < RV_SUSPECTS_MAX)
                                 r = append(a, commit, &l, rv_undone_by(undone, &commit->id));

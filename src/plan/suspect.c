@@ -33,8 +33,7 @@ const char *rv_suspect_title(bool is_pushed, bool by_hand) {
 size_t rv_suspects_together(const struct rv_suspect *suspects, size_t n) {
         size_t k = n > 0;
 
-        while (k < n && (suspects[0].evidence & suspects[k].evidence & 1u << RV_EVIDENCE_TOGETHER) &&
-               suspects[k].live.seen_usec == suspects[0].live.seen_usec)
+        while (k < n && (suspects[0].evidence & suspects[k].evidence & 1u << RV_EVIDENCE_TOGETHER))
                 k++;
         return k;
 }

@@ -55,7 +55,7 @@ def test_without_it_the_same_is_not_sure_enough(world):
     incident = world.until("declined")
     assert incident["reason"] == "ambiguous"
     assert ["added" in suspect["evidence"] for suspect in incident["suspects"]][:2] == [False, True]
-    assert "added version=v2.4.1 in" in world.revertd.ctl("show", incident["id"]).stdout
+    assert "version=v2.4.1 in" in world.revertd.ctl("show", incident["id"]).stdout
 
 
 def test_an_image_updater_is_left_to_people(world):

@@ -154,7 +154,7 @@ def test_what_came_in_one_push_goes_back_together(world):
     looked_at = lambda: world.revertd.get("/api/v1/status")["repositories"][0]["head"]
     parts.wait_until(lambda: looked_at() == repository.head(), 20, "the first look at the branch")
     bad = repository.commit({"apps/checkout/settings.json": parts.settings(5)}, "Lower the timeout", push=False)
-    owners = repository.commit({"apps/checkout/OWNERS": "ana\n"}, "Add owners")
+    owners = repository.commit({"apps/checkout/owners.json": parts.settings(1)}, "Add owners")
     parts.wait_until(lambda: looked_at() == owners, 20, "a look that sees both")
     world.alert(alertname="Errors", app="checkout")
     incident = world.until({"verifying", "declined"})
@@ -162,7 +162,7 @@ def test_what_came_in_one_push_goes_back_together(world):
     assert [s["commit"]["id"] for s in incident["suspects"]][:2] == [owners, bad]
     assert len(repository.reverts()) == 1
     assert repository.read("apps/checkout/settings.json") + "\n" == parts.settings(500)
-    assert "OWNERS" not in repository.git("-C", repository.path, "ls-tree", "-r", "--name-only", repository.branch)
+    assert "owners" not in repository.git("-C", repository.path, "ls-tree", "-r", "--name-only", repository.branch)
     assert "2 commits that arrived together" in world.revertd.ctl("show", incident["id"]).stdout
     world.told("2 commits that arrived together")
 

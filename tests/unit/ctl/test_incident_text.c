@@ -156,7 +156,7 @@ static void says_what_arrived_together(void **state) {
         assert_says(declined, "revertctl revert -r fleet --path='apps/checkout/**' --force 9c1e2ab000 9c1e2ab000\n");
         assert_says(declined, " and 1 more, live 2m before the onset");
 
-        json_object_set_new(second, "seen_usec", json_integer(1));
+        json_object_set_new(second, "evidence", json_array());
         _cleanup_free_ char *apart = print(incident, NULL, NULL, false);
         assert_says(apart, "Other suspects");
         assert_null(strstr(apart, "commits that arrived"));

@@ -197,16 +197,17 @@ static void later_reverts_are_known(void **state) {
         rv_attribution_done(&a);
 }
 
-/* Two looks at the branch: one saw arrive what stands between the two that userdata points to, the other the rest. */
+/* Two looks at the branch, six minutes apart: one saw arrive what stands between the two that userdata points to, the
+ * other the rest. */
 static struct rv_live by_look(const struct rv_commit *c, void *userdata) {
         const struct rv_commit *const *first_of_both = userdata;
         bool is_newer = c < first_of_both[1] && c >= first_of_both[0];
 
-        return (struct rv_live){c->commit_usec, ONSET - (is_newer ? 2 : 3) * MINUTE, true};
+        return (struct rv_live){c->commit_usec, ONSET - (is_newer ? 2 : 8) * MINUTE, true};
 }
 
 static void what_arrived_together_stands_together(void **state) {
-        const struct rv_commit history[] = {commit(4, 5), commit(3, 9), commit(2, 10), commit(1, 20)};
+        const struct rv_commit history[] = {commit(4, 5), commit(3, 6), commit(2, 10), commit(1, 20)};
         const struct rv_commit *looks[] = {&history[0], &history[2]};
         struct rv_attribution a;
 
@@ -217,7 +218,7 @@ static void what_arrived_together_stands_together(void **state) {
         assert_int_equal(a.n_together, 2);
         assert_int_equal(rv_suspects_together(a.suspects, a.n_suspects), 2);
         for (size_t i = 0; i < 4; i++)
-                assert_true(has(&a.suspects[i], RV_EVIDENCE_TOGETHER));
+                assert_int_equal(has(&a.suspects[i], RV_EVIDENCE_TOGETHER), i < 2);
         assert_true(a.suspects[0].confidence == a.suspects[1].confidence);
         assert_true(a.suspects[1].confidence > a.suspects[2].confidence);
         assert_true(a.suspects[2].confidence == a.suspects[3].confidence);
@@ -237,6 +238,89 @@ static void what_arrived_together_stands_together(void **state) {
         assert_int_equal(rv_suspects_together(a.suspects, a.n_suspects), 1);
         rv_attribution_done(&a);
         assert_int_equal(rv_suspects_together(NULL, 0), 0);
+}
+
+/* The newest, and one before it, as they were seen; in seconds from the onset. */
+struct pair {
+        struct rv_live newest, before;
+};
+
+static struct rv_live of_pair(const struct rv_commit *c, void *userdata) {
+        const struct pair *pair = userdata;
+        struct rv_live live = c->id.hex[RV_OID_HEX_MAX - 25] == '2' ? pair->newest : pair->before;
+
+        live.not_before_usec = ONSET + live.not_before_usec * RV_USEC_PER_SEC;
+        live.seen_usec = ONSET + live.seen_usec * RV_USEC_PER_SEC;
+        return live;
+}
+
+static void what_is_too_close_is_not_told_apart(void **state) {
+        static const struct {
+                struct pair pair;
+                bool is_together, is_close; /* close: the newest */
+        } cases[] = {
+                {{{-98, -88, true}, {-110, -100, true}}, true, true},  /* two seconds, and a look between them */
+                {{{-41, -40, true}, {-110, -100, true}}, true, true},  /* 59 seconds at least */
+                {{{-40, -30, true}, {-110, -100, true}}, false, true}, /* a minute at least */
+                {{{-30, 30, true}, {-400, -390, true}}, true, false},  /* perhaps after the onset; the other was not */
+                {{{-30, 30, true}, {-1400, -1300, true}}, false, false}, /* the other ran well for twenty minutes */
+                {{{-30, 30, true}, {-400, -390, false}}, false, false},  /* nobody saw it come */
+                {{{-30, 30, true, true}, {-400, -390, true, true}}, false, true}, /* the operator was at it */
+                {{{-38, -36, true, true}, {-42, -40, true, true}}, true, true}, /* applied one right after the other */
+        };
+        const struct rv_commit history[] = {commit(2, 5), commit(1, 6)};
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                struct pair pair = cases[i].pair;
+                struct rv_attribution a = attribute_by((struct rv_attribution_facts){
+                        .history = history, .n_history = 2, .live = of_pair, .userdata = &pair});
+
+                assert_int_equal(a.n_candidates, 2);
+                assert_int_equal(a.n_together, cases[i].is_together ? 2 : 1);
+                assert_int_equal(rv_suspects_together(a.suspects, a.n_suspects), a.n_together);
+                assert_int_equal(has(&a.suspects[0], RV_EVIDENCE_CLOSE), cases[i].is_close);
+                if (cases[i].is_together) /* what may have come too late is no surer than what did not */
+                        assert_true(a.suspects[0].confidence <= a.suspects[1].confidence);
+                rv_attribution_done(&a);
+        }
+}
+
+static void what_nothing_applies_is_no_candidate(void **state) {
+        static const struct {
+                const char *paths[2];
+                size_t n_inside, n_outside;
+                bool is_whole, is_inert;
+        } cases[] = {
+                {{"apps/web/README.md"}, 1, 0, false, true},
+                {{"README"}, 1, 0, false, true},
+                {{"apps/web/Readme.MD", "apps/web/OWNERS"}, 2, 0, false, true},
+                {{"apps/web/README.md", "apps/web/a.yaml"}, 2, 0, false, false},
+                {{"apps/web/README.md.yaml"}, 1, 0, false, false},
+                {{"apps/README.md/a.yaml"}, 1, 0, false, false},
+                {{"apps/web/NOTES.txt"}, 1, 0, false, false},
+                {{"apps/web/README.md"}, 2, 0, false, false}, /* more than is listed */
+                {{"apps/web/README.md"}, 1, 1, false, true},
+                {{"apps/web/README.md"}, 1, 1, true, false},
+                {{NULL}, 0, 0, false, false},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                struct rv_commit history[] = {commit(2, 5), commit(1, 8)};
+                struct rv_attribution a;
+
+                history[0].paths = (char **)cases[i].paths;
+                history[0].n_paths = !!cases[i].paths[0] + !!cases[i].paths[1];
+                history[0].n_inside = cases[i].n_inside;
+                history[0].n_outside = cases[i].n_outside;
+                a = attribute_by((struct rv_attribution_facts){
+                        .history = history, .n_history = 2, .is_whole = cases[i].is_whole});
+                assert_int_equal(a.n_candidates, cases[i].is_inert ? 1 : 2);
+                assert_ptr_equal(a.inert, cases[i].is_inert ? history : NULL);
+                assert_int_equal(has(&a.suspects[0], RV_EVIDENCE_ONLY_CANDIDATE), cases[i].is_inert);
+                rv_attribution_done(&a);
+        }
 }
 
 /* What is beyond the cut is no candidate only if what stands before it is too old already. */
@@ -331,6 +415,8 @@ int main(void) {
                 cmocka_unit_test(more_evidence_never_lowers_confidence),
                 cmocka_unit_test(later_reverts_are_known),
                 cmocka_unit_test(what_arrived_together_stands_together),
+                cmocka_unit_test(what_is_too_close_is_not_told_apart),
+                cmocka_unit_test(what_nothing_applies_is_no_candidate),
                 cmocka_unit_test(a_cut_history_leaves_doubt),
                 cmocka_unit_test(a_revert_in_vain_leads_further_back),
                 cmocka_unit_test(many_are_counted_and_few_kept),
