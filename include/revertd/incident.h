@@ -22,7 +22,7 @@
         X(CLEARED, "cleared", 1, "the breach went away before anything was done")                                      \
         X(DECLINED, "declined", 1, "nothing was changed in Git; the reason says why")                                  \
         X(REJECTED, "rejected", 1, "a person said no")                                                                 \
-        X(UNRECOVERED, "unrecovered", 1, "reverted, and still bad when the time for recovery was over")                \
+        X(UNRECOVERED, "unrecovered", 1, "reverted, but not proven to be well again")                                  \
         X(FAILED, "failed", 1, "the revert was not made, not pushed or not applied; the reason says why")
 
 enum rv_incident_state {
@@ -65,7 +65,7 @@ bool rv_incident_state_is_end(enum rv_incident_state state);
         X(SHARED_CAUSE, "shared_cause", "many other scopes broke at once, without a change in common")                 \
         X(COOLDOWN, "cooldown", "the scope had a revert a short while ago")                                            \
         X(BUDGET, "budget", "the budget of pushes in 24 hours is used up")                                             \
-        X(OBSERVE, "observe", "the rule only observes: this is what would have been done")                             \
+        X(OBSERVE, "observe", "it was only looked at: this is what would have been done")                              \
         X(APPROVAL_EXPIRED, "approval_expired", "nobody approved in time")                                             \
         X(REJECTED_BY_PERSON, "rejected", "a person said no")                                                          \
         X(PROPOSAL_CLOSED, "proposal_closed", "the pull request was closed, and not merged")                           \

@@ -248,7 +248,6 @@ int incidents_flush(struct turn *t);
 int incident_decline(struct turn *t, struct open *o, enum rv_reason guard); /* with what the guard has to say */
 int decline_note(struct turn *t, struct open *o,
                  const struct rv_attribution *a);                 /* what may have to be said without a culprit */
-int reapplied_detail(const struct rv_commit *commit, char **ret); /* what brings it back; -ENOMEM: *ret is NULL */
 
 /* -- unrecovered.c: what was seen last of what did not recover -- */
 int unrecovered_detail(const struct turn *t, const struct open *o, char **ret); /* -ENOMEM: *ret is NULL */
@@ -256,6 +255,8 @@ int unrecovered_detail(const struct turn *t, const struct open *o, char **ret); 
 /* -- reapplied.c: did what was reverted come back? -- */
 int reapplied_look(struct turn *t, struct open *o); /* if it can be asked, and something has come to the branch */
 int reapplied_answer(struct turn *t, struct open *o, const struct rv_git_reply *reply);
+/* What brought it back, and what to do first. */
+void reapplied_put(FILE *f, const struct rv_repository_config *repository, const struct rv_commit *commit);
 
 /* What a state does. Each is called only for an incident that is in it. */
 struct state {

@@ -201,26 +201,8 @@ static void protected(const struct objection *x) {
                         commit->n_inside);
 }
 
-/* To revert it is of no use before that is done. */
-static void put_reapplied(FILE *f, const struct rv_commit *commit) {
-        fprintf(f,
-                "%.*s, by %s, brings back what %.*s had reverted; pin the version there, or suspend what writes it, "
-                "before it is reverted once more",
-                RV_OID_SHORT, commit->id.hex, commit->author_name, RV_OID_SHORT, commit->reapplies.hex);
-}
-
-int reapplied_detail(const struct rv_commit *commit, char **ret) {
-        size_t size;
-        FILE *f = open_memstream(ret, &size);
-
-        if (!f)
-                return -ENOMEM;
-        put_reapplied(f, commit);
-        return close_text(f, ret);
-}
-
 static void reapplied(const struct objection *x) {
-        put_reapplied(x->f, &x->culprit->commit);
+        reapplied_put(x->f, repository_config(x->t->engine, x->o->repository), &x->culprit->commit);
 }
 
 static void image_updater(const struct objection *x) {

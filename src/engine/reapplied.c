@@ -42,6 +42,33 @@ int reapplied_look(struct turn *t, struct open *o) {
         return ask(t, o);
 }
 
+/* To revert it is of no use before that is done. */
+void reapplied_put(FILE *f, const struct rv_repository_config *repository, const struct rv_commit *commit) {
+        fprintf(f, "%.*s, by %s, brings back what %.*s had reverted", RV_OID_SHORT, commit->id.hex, commit->author_name,
+                RV_OID_SHORT, commit->reapplies.hex);
+        if (rv_is_image_update(repository, commit))
+                fputs("; pin the version there, or suspend what writes it, before it is reverted once more", f);
+        else
+                fprintf(f,
+                        ": the files are byte for byte as they were then; ask %s before it is reverted once more, and "
+                        "where "
+                        "that is an automation, pin the version there first",
+                        commit->author_name);
+}
+
+static int describe(const struct turn *t, const struct open *o, const struct rv_commit *commit, char **ret) {
+        size_t size;
+        FILE *f = open_memstream(ret, &size);
+
+        if (!f)
+                return -ENOMEM;
+        reapplied_put(f, repository_config(t->engine, o->repository), commit);
+        if (fclose(f) == 0 && *ret)
+                return 0;
+        free(RV_TAKE(*ret));
+        return -ENOMEM;
+}
+
 int reapplied_answer(struct turn *t, struct open *o, const struct rv_git_reply *reply) {
         _cleanup_free_ char *detail = NULL;
 
@@ -49,7 +76,7 @@ int reapplied_answer(struct turn *t, struct open *o, const struct rv_git_reply *
                 o->looked = reply->head;
         for (size_t k = 0; reply && reply->outcome == RV_GIT_OK && k < reply->n_commits; k++)
                 if (strcmp(reply->commits[k].reapplies.hex, rv_incident_revert(o->i)->hex) == 0) {
-                        int r = reapplied_detail(&reply->commits[k], &detail);
+                        int r = describe(t, o, &reply->commits[k], &detail);
 
                         return r < 0 ? r : incident_move(t, o, RV_INCIDENT_UNRECOVERED, RV_REASON_REAPPLIED, detail);
                 }
