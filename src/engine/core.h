@@ -246,8 +246,8 @@ int incidents_flush(struct turn *t);
 
 /* -- decline.c -- */
 int incident_decline(struct turn *t, struct open *o, enum rv_reason guard); /* with what the guard has to say */
-int decline_note(struct turn *t, struct open *o,
-                 const struct rv_attribution *a);                 /* what may have to be said without a culprit */
+/* What may have to be said without a culprit. */
+int decline_note(struct turn *t, struct open *o, const struct rv_attribution *a);
 
 /* -- unrecovered.c: what was seen last of what did not recover -- */
 int unrecovered_detail(const struct turn *t, const struct open *o, char **ret); /* -ENOMEM: *ret is NULL */
