@@ -194,11 +194,13 @@ static void check_signal(struct rv_reader *reader, struct rv_rule_config *rule) 
         else if (polled && confirm)
                 rv_reader_problem(reader, "confirm", "is for rules with match");
         if (alerts && !polled) {
-                static const char *const polled_only[] = {"require", "for", "breaches", "keep_firing_for", "clear"};
+                static const char *const polled_only[] = {"require", "breaches", "keep_firing_for", "clear"};
                 for (size_t i = 0; i < RV_ARRAY_SIZE(polled_only); i++)
                         if (rv_reader_given(reader, polled_only[i]))
                                 rv_reader_problem(reader, polled_only[i], "is for rules with expr");
-                rule->for_usec = rule->keep_firing_usec = 0;
+                rule->keep_firing_usec = 0;
+                if (!rv_reader_given(reader, "for")) /* a polled rule's default says nothing of an alert's */
+                        rule->for_usec = 0;
         }
         if (polled)
                 check_firing(reader, rule);

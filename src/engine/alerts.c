@@ -54,9 +54,16 @@ static int64_t starts_of(const struct turn *t, const struct rv_alert *alert) {
         return alert->is_event && alert->starts_usec > t->now_usec ? t->now_usec : alert->starts_usec;
 }
 
+/* An alert starts when it fires, which is after the breach has lasted for the alert's own `for`. */
+static int64_t onset_of(const struct turn *t, const struct rule *rule, int64_t starts_usec) {
+        const struct rv_rule_config *config = rule_config(t->engine, rule);
+
+        return (starts_usec < t->now_usec ? starts_usec : t->now_usec) - (config ? config->for_usec : 0);
+}
+
 static int note_firing(struct turn *t, struct rule *rule, const struct rv_alert *alert) {
         int64_t starts_usec = alert->starts_usec > 0 ? starts_of(t, alert) : t->now_usec;
-        int64_t onset_usec = starts_usec < t->now_usec ? starts_usec : t->now_usec;
+        int64_t onset_usec = onset_of(t, rule, starts_usec);
         struct series *series;
         bool is_later, is_more, is_changed, opens;
         int r = series_get(t->engine, rule, alert->labels, &series);

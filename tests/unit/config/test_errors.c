@@ -316,7 +316,6 @@ static void test_rules_that_cannot_be(void **state) {
                 {BASE RULE "match = \"a=b\"; } );", "f:1: rule r: match: a rule has expr or match, not both"},
                 {BASE RULE "confirm = \"up\"; } );", "f:1: rule r: confirm: is for rules with match"},
                 {BASE ALERTS "require = \"up\"; } );", "f:1: rule r: require: is for rules with expr"},
-                {BASE ALERTS "for = \"1m\"; } );", "f:1: rule r: for: is for rules with expr"},
                 {BASE ALERTS "breach = \"> 1\"; } );", "f:1: rule r: breach: is for rules with expr or confirm"},
                 {BASE ALERTS "breach = \"> 0\"; confirm = \"up{a={{ $labels.a }}}\"; } );",
                  "f:1: rule r: confirm: {{ }} stands outside of double quotes"},

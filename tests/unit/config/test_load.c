@@ -196,7 +196,7 @@ static void test_defaults_of_rules(void **state) {
         assert_int_equal(config->rules[1].window_usec, 5 * RV_USEC_PER_MINUTE);
         assert_int_equal(config->rules[1].n_paths, 1);
         assert_string_equal(rv_template_source(config->rules[1].paths[0]), "x");
-        /* `for` is not for alerts, also where it is the default. */
+        /* The default of `for` says nothing of an alert's. */
         assert_int_equal(config->rules[2].for_usec, 0);
         assert_int_equal(config->rules[2].prometheus, -1);
         assert_null(config->rules[2].confirm);

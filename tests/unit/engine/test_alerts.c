@@ -32,6 +32,25 @@ static void an_alert_reverts_and_its_end_proves(void **state) {
         world_free(w);
 }
 
+/* It says when it fired: what was changed while it waited for that is no candidate. */
+static void an_alert_that_waited_began_before_it_started(void **state) {
+        struct world *w = world_new(ALERTS("page", "mode = \"enforce\"; for = \"5m\";"));
+        int64_t starts_usec;
+
+        (void)state;
+        world_bad_commit(w);
+        starts_usec = w->now_usec + 2 * MINUTE;
+        w->now_usec += 3 * MINUTE;
+        world_alert(w, "web", true, starts_usec);
+        assert_int_equal(world_open(w)->times.onset_usec, starts_usec - 5 * MINUTE);
+        world_settle(w);
+        assert_ended(w, DECLINED, AFTER_ONSET);
+        world_alert(w, "web", true, starts_usec); /* repeated */
+        world_settle(w);
+        assert_int_equal(w->n_opened, 1);
+        world_free(w);
+}
+
 /* Our clock is an hour behind the sender's: what is told again is no new episode, an old end none of the new one. */
 static void a_clock_behind_makes_no_episodes(void **state) {
         struct world *w = world_new(ALERTS("page", "mode = \"observe\";"));
@@ -463,6 +482,7 @@ static void storm_is_bounded_and_told_once(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(an_alert_reverts_and_its_end_proves),
+                cmocka_unit_test(an_alert_that_waited_began_before_it_started),
                 cmocka_unit_test(firing_again_takes_the_proof),
                 cmocka_unit_test(a_clock_behind_makes_no_episodes),
                 cmocka_unit_test(what_decides_nothing_neither_opens_nor_proves),
