@@ -27,7 +27,8 @@ struct rv_backtest {
         int64_t from_usec, to_usec;
         int64_t apply_usec; /* assumed from the push of a revert to the end of what it cures */
 
-        /* What the server answers over a range. -E2BIG: fewer steps may do. */
+        /* What the server answers over a range. -E2BIG: fewer steps may do; -EDOM: somewhere in it the server cannot
+         * evaluate the expression. */
         int (*range)(void *userdata, size_t prometheus, const char *expr, int64_t from_usec, int64_t step_usec,
                      size_t n_steps, struct rv_range *ret, struct rv_error *err);
         /* HISTORY and PLAN only. Takes request. */
@@ -41,7 +42,8 @@ struct rv_backtest {
 int rv_lab_alerts_server(const struct rv_config *config, size_t rule);
 
 /* {"from_usec", "to_usec", "apply_usec", "rules": [{"name", "mode", "step_usec", "evaluations", "breaches",
- *     "answered", "first_usec", "last_usec" (evaluations with any values; of polled rules)}…],
+ *     "answered", "first_usec", "last_usec" (evaluations with any values), "failed",
+ *     "failure" (the first one's words; "": none): of polled rules}…],
  *  "breaches": [{"rule", "labels", "mode", "threshold", "onset_usec", "fired_usec", "end_usec" (0: no end is
  *     known), "until_usec" (that end, or when it was last seen), "pushed_usec",
  *     "outcome": "reverted" | "declined" | "cleared" | "failed" | "open",

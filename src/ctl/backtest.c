@@ -146,6 +146,10 @@ static void put_holes(FILE *f, const json_t *report) {
                         fprintf(f, "; the first are of %s, the last of %s",
                                 paint_time(rv_json_int(rule, "first_usec", 0), first),
                                 paint_time(rv_json_int(rule, "last_usec", 0), last));
+                if (rv_json_int(rule, "failed", 0) > 0) {
+                        fprintf(f, "; %lld failed: ", (long long)rv_json_int(rule, "failed", 0));
+                        paint_text(f, rv_json_string(rule, "failure", ""));
+                }
                 fputs(".\n", f);
         }
 }

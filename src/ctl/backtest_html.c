@@ -321,6 +321,10 @@ static void put_holes(FILE *f, const json_t *report) {
                         fputs(", the last of ", f);
                         put_time(f, rv_json_int(rule, "last_usec", 0));
                 }
+                if (rv_json_int(rule, "failed", 0) > 0) {
+                        fprintf(f, "; %lld failed: ", (long long)rv_json_int(rule, "failed", 0));
+                        put(f, rv_json_string(rule, "failure", ""));
+                }
                 fputs(".</p>\n", f);
         }
 }

@@ -7,13 +7,51 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { STEPS_MAX = 11000 }; /* a server's limit */
+enum { FAILED_MAX = 2000 };
 
 static int64_t delay_of(const struct run *run, size_t rule) {
         if (!rule_of(run, rule)->expr) /* alerts were delivered at once */
                 return 0;
         return run->b->config->prometheus[rule_of(run, rule)->prometheus].delay_usec;
+}
+
+static int note_failure(struct asked *a, const char *text, struct rv_error *err) {
+        a->n_failed++;
+        return a->failure || (a->failure = strdup(text)) ? 0 : rv_error_oom(err);
+}
+
+/* What the server cannot evaluate at one time is a failed evaluation, as it is to the daemon. */
+static int take_failure(struct asked *a, int64_t from_usec, struct rv_error *err) {
+        int r = a->n_failed >= FAILED_MAX ? -EDOM : note_failure(a, err->text, err);
+
+        if (r < 0)
+                return r;
+        rv_range_done(&a->expr);
+        rv_range_done(&a->require);
+        a->expr = (struct rv_range){.from_usec = from_usec, .n_steps = 1};
+        return 0;
+}
+
+/* A scalar is met for all, a vector only for its own labels; over a range both look alike. */
+static int find_type(struct run *run, size_t rule, size_t server, int64_t from_usec, struct rv_error *err) {
+        const struct rv_rule_config *config = rule_of(run, rule);
+        struct asked *a = &run->asked[rule];
+        _cleanup_free_ char *expr = NULL;
+        struct rv_range range = {0};
+        struct rv_error no;
+
+        if (a->is_vector || a->require.n != 1 || a->require.labels[0]->n > 0)
+                return 0;
+        if (asprintf(&expr, "vector(%s\n)", config->require) < 0) {
+                expr = NULL;
+                return rv_error_oom(err);
+        }
+        a->is_vector = run->b->range(run->b->userdata, server, expr, from_usec, config->interval_usec, 1, &range,
+                                     &no) == -EINVAL;
+        rv_range_done(&range);
+        return 0;
 }
 
 static int fetch(struct run *run, size_t rule, int64_t now_usec, struct rv_error *err) {
@@ -34,10 +72,17 @@ static int fetch(struct run *run, size_t rule, int64_t now_usec, struct rv_error
                 if (r == 0 && config->require)
                         r = run->b->range(run->b->userdata, server, config->require, from_usec, config->interval_usec,
                                           a->n_steps, &a->require, err);
-                if (r != -E2BIG || a->n_steps == 1)
+                if ((r != -E2BIG && r != -EDOM) || a->n_steps == 1)
                         break;
                 a->n_steps = a->n_steps / 2;
+                if (r == -E2BIG)
+                        a->most = a->n_steps;
         }
+        a->has_failed = r == -EDOM;
+        if (r == -EDOM)
+                r = take_failure(a, from_usec, err);
+        else if (r == 0 && config->require)
+                r = find_type(run, rule, server, from_usec, err);
         if (r < 0)
                 return rv_error_prefix(err, r, "rule %s", config->name);
         free(a->track);
@@ -46,7 +91,7 @@ static int fetch(struct run *run, size_t rule, int64_t now_usec, struct rv_error
                 return rv_error_oom(err);
         for (size_t i = 0; r == 0 && i < a->expr.n; i++)
                 r = track_get(a, a->expr.labels[i], &a->track[i], err);
-        if (r == 0 && a->expr.n * a->n_steps < RV_RANGE_VALUES_MAX / 20 && a->n_steps * 2 <= STEPS_MAX)
+        if (r == 0 && a->expr.n * a->n_steps < RV_RANGE_VALUES_MAX / 20 && a->n_steps * 2 <= a->most)
                 a->n_steps *= 2;
         return r;
 }
@@ -65,21 +110,48 @@ static int fill(const struct rv_range *range, size_t step, struct rv_samples *re
                 ret->sample[ret->n++] =
                         (struct rv_sample){.labels = rv_labels_ref(range->labels[i]), .value = range->value[at]};
         }
-        ret->is_scalar = range->n == 1 && range->labels[0]->n == 0; /* query_range does not say which it was */
         return 0;
 }
 
+static int fill_require(const struct asked *a, size_t step, struct rv_samples *ret, struct rv_error *err) {
+        int r = fill(&a->require, step, ret, NULL, err);
+
+        ret->is_scalar = !a->is_vector && a->require.n == 1 && a->require.labels[0]->n == 0;
+        return r;
+}
+
+/* Names of metrics are dropped: what only they told apart is no answer, to the daemon too. */
+static bool has_twice(struct asked *a, const size_t *row, size_t n) {
+        for (size_t i = 0; i < n; i++) {
+                if (a->track[row[i]]->evaluation == a->n_evaluations)
+                        return true;
+                a->track[row[i]]->evaluation = a->n_evaluations;
+        }
+        return false;
+}
+
+/* 1: the evaluation failed. */
 static int look(struct run *run, size_t rule, size_t step, int64_t now_usec, struct rv_samples *ret,
                 struct rv_error *err) {
         const struct rv_rule_config *config = rule_of(run, rule);
         struct asked *a = &run->asked[rule];
         struct rv_samples require = {0};
+        bool has_failed = a->has_failed;
         _cleanup_free_ size_t *row = calloc(a->expr.n + 1, sizeof(*row));
         _cleanup_free_ enum rv_verdict *verdict = calloc(a->expr.n + 1, sizeof(*verdict));
         int r = row && verdict ? fill(&a->expr, step, ret, row, err) : rv_error_oom(err);
 
         if (r == 0 && config->require)
-                r = fill(&a->require, step, &require, NULL, err);
+                r = fill_require(a, step, &require, err);
+        a->n_evaluations++;
+        if (r == 0 && has_twice(a, row, ret->n)) {
+                r = note_failure(a, "two series differ only in their metric name", err);
+                has_failed = true;
+        }
+        if (r == 0 && has_failed) {
+                rv_samples_done(&require);
+                return 1;
+        }
         if (r == 0)
                 rv_rule_judge_all(config, ret, config->require ? &require : NULL, verdict);
         rv_samples_done(&require);
@@ -92,7 +164,6 @@ static int look(struct run *run, size_t rule, size_t step, int64_t now_usec, str
                 if (track_is_cured(track, now_usec) && !isnan(value))
                         ret->sample[i].value = track_well(config);
         }
-        a->n_evaluations++;
         if (ret->n > 0) {
                 a->last_usec = now_usec - delay_of(run, rule);
                 if (a->n_answered++ == 0)
@@ -130,7 +201,7 @@ int asked_query(void *userdata, size_t rule, enum lab_query query, int64_t now_u
 
         if (r < 0)
                 return r;
-        return query == LAB_REQUIRE ? fill(&run->asked[rule].require, step, ret, NULL, err)
+        return query == LAB_REQUIRE ? fill_require(&run->asked[rule], step, ret, err)
                                     : look(run, rule, step, now_usec, ret, err);
 }
 
@@ -155,6 +226,8 @@ int asked_confirm(void *userdata, size_t rule, const struct rv_labels *labels, c
         if (r == 0)
                 r = fill(&range, 0, ret, NULL, err);
         rv_range_done(&range);
+        if (r == -EDOM)
+                return 1;
         return r < 0 ? rv_error_prefix(err, r, "rule %s: confirm", config->name) : 0;
 }
 

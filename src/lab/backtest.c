@@ -25,7 +25,8 @@ static int on_stored(void *userdata, const json_t *incident, struct rv_error *er
         struct run *run = userdata;
         const char *name = rv_json_string(incident, "rule", "");
         int rule = rv_config_find_rule(run->b->config, name);
-        int64_t pushed_usec = rv_json_int(json_object_get(incident, "times"), "pushed_usec", 0);
+        const json_t *times = json_object_get(incident, "times");
+        int64_t pushed_usec = rv_json_int(times, "pushed_usec", 0);
         enum rv_incident_state state;
         _cleanup_labels_ struct rv_labels *labels = NULL;
         struct track *track;
@@ -41,8 +42,9 @@ static int on_stored(void *userdata, const json_t *incident, struct rv_error *er
                 return 0; /* only the first incident of a breach is its own */
         if (pushed_usec > 0)
                 track->cured_usec = pushed_usec + run->b->apply_usec;
-        track->is_open = rv_incident_state_from_string(rv_json_string(incident, "state", ""), &state) == 0 &&
-                         !rv_incident_state_is_end(state);
+        if (rv_incident_state_from_string(rv_json_string(incident, "state", ""), &state) == 0)
+                track->over_usec =
+                        rv_incident_state_is_end(state) ? rv_json_int(times, "ended_usec", 0) : RV_USEC_INFINITY;
         if (!known && json_object_set_new(track->breach, "incident", known = json_object()) < 0)
                 return rv_error_oom(err);
         _cleanup_json_ json_t *copy = json_deep_copy(incident);
@@ -59,6 +61,7 @@ static void run_done(struct run *run) {
                 rv_range_done(&a->require);
                 free(a->track);
                 free(a->alerts_expr);
+                free(a->failure);
         }
         free(run->asked);
         free(run->evaluated);
@@ -79,6 +82,7 @@ static int run_init(struct run *run, struct rv_error *err) {
                 const struct rv_rule_config *rule = rule_of(run, i);
 
                 run->asked[i].n_steps = STEPS_FIRST;
+                run->asked[i].most = STEPS_MAX;
                 run->evaluated[i] = run->b->rules[i] && rv_lab_alerts_server(run->b->config, i) >= 0;
                 if (run->evaluated[i] && !rule->expr && !(run->asked[i].alerts_expr = alerts_expr(rule)))
                         return rv_error_oom(err);

@@ -7,7 +7,7 @@
 
 #include <uthash.h>
 
-enum { STEPS_FIRST = 240, RING = 60 };
+enum { STEPS_FIRST = 240, STEPS_MAX = 11000 /* a server's limit */, RING = 60 };
 
 struct point {
         int64_t at_usec;
@@ -21,7 +21,8 @@ struct track {
         struct point ring[RING];
         size_t n_ring, after, stride, skip;
         json_t *breach;           /* the newest; lent; NULL: none */
-        bool is_open;             /* so is the newest incident */
+        int64_t over_usec;        /* when the newest incident ended; RV_USEC_INFINITY: not yet */
+        int64_t evaluation;       /* the newest that had it */
         int64_t starts_usec;      /* of an alert: the newest episode */
         bool is_present, is_told; /* of an alert: it fires; and that was delivered */
         int64_t cured_usec;       /* from then on it would have been well; 0: no revert */
@@ -33,9 +34,13 @@ struct asked {
         struct rv_range expr, require;
         struct track **track; /* of each row */
         char *alerts_expr;    /* of a rule that is fed by alerts; NULL: polled */
-        size_t n_steps;       /* asked for at once */
+        size_t n_steps, most; /* asked for at once, and at most */
+        bool has_failed;      /* the one step of expr; it is empty */
+        bool is_vector;       /* what require gives without labels */
         struct track *tracks;
         int64_t n_evaluations, n_breaches;
+        int64_t n_failed;
+        char *failure;                             /* the words of the first */
         int64_t n_answered, first_usec, last_usec; /* answers with anything in them; of a polled rule */
 };
 
@@ -58,7 +63,7 @@ int track_get(struct asked *asked, struct rv_labels *labels, struct track **ret,
 struct track *track_find(const struct asked *asked, const struct rv_labels *labels); /* NULL: not seen */
 int track_follow(struct run *run, size_t rule, struct track *track, enum rv_verdict verdict, double value,
                  int64_t at_usec, struct rv_error *err) RV_MUST_CHECK;
-/* The would-be revert works, and the real breach is not over: the engine is to see it as well. */
+/* The would-be revert works, and the real breach or its incident is not over: the engine is to see it as well. */
 bool track_is_cured(const struct track *track, int64_t now_usec);
 /* Breaches that are not over get "until_usec": when they were last seen. */
 int tracks_finish(struct asked *asked) RV_MUST_CHECK;

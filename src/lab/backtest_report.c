@@ -78,8 +78,9 @@ static json_t *tell_rule(const struct run *run, size_t rule, enum rv_mode mode) 
         if (a->alerts_expr) /* where no alert fires there is nothing to answer */
                 return json;
         _cleanup_json_ json_t *answered =
-                json_pack("{s:I, s:I, s:I}", "answered", (json_int_t)a->n_answered, "first_usec",
-                          (json_int_t)a->first_usec, "last_usec", (json_int_t)a->last_usec);
+                json_pack("{s:I, s:I, s:I, s:I, s:s}", "answered", (json_int_t)a->n_answered, "first_usec",
+                          (json_int_t)a->first_usec, "last_usec", (json_int_t)a->last_usec, "failed",
+                          (json_int_t)a->n_failed, "failure", a->failure ? a->failure : "");
         if (!json || !answered || json_object_update(json, answered) < 0) {
                 json_decref(json);
                 return NULL;

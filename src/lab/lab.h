@@ -98,6 +98,7 @@ struct lab_expectation {
 
 /* Who answers in place of the script: a backtest. */
 struct lab_sources {
+        /* 1: the query fails. */
         int (*query)(void *userdata, size_t rule, enum lab_query query, int64_t now_usec, struct rv_samples *ret,
                      struct rv_error *err);
         /* `confirm` for an incident of that label set. */

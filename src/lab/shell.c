@@ -37,8 +37,12 @@ static int query(struct lab_world *w, size_t rule, enum lab_query kind, const st
         const struct lab_script *s = w->script;
 
         *ret_ok = true;
-        if (s->sources)
-                return s->sources->query(s->sources->userdata, rule, kind, w->now_usec, ret, w->err);
+        if (s->sources) {
+                int r = s->sources->query(s->sources->userdata, rule, kind, w->now_usec, ret, w->err);
+
+                *ret_ok = r == 0;
+                return r < 0 ? r : 0;
+        }
         ret->sample = calloc(s->n_series + 1, sizeof(*ret->sample));
         if (!ret->sample)
                 return rv_error_oom(w->err);
@@ -109,9 +113,10 @@ static int answer_query(struct lab_world *w, const struct rv_effect *effect) {
         int r = 0;
 
         if (rule >= 0 && sources) {
-                ok = true;
                 r = sources->confirm(sources->userdata, (size_t)rule, i->labels, effect->expr, w->now_usec, &samples,
                                      w->err);
+                ok = r == 0;
+                r = r < 0 ? r : 0;
         } else if (rule >= 0)
                 r = query(w, (size_t)rule, LAB_CONFIRM, i->labels, &samples, &ok);
 

@@ -51,7 +51,7 @@ static int append_point(struct track *track, int64_t at_usec, double value) {
         return json_array_append_new(points, json_pack("[I, o]", (json_int_t)at_usec, rv_value_to_json(value)));
 }
 
-/* One that begins while the incident of the one before is open is about the same, to the engine too. */
+/* One that begins while the would-be revert of the one before is still watched belongs to that incident. */
 static int begin_breach(struct run *run, size_t rule, struct track *track, int64_t at_usec, struct rv_error *err) {
         const struct rv_rule_config *config = rule_of(run, rule);
         json_t *incident = track->breach ? json_object_get(track->breach, "incident") : NULL;
@@ -69,7 +69,7 @@ static int begin_breach(struct run *run, size_t rule, struct track *track, int64
         }
         track->stride = 1;
         track->skip = track->after = 0;
-        if (!track->is_open)
+        if (track->cured_usec == 0 || track->s.onset_usec > track->over_usec)
                 track->cured_usec = 0;
         else if (json_object_set(track->breach, "incident", incident) < 0)
                 return rv_error_oom(err);
@@ -123,7 +123,8 @@ double track_well(const struct rv_rule_config *rule) {
 }
 
 bool track_is_cured(const struct track *track, int64_t now_usec) {
-        return track->s.latched && track->cured_usec > 0 && now_usec >= track->cured_usec;
+        return track->cured_usec > 0 && now_usec >= track->cured_usec &&
+               (track->s.latched || now_usec < track->over_usec);
 }
 
 int tracks_finish(struct asked *a) {

@@ -179,8 +179,12 @@ static int refuse(const struct rv_http_response *response, const json_t *root, s
                 if (!safe_type)
                         return rv_error_oom(err);
                 /* By type where there is one: gateways change the status. */
-                if (strcmp(type, "timeout") == 0 || strcmp(type, "canceled") == 0 || strcmp(type, "unavailable") == 0)
+                if (strcmp(type, "canceled") == 0 || strcmp(type, "unavailable") == 0)
                         code = -EAGAIN;
+                else if (strcmp(type, "timeout") == 0)
+                        code = -ETIMEDOUT;
+                else if (strcmp(type, "execution") == 0)
+                        code = -EDOM;
                 r = set_quoted(err, code, safe_type, rv_json_string(root, "error", ""));
         } else if (response->status >= 300 && response->status < 400)
                 r = rv_error_set(err, code, "redirected, which is not followed");
@@ -220,7 +224,7 @@ int rv_prometheus_parse(const struct rv_http_response *response, struct rv_sampl
         if (r == -E2BIG) /* asking again does not make an answer of one instant smaller, a timeout may pass */
                 return response->result < 0 ? -EAGAIN : -EINVAL;
         if (r < 0)
-                return r;
+                return r == -ETIMEDOUT ? -EAGAIN : r == -EDOM ? -EINVAL : r;
         r = parse_data(root, &samples, err);
         if (r >= 0)
                 r = parse_warnings(root, &samples, err);
@@ -301,7 +305,7 @@ int rv_prometheus_parse_range(const struct rv_http_response *response, int64_t f
                 r = parse_matrix(json_object_get(root, "data"), &range, err);
         if (r < 0) {
                 rv_range_done(&range);
-                return r;
+                return r == -ETIMEDOUT ? -E2BIG : r;
         }
         range.is_partial = json_array_size(json_object_get(root, "warnings")) > 0;
         *ret = range;

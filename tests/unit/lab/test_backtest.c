@@ -36,6 +36,7 @@ static const char text[] = "repositories: ( { name = \"fleet\"; url = \"/srv/fle
 struct world {
         struct rv_config *config;
         size_t n_asked, n_refused;
+        bool fails, is_twice, is_vector;
         bool is_away, has_more, has_values, has_shop, has_wrong_clocks;
         int64_t gone_minute; /* the web's values end; 0: never */
         int64_t back_minute; /* the web is well from 10 minutes before on, and in breach again for 20 minutes; 0: not */
@@ -70,11 +71,18 @@ static int answer_range(void *userdata, size_t prometheus, const char *expr, int
                         size_t n_steps, struct rv_range *ret, struct rv_error *err) {
         struct world *w = userdata;
         struct rv_label label[] = {{"app", "web"}, {"version", "v1.2.3"}}, shop = {"app", "shop"};
-        size_t n_series = w->has_shop ? 2 : 1;
+        size_t n_series = w->has_shop || w->is_twice ? 2 : 1;
 
         assert_int_equal(prometheus, 0);
-        assert_string_equal(expr, "e");
+        bool is_require = strcmp(expr, "r") == 0;
+        if (strcmp(expr, "vector(r\n)") == 0 && w->is_vector)
+                return rv_error_set(err, -EINVAL, "expected type scalar");
+        if (!is_require && strcmp(expr, "vector(r\n)") != 0)
+                assert_string_equal(expr, "e");
         w->n_asked++;
+        for (size_t i = 0; w->fails && i < n_steps; i++)
+                if ((from_usec + (int64_t)i * step_usec - START) / MINUTE / 3 == 7)
+                        return rv_error_set(err, -EDOM, "many-to-many");
         if (n_steps > STEPS_AT_ONCE) {
                 w->n_refused++;
                 return rv_error_set(err, -E2BIG, "too large");
@@ -85,7 +93,9 @@ static int answer_range(void *userdata, size_t prometheus, const char *expr, int
         ret->is_present = calloc(n_series * n_steps, sizeof(*ret->is_present));
         if (w->has_shop)
                 assert_int_equal(rv_labels_new(&ret->labels[1], &shop, 1, err), 0);
-        assert_int_equal(rv_labels_new(&ret->labels[0], label, w->has_values ? 2 : 1, err), 0);
+        assert_int_equal(rv_labels_new(&ret->labels[0], label, is_require ? 0 : w->has_values ? 2 : 1, err), 0);
+        if (w->is_twice)
+                ret->labels[1] = rv_labels_ref(ret->labels[0]);
         for (size_t i = 0; i < n_steps; i++) {
                 int64_t minute = (from_usec + (int64_t)i * step_usec - START) / MINUTE;
                 ret->is_present[i] = !w->gone_minute || minute < w->gone_minute;
@@ -95,6 +105,10 @@ static int answer_range(void *userdata, size_t prometheus, const char *expr, int
                                                            : 0;
                 if (w->back_minute && minute >= w->back_minute - 10)
                         ret->value[i] = minute >= w->back_minute && minute < w->back_minute + 20 ? 0.5 : 0;
+                if (is_require)
+                        ret->value[i] = 1;
+                if (w->is_twice)
+                        ret->is_present[n_steps + i] = minute / 5 == 5;
                 if (w->has_shop) {
                         ret->is_present[n_steps + i] = true;
                         ret->value[n_steps + i] = minute > SHOP_MINUTE && minute < END_MINUTE ? 0.5 : 0;
@@ -263,6 +277,40 @@ static void what_comes_back_meanwhile_is_the_same(void **state) {
         assert_string_equal(rv_json_string(json_object_get(second, "incident"), "state", ""), "recovered");
         assert_int_equal(rv_json_int(second, "saved_usec", 0),
                          rv_json_int(second, "until_usec", 0) - rv_json_int(second, "onset_usec", 0));
+        const json_t *times = json_object_get(json_object_get(second, "incident"), "times");
+        assert_true(rv_json_int(times, "ended_usec", 0) < rv_json_int(second, "would_end_usec", 0) + 22 * MINUTE);
+}
+
+/* As it would for the daemon. */
+static void what_cannot_be_evaluated_fails_there(void **state) {
+        struct world *w = *state;
+        _cleanup_json_ json_t *report = NULL;
+        struct rv_error err;
+
+        w->fails = true;
+        w->is_twice = true;
+        assert_int_equal(run(w, 2 * MINUTE, &report, &err), 0);
+        const json_t *rule = json_array_get(json_object_get(report, "rules"), 0);
+        assert_int_equal(rv_json_int(rule, "evaluations", 0), 300);
+        assert_int_equal(rv_json_int(rule, "failed", 0), 3 + 5);
+        assert_int_equal(rv_json_int(rule, "answered", 0), 300 - 8);
+        assert_string_equal(rv_json_string(rule, "failure", ""), "many-to-many");
+        const json_t *breach = json_array_get(json_object_get(report, "breaches"), 0);
+        assert_string_equal(rv_json_string(breach, "outcome", ""), "reverted");
+}
+
+static void a_vector_is_required_by_its_labels(void **state) {
+        struct world *w = *state;
+        struct rv_error err;
+
+        w->config->rules[0].require = strdup("r");
+        for (int is_vector = 0; is_vector < 2; is_vector++) {
+                _cleanup_json_ json_t *report = NULL;
+
+                w->is_vector = is_vector;
+                assert_int_equal(run(w, 2 * MINUTE, &report, &err), 0);
+                assert_int_equal(json_array_size(json_object_get(report, "breaches")), is_vector ? 0 : 1);
+        }
 }
 
 static void a_late_effect_saves_nothing(void **state) {
@@ -329,6 +377,8 @@ int main(void) {
                 TEST(a_wrong_clock_moves_no_other_commit),
                 TEST(what_vanished_lasted_until_it_was_last_seen),
                 TEST(what_comes_back_meanwhile_is_the_same),
+                TEST(what_cannot_be_evaluated_fails_there),
+                TEST(a_vector_is_required_by_its_labels),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -76,6 +76,14 @@ static void hostile(void **state) {
         assert_int_equal(parse("vector", "[]", ""), -EINVAL);
 }
 
+static int refused(const char *type) {
+        char text[100];
+
+        snprintf(text, sizeof(text), "{\"status\":\"error\",\"errorType\":\"%s\",\"error\":\"x\"}", type);
+        struct rv_http_response response = {.status = 422, .body = text, .body_bytes = strlen(text)};
+        return rv_prometheus_parse_range(&response, 0, 1, 1, &range, &err);
+}
+
 static void too_large_can_be_asked_for_in_parts(void **state) {
         struct rv_http_response response = {.result = -E2BIG, .error = "too large"};
 
@@ -88,6 +96,9 @@ static void too_large_can_be_asked_for_in_parts(void **state) {
                                                      "\"result\":[{},{}]}}"};
         response.body_bytes = strlen(response.body);
         assert_int_equal(rv_prometheus_parse_range(&response, 0, 1, RV_RANGE_VALUES_MAX, &range, &err), -E2BIG);
+        assert_int_equal(refused("timeout"), -E2BIG);
+        assert_int_equal(refused("execution"), -EDOM);
+        assert_int_equal(refused("bad_data"), -EINVAL);
 }
 
 int main(void) {
