@@ -165,6 +165,9 @@ int alerts(struct turn *t, const struct rv_event *event) {
         const struct rv_config *config = t->engine->config;
         int r = check_room(t, alerts);
 
+        /* The tick that ends an episode may come later than what begins the next. */
+        if (r == 0)
+                r = alerts_expire(t);
         if (r < 0)
                 return r;
         t->engine->round++;

@@ -107,6 +107,19 @@ static void more_of_the_same_is_the_same(void **state) {
         world_free(w);
 }
 
+/* The event after it is another episode's also where it comes before the tick that ends the first. */
+static void silence_is_over_before_the_tick(void **state) {
+        struct world *w = world_new(ALERTS("page", "mode = \"observe\";"));
+
+        (void)state;
+        say(w, true, w->now_usec);
+        world_settle(w);
+        w->now_usec += RESOLVE_AFTER;
+        say(w, true, w->now_usec);
+        assert_int_equal(w->n_opened, 2);
+        world_free(w);
+}
+
 /* A reload changed it; the sender's clock may be behind. */
 static void a_new_time_outlives_a_restart(void **state) {
         struct world *w = world_new(ALERTS("page", "mode = \"observe\";"));
@@ -248,6 +261,7 @@ int main(void) {
                 cmocka_unit_test(an_event_reverts_and_its_silence_proves),
                 cmocka_unit_test(its_end_may_be_told),
                 cmocka_unit_test(more_of_the_same_is_the_same),
+                cmocka_unit_test(silence_is_over_before_the_tick),
                 cmocka_unit_test(a_new_time_outlives_a_restart),
                 cmocka_unit_test(late_ones_change_nothing),
                 cmocka_unit_test(from_the_future_is_from_now),
