@@ -32,7 +32,7 @@ static void print_sample(const json_t *rule, const json_t *series, bool is_from_
         if (!series)
                 fputs(strcmp(rv_json_string(rule, "kind", ""), "alerts") != 0
                               ? "the rule does not know this label set (a series has all of its labels): nothing was "
-                                "heard of it yet, or not for an hour"
+                                "heard of it yet, or not for an hour; revertctl rules RULE lists those that it knows"
                               : "no alert with exactly these labels was heard of yet, or not for an hour",
                       stdout);
         else {
@@ -162,6 +162,9 @@ int verb_explain(const struct args *args) {
                 return ctl_oom();
         if (args->no_daemon)
                 return explain_locally(args, labels);
+        status = label_sets_complete(args, args->operand[0], labels);
+        if (status >= 0)
+                return status;
         int r = look(args, labels, &answer, &err);
         if (r == -ECONNREFUSED && args->is_default_socket) {
                 fprintf(stderr, "No revertd at %s: the Git worker is run from here.\n", args->socket);

@@ -26,58 +26,74 @@ static void begin(FILE *f, const char *name) {
         fprintf(f, "  %-*s", LABEL_COLUMN, name);
 }
 
-/* The rule's summary, or its name; what was measured; since when. */
-static void print_breach(FILE *f, const json_t *incident, const char *breach) {
+/* Of which rule, and of what; the rule's summary; what was measured; since when. */
+static void print_breach(FILE *f, const json_t *incident, const char *breach, int64_t now_usec) {
         const char *rule = string(incident, "rule"), *summary = string(incident, "summary");
         double value = rv_value_from_json(json_object_get(incident, "value"));
         double last = rv_value_from_json(json_object_get(incident, "last_value"));
-        int64_t onset_usec = rv_json_int(json_object_get(incident, "times"), "onset_usec", 0);
+        const json_t *times = json_object_get(incident, "times");
+        int64_t onset_usec = rv_json_int(times, "onset_usec", 0);
         char number[RV_NUMBER_TEXT_MAX], time[PAINT_TIME_MAX];
+        const char *separator = ": ";
 
         if (!rule || rv_json_bool(incident, "by_hand", false))
                 return;
         begin(f, "Breach");
-        paint_text(f, summary ? summary : rule);
-        if (!isnan(value))
-                fprintf(f, ": %s", rv_number_format_judged(value, breach, number));
+        incident_print_rule(f, incident);
+        if (summary) {
+                fputs(separator, f);
+                paint_text(f, summary);
+                separator = ", ";
+        }
+        if (!isnan(value)) {
+                fprintf(f, "%s%s", separator, rv_number_format_judged(value, breach, number));
+                separator = ", last ";
+        }
         if (!isnan(last) && (isnan(value) || last < value || last > value))
-                fprintf(f, "%s%s", isnan(value) ? ": " : ", last ", rv_number_format_judged(last, breach, number));
+                fprintf(f, "%s%s", separator, rv_number_format_judged(last, breach, number));
         if ((!isnan(value) || !isnan(last)) && breach) {
                 fputs(", bad when ", f);
                 paint_text(f, breach);
         }
         if (onset_usec > 0)
                 fprintf(f, ", since %s", paint_time(onset_usec, time));
+        if (onset_usec > 0 && now_usec > onset_usec && rv_json_int(times, "ended_usec", 0) == 0)
+                fprintf(f, ", for %s", rv_duration_humanize(now_usec - onset_usec, time));
         fputc('\n', f);
 }
 
-/* The newest of the culprits. A restore undoes more than suspects. */
-static void print_suspect(FILE *f, const json_t *incident, bool is_pushed) {
-        const json_t *suspects = json_object_get(incident, "suspects"), *first = json_array_get(suspects, 0);
-        const json_t *commit = json_object_get(first, "commit");
-        int64_t seen_usec = rv_json_int(first, "seen_usec", 0);
+void incident_print_suspect(FILE *f, const json_t *incident, const json_t *suspect, size_t n_more) {
+        const json_t *commit = json_object_get(suspect, "commit");
+        int64_t seen_usec = rv_json_int(suspect, "seen_usec", 0);
         int64_t onset_usec = rv_json_int(json_object_get(incident, "times"), "onset_usec", 0);
-        size_t n = incident_culprits(incident);
         char span[RV_DURATION_TEXT_MAX], number[RV_NUMBER_TEXT_MAX];
 
-        if (!json_is_object(commit))
-                return;
-        begin(f, rv_suspect_title(is_pushed, rv_json_bool(incident, "by_hand", false)));
         paint_id(f, rv_json_string(commit, "id", NULL), SHORT_COMMIT);
         fputs(" (", f);
         paint_text(f, rv_json_string(commit, "author_name", ""));
         fputs(": ", f);
         paint_text(f, rv_json_string(commit, "subject", ""));
         fputc(')', f);
-        if (n > 1)
-                fprintf(f, " and %zu more", n - 1);
+        if (n_more > 0)
+                fprintf(f, " and %zu more", n_more);
         if (seen_usec > 0 && onset_usec >= seen_usec)
                 fprintf(f, ", live %s before the onset", rv_duration_humanize(onset_usec - seen_usec, span));
-        else if (incident_is_perhaps_live(first, onset_usec))
+        else if (incident_is_perhaps_live(suspect, onset_usec))
                 fputs(", perhaps live before the onset", f);
         if (!rv_json_bool(incident, "by_hand", false))
-                fprintf(f, ", confidence %s", confidence_text(first, number));
+                fprintf(f, ", confidence %s", confidence_text(suspect, number));
         fputc('\n', f);
+}
+
+/* The newest of the culprits. A restore undoes more than suspects. */
+static void print_suspect(FILE *f, const json_t *incident, bool is_pushed) {
+        const json_t *suspects = json_object_get(incident, "suspects"), *first = json_array_get(suspects, 0);
+        size_t n = incident_culprits(incident);
+
+        if (!json_is_object(json_object_get(first, "commit")))
+                return;
+        begin(f, rv_suspect_title(is_pushed, rv_json_bool(incident, "by_hand", false)));
+        incident_print_suspect(f, incident, first, n > 1 ? n - 1 : 0);
 }
 
 /* Whether it is known that the branch does not hold it. */
@@ -123,7 +139,17 @@ void incident_print_reason(FILE *f, const char *name) {
         fputs(")\n", f);
 }
 
-void incident_print_head(FILE *f, const json_t *incident, const char *breach) {
+void incident_print_rule(FILE *f, const json_t *incident) {
+        _cleanup_free_ char *labels = labels_text(json_object_get(incident, "labels"));
+
+        paint_text(f, rv_json_string(incident, "rule", ""));
+        if (!labels || strcmp(labels, "{}") == 0)
+                return;
+        fputc(' ', f);
+        paint_text(f, labels);
+}
+
+void incident_print_head(FILE *f, const json_t *incident, const char *breach, int64_t now_usec) {
         const char *name = rv_json_string(incident, "state", "?"), *reason = rv_json_string(incident, "reason", "none");
         bool is_pushed = rv_json_int(json_object_get(incident, "times"), "pushed_usec", 0) > 0;
         enum rv_incident_state state = RV_INCIDENT_STATE_MAX;
@@ -136,7 +162,7 @@ void incident_print_head(FILE *f, const json_t *incident, const char *breach) {
         fprintf(f, "%s\n", paint_end(f, colour));
         if (rv_incident_state_from_string(name, &state) == 0)
                 fprintf(f, "  %s\n", state_meaning(state));
-        print_breach(f, incident, breach);
+        print_breach(f, incident, breach, now_usec);
         print_suspect(f, incident, is_pushed);
         if (state != RV_INCIDENT_STATE_MAX)
                 print_done(f, incident, state);

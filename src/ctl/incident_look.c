@@ -46,10 +46,7 @@ void look_print(FILE *f, const json_t *look) {
         const char *name = rv_json_string(incident, "reason", "none");
         size_t i;
 
-        _cleanup_free_ char *labels = labels_text(json_object_get(incident, "labels"));
-        paint_text(f, rv_json_string(incident, "rule", ""));
-        fputc(' ', f);
-        paint_text(f, labels);
+        incident_print_rule(f, incident);
         fprintf(f, "\n%sIf it fired now%s, ", paint_begin(f, BOLD), paint_end(f, BOLD));
         if (strcmp(name, rv_reason_to_string(RV_REASON_OBSERVE)) != 0) {
                 fputs("nothing would be reverted: ", f);
@@ -59,13 +56,7 @@ void look_print(FILE *f, const json_t *look) {
         }
         fprintf(f, "it %s:\n", would_do(mode_of_look(look), *rv_json_string(incident, "restore", "")));
         json_array_foreach (commits, i, commit) {
-                const json_t *suspect = json_array_get(json_object_get(incident, "suspects"), i);
-                char number[RV_NUMBER_TEXT_MAX];
-
                 fputs("  ", f);
-                paint_id(f, json_string_value(commit), SHORT_COMMIT);
-                fputs("  ", f);
-                paint_text(f, rv_json_string(json_object_get(suspect, "commit"), "subject", ""));
-                fprintf(f, " (confidence %s)\n", confidence_text(suspect, number));
+                incident_print_suspect(f, incident, json_array_get(json_object_get(incident, "suspects"), i), 0);
         }
 }

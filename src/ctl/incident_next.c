@@ -12,7 +12,6 @@
 #include <string.h>
 
 #define OTHERS_USEC (2 * RV_USEC_PER_HOUR)
-enum { QUOTED_BYTES_MAX = 1000 };
 
 /* -- while it is open -- */
 
@@ -107,26 +106,13 @@ static void print_commits(FILE *f, const json_t *incident) {
                 fputs(" COMMIT", f);
 }
 
-/* For a shell. */
-static void print_quoted(FILE *f, const char *text) {
-        _cleanup_free_ char *safe = rv_text_line(text ? text : "", QUOTED_BYTES_MAX);
-
-        fputc('\'', f);
-        for (const char *c = safe; c && *c; c++)
-                if (*c == '\'')
-                        fputs("'\\''", f);
-                else
-                        fputc(*c, f);
-        fputc('\'', f);
-}
-
 static void print_paths(FILE *f, const json_t *incident) {
         const json_t *pattern;
         size_t i;
 
         json_array_foreach (json_object_get(incident, "scope"), i, pattern) {
                 fputs(" --path=", f);
-                print_quoted(f, json_string_value(pattern));
+                paint_quoted(f, json_string_value(pattern));
         }
 }
 
@@ -142,22 +128,6 @@ static bool reaches_outside(const json_t *incident) {
                 if (rv_json_int(json_object_get(json_array_get(suspects, i), "commit"), "n_outside", 0) > 0)
                         return true;
         return false;
-}
-
-/* By the rule and its labels, which find the commit. */
-static void print_by_rule(FILE *f, const json_t *incident) {
-        const json_t *value;
-        const char *name;
-
-        fputs("revertctl revert --rule=", f);
-        paint_text(f, rv_json_string(incident, "rule", ""));
-        json_object_foreach ((json_t *)json_object_get(incident, "labels"), name, value) {
-                fputc(' ', f);
-                paint_text(f, name);
-                fputc('=', f);
-                print_quoted(f, json_string_value(value));
-        }
-        fputc('\n', f);
 }
 
 static void print_restore(FILE *f, const json_t *incident) {
@@ -197,6 +167,24 @@ static void print_other_changes(FILE *f, const json_t *incident) {
         fputc('\n', f);
 }
 
+/* Nobody has looked for the change yet. */
+static bool is_unexamined(enum rv_reason reason) {
+        return reason == RV_REASON_NOT_CONFIRMED || reason == RV_REASON_SILENCED || reason == RV_REASON_INHIBITED;
+}
+
+static void print_advice(FILE *f, const json_t *incident, enum rv_reason reason) {
+        if (reason == RV_REASON_PAUSED)
+                fputs("  To let revertd act again: revertctl resume (revertctl status shows what is paused)\n", f);
+        else if (reason == RV_REASON_SHARED_CAUSE) {
+                fputs("  Look first for what they have in common: a network, a dependency, a machine.\n", f);
+                print_other_changes(f, incident);
+        } else if (is_unexamined(reason)) {
+                fputs("  Which change it could be, and what revertd would do: revertctl explain ", f);
+                print_arguments(f, rv_json_string(incident, "rule", ""), json_object_get(incident, "labels"));
+                fputc('\n', f);
+        }
+}
+
 static void print_by_hand(FILE *f, const json_t *incident, enum rv_reason reason) {
         enum by_hand by_hand = by_hand_after(reason);
 
@@ -221,8 +209,11 @@ static void print_by_hand(FILE *f, const json_t *incident, enum rv_reason reason
         }
         const char *restore = rv_json_string(incident, "restore", "");
         bool is_known = json_array_size(json_object_get(incident, "suspects")) > 0;
+        print_advice(f, incident, reason);
         if (by_hand == NEEDS_COMMIT)
                 print_other_changes(f, incident);
+        if (is_unexamined(reason))
+                return;
         fputs(reason == RV_REASON_IS_REVERT || reason == RV_REASON_IS_OURS
                       ? "  To undo that revert by hand, which brings back what it took out: "
               : by_hand == HELPS_LATER  ? "  To revert by hand once that is over: "
@@ -230,7 +221,9 @@ static void print_by_hand(FILE *f, const json_t *incident, enum rv_reason reason
                                         : "  To revert by hand: ",
               f);
         if (by_hand == HELPS_LATER && !is_known && !*restore && string(incident, "rule")) {
-                print_by_rule(f, incident);
+                fputs("revertctl revert --rule=", f); /* which finds the commit */
+                print_arguments(f, rv_json_string(incident, "rule", ""), json_object_get(incident, "labels"));
+                fputc('\n', f);
                 return;
         }
         if (*restore) {
@@ -299,7 +292,7 @@ static void print_what_revertd_does(FILE *f, const json_t *incident) {
                 paint_id(f, next, SHORT_ID);
                 fputc('\n', f);
         } else if (!rv_json_bool(incident, "by_hand", false)) {
-                fputs("  revertd does nothing more about this breach until the value was well once.\n", f);
+                fputs("  revertd does nothing more about this breach until it was well once.\n", f);
         }
 }
 
@@ -326,6 +319,12 @@ void incident_print_next(FILE *f, const json_t *incident) {
                 return;
         if (state == RV_INCIDENT_RECOVERED)
                 print_well(f, incident);
+        if (state == RV_INCIDENT_CLEARED) {
+                print_heading(f);
+                fputs("  Nothing is urgent: it went away by itself, and nothing was changed. Whether it comes back is "
+                      "watched.\n",
+                      f);
+        }
         if (state != RV_INCIDENT_DECLINED && state != RV_INCIDENT_REJECTED && state != RV_INCIDENT_UNRECOVERED &&
             state != RV_INCIDENT_FAILED)
                 return;

@@ -277,7 +277,7 @@ void incident_print(FILE *f, const json_t *incident, const json_t *transitions, 
                     int64_t now_usec) {
         const json_t *times = json_object_get(incident, "times");
 
-        incident_print_head(f, incident, breach);
+        incident_print_head(f, incident, breach, now_usec);
         incident_print_waiting(f, incident, now_usec);
         incident_print_next(f, incident);
         print_subject(f, incident, breach);

@@ -29,7 +29,10 @@ static inline void field(FILE *f, const char *name, const char *text) {
 }
 
 /* -- incident_head.c -- */
-void incident_print_head(FILE *f, const json_t *incident, const char *breach);
+void incident_print_head(FILE *f, const json_t *incident, const char *breach, int64_t now_usec);
+void incident_print_rule(FILE *f, const json_t *incident); /* "errors {app="checkout"}" */
+/* In a line: which commit and whose, when it went live, how sure that is. */
+void incident_print_suspect(FILE *f, const json_t *incident, const json_t *suspect, size_t n_more);
 void incident_print_reason(FILE *f, const char *name); /* what it means, and its name */
 
 /* -- incident_next.c -- */

@@ -118,3 +118,15 @@ char *paint_ago(int64_t usec, int64_t now_usec, char buf[static PAINT_TIME_MAX])
                          rv_duration_humanize(now_usec > usec ? now_usec - usec : 0, text));
         return buf;
 }
+
+void paint_quoted(FILE *f, const char *text) {
+        _cleanup_free_ char *safe = rv_text_line(text ? text : "", QUOTED_BYTES_MAX);
+
+        fputc('\'', f);
+        for (const char *c = safe; c && *c; c++)
+                if (*c == '\'')
+                        fputs("'\\''", f);
+                else
+                        fputc(*c, f);
+        fputc('\'', f);
+}

@@ -22,6 +22,19 @@ char *labels_text(const json_t *object) {
         return rv_labels_from_json(&labels, object, NULL, NULL) == 0 ? rv_labels_format(labels) : strdup("?");
 }
 
+void print_arguments(FILE *f, const char *rule, const json_t *labels) {
+        const json_t *value;
+        const char *name;
+
+        paint_text(f, rule);
+        json_object_foreach ((json_t *)labels, name, value) {
+                fputc(' ', f);
+                paint_text(f, name);
+                fputc('=', f);
+                paint_quoted(f, json_string_value(value));
+        }
+}
+
 /* "> 0.05", or of a rule that is fed by alerts what it matches. */
 static void add_condition(struct table *table, const json_t *rule) {
         const char *breach = rv_json_string(rule, "breach", NULL);

@@ -29,6 +29,13 @@ int operands_sort(const struct args *args, int first, json_t **ret_labels, json_
 /* {app="checkout"}; caller frees; NULL: out of memory. */
 char *labels_text(const json_t *object);
 
+/* "errors app='checkout'", for a shell. */
+void print_arguments(FILE *f, const char *rule, const json_t *labels);
+
+/* Completes labels where a label set of the rule that the daemon knows has these and more. −1: done, or nothing to be
+ * done; else the exit status, for there are several, which were listed. */
+int label_sets_complete(const struct args *args, const char *rule, json_t *labels);
+
 void pauses_print(const json_t *pauses, int64_t now_usec);
 
 /* Everything about an incident, for someone who was just woken up. breach: the rule's, as "> 0.05"; NULL: not known. */

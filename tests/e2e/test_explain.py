@@ -45,6 +45,20 @@ def test_what_the_guards_said_stays_with_the_incident(broken):
     assert "passed: paused" in broken.revertd.ctl("show", incident["id"]).stdout
 
 
+def test_completes_the_labels_and_lists_those_to_choose_from(broken):
+    broken.start(PAGE)
+    broken.alert(alertname="Errors", app="checkout")
+    broken.until({"verifying", "recovered"})
+    told = broken.revertd.ctl("explain", "page", "app=checkout").stdout
+    assert 'page {alertname="Errors", app="checkout"}' in told and "breach" in told
+    assert 'page {alertname="Errors", app="checkout"}' in broken.revertd.ctl("explain", "page").stdout
+    broken.alert(alertname="Errors", app="it's")
+    several = broken.revertd.ctl("explain", "page", check=False)
+    assert several.returncode == 1 and several.stdout == ""
+    assert "the rule has 2 such label sets" in several.stderr
+    assert "  revertctl explain page alertname='Errors' app='it'\\''s'  # breach\n" in several.stderr
+
+
 def test_asks_for_labels(broken):
     broken.start(PAGE)
     assert broken.revertd.ctl("explain", "page", "checkout", check=False).returncode == 2

@@ -80,12 +80,13 @@ static void says_what_an_engineer_asks(void **state) {
         static const char *const wanted[] = {
                 "Incident 7f3c0d9a51e2b846: unrecovered\n",
                 "  reverted, but not proven to be well again\n",
-                "  Breach      checkout fails: 0.073, last +Inf, bad when > 0.05, since 2026-03-01 10:00:00Z\n",
+                "  Breach      http-error-ratio {app=\"checkout\"}: checkout fails, 0.073, last +Inf, bad when > 0.05, "
+                "since 2026-03-01 10:00:00Z\n",
                 "  Culprit     9c1e2ab000 (Bob: Lower the timeout), live 2m before the onset, confidence 85 %\n",
                 "  Revert      4413460cc2 pushed 2026-03-01 10:01:01Z\n",
                 "  Reason      no recovery was seen in time (not_recovered)\n",
                 "              line one\n              line two\n",
-                "What now\n  revertd does nothing more about this breach until the value was well once.\n",
+                "What now\n  revertd does nothing more about this breach until it was well once.\n",
                 "  The revert 4413460cc2 is still on the branch.",
                 "git revert 4413460cc2\n  More about this reason: docs/reasons.md#not_recovered\n",
                 "Labels      {app=\"checkout\"}\n",
@@ -188,12 +189,12 @@ static void says_what_can_be_done(void **state) {
                                               json_pack("{s:{s:s}}", "commit", "id", cases[i].commit));
                 _cleanup_free_ char *text = print(incident, NULL, NULL, false);
                 assert_says(text, cases[i].wanted);
-                assert_says(text, "until the value was well once");
+                assert_says(text, "until it was well once");
                 if (strcmp(cases[i].reason, "already_reverted") == 0)
                         assert_null(strstr(text, "revertctl revert"));
                 json_object_set_new(incident, "by_hand", json_true());
                 _cleanup_free_ char *asked = print(incident, NULL, NULL, false);
-                assert_null(strstr(asked, "until the value was well once"));
+                assert_null(strstr(asked, "until it was well once"));
                 json_object_set_new(incident, "state", json_string("recovered"));
                 _cleanup_free_ char *well = print(incident, NULL, NULL, false);
                 assert_null(strstr(well, "What now"));
