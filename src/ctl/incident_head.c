@@ -58,7 +58,7 @@ static void print_breach(FILE *f, const json_t *incident, const char *breach, in
         if (onset_usec > 0)
                 fprintf(f, ", since %s", paint_time(onset_usec, time));
         if (onset_usec > 0 && now_usec > onset_usec && rv_json_int(times, "ended_usec", 0) == 0)
-                fprintf(f, ", for %s", rv_duration_humanize(now_usec - onset_usec, time));
+                fprintf(f, ", %s ago", rv_duration_humanize(now_usec - onset_usec, time));
         fputc('\n', f);
 }
 
@@ -90,8 +90,11 @@ static void print_suspect(FILE *f, const json_t *incident, bool is_pushed) {
         const json_t *suspects = json_object_get(incident, "suspects"), *first = json_array_get(suspects, 0);
         size_t n = incident_culprits(incident);
 
-        if (!json_is_object(json_object_get(first, "commit")))
+        if (!json_is_object(json_object_get(first, "commit"))) {
+                if (rv_json_int(json_object_get(incident, "times"), "ended_usec", 0) > 0 && string(incident, "rule"))
+                        field(f, rv_suspect_title(false, false), string(incident, "head") ? "none" : "not looked for");
                 return;
+        }
         begin(f, rv_suspect_title(is_pushed, rv_json_bool(incident, "by_hand", false)));
         incident_print_suspect(f, incident, first, n > 1 ? n - 1 : 0);
 }

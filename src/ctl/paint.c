@@ -120,7 +120,7 @@ char *paint_ago(int64_t usec, int64_t now_usec, char buf[static PAINT_TIME_MAX])
 }
 
 void paint_quoted(FILE *f, const char *text) {
-        _cleanup_free_ char *safe = rv_text_line(text ? text : "", QUOTED_BYTES_MAX);
+        _cleanup_free_ char *safe = rv_text_line(text ? text : "", TEXT_BYTES_MAX);
 
         fputc('\'', f);
         for (const char *c = safe; c && *c; c++)

@@ -23,6 +23,7 @@ void paint_id(FILE *f, const char *id, size_t digits);
 /* Of several lines, a diff say; each one indented. */
 void paint_block(FILE *f, const char *text, const char *indent);
 void paint_diff(FILE *f, const char *diff);
+void paint_quoted(FILE *f, const char *text); /* on one line, in quotes for a shell */
 
 /* "2026-03-01 10:00:00Z"; "-" for 0. Returns buf. */
 enum { PAINT_TIME_MAX = RV_DURATION_TEXT_MAX }; /* one buffer does for both */

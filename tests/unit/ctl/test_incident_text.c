@@ -241,9 +241,19 @@ static void says_which_command_helps(void **state) {
         json_object_set_new(incident, "reason", json_string("no_candidate"));
         _cleanup_free_ char *none = print(incident, NULL, NULL, false);
         assert_says(none, "git log --stat --since='2026-03-01 08:00:00Z' --until='2026-03-01 10:00:00Z' aa00bb11cc\n");
+        assert_says(none, "  Suspect     none\n");
+        json_object_del(incident, "head");
+        json_object_set_new(incident, "reason", json_string("silenced"));
+        _cleanup_free_ char *silenced = print(incident, NULL, NULL, false);
+        assert_says(silenced, "  Suspect     not looked for\n");
+        assert_says(silenced, "revertctl explain http-error-ratio app='checkout'\n");
+        json_object_set_new(incident, "reason", json_string("shared_cause"));
+        _cleanup_free_ char *shared = print(incident, NULL, NULL, false);
+        assert_says(shared, "  Look first for what they have in common: ");
         json_object_set_new(incident, "reason", json_string("paused"));
         json_object_set_new(json_object_get(incident, "labels"), "app", json_string("it's"));
         _cleanup_free_ char *later = print(incident, NULL, NULL, false);
+        assert_says(later, "  To let revertd act again: revertctl resume");
         assert_says(later, "once that is over: revertctl revert --rule=http-error-ratio app='it'\\''s'\n");
 }
 
@@ -271,8 +281,10 @@ static void says_how_it_stands(void **state) {
         _cleanup_free_ char *unknown = print(incident, NULL, NULL, false);
         assert_says(unknown, "  Revert      4413460cc2: whether the branch has it is not known\n");
         json_object_set_new(incident, "state", json_string("holding"));
+        json_object_set_new(times, "ended_usec", json_integer(0));
         _cleanup_free_ char *open = print(incident, NULL, NULL, false);
         assert_says(open, "  Revert      not pushed yet\n");
+        assert_says(open, "since 2026-03-01 10:00:00Z, 1h ago\n");
         json_object_set_new(incident, "proposal", json_pack("{s:s}", "url", "https://forge.example.com/7"));
         _cleanup_free_ char *proposed = print(incident, NULL, NULL, false);
         assert_says(proposed, "  Revert      proposed: https://forge.example.com/7\n");
