@@ -171,7 +171,7 @@ void incident_print_suspects(FILE *f, const json_t *incident) {
                 if (i == 0 || i < n_culprits) {
                         heading(f, i > 0 ? "And" : is_restore ? "Undone" : title);
                         if (i == 0 && n_together > 1 && !is_restore)
-                                fprintf(f, "  %zu commits that arrived together\n", n_together);
+                                fprintf(f, "  %zu commits that cannot be told apart\n", n_together);
                         print_commit(f, commit);
                         print_live(f, suspect, onset_usec);
                         print_evidence(f, suspect);

@@ -253,7 +253,7 @@ void slack_culprit(struct mrkdwn *m, const struct slack_notice *notice) {
                                   ? 0
                                   : rv_suspects_together(incident->suspects, incident->n_suspects);
         if (together > 1)
-                mrkdwn_markup(m, "%zu commits that arrived together\n", together);
+                mrkdwn_markup(m, "%zu commits that cannot be told apart\n", together);
         const struct rv_revert_spec *spec = incident->plan ? &incident->plan->spec : NULL;
         size_t shown = 0;
         for (size_t i = 0; spec && i < spec->n_commits && shown < COMMITS_SHOWN_MAX; i++) {

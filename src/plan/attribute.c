@@ -174,14 +174,16 @@ static int judge(struct rv_attribution *a, const struct rv_attribution_facts *fa
         for (size_t i = 0; r == 0 && i < facts->n_history; i++) {
                 const struct rv_commit *commit = &facts->history[i];
                 struct rv_live l = facts->live(commit, facts->userdata);
+                bool inert = is_inert(facts, commit);
 
                 if (is_in_vain(facts, commit))
                         continue;
-                if (!a->answer && l.seen_usec > facts->onset_usec && (commit->n_reverts > 0 || commit->incident))
+                if (!a->answer && !inert && l.seen_usec > facts->onset_usec &&
+                    (commit->n_reverts > 0 || commit->incident))
                         a->answer = commit;
                 if (i == facts->n_history - 1 && l.seen_usec < oldest_usec)
                         a->is_incomplete = false;
-                if (is_inert(facts, commit)) {
+                if (inert) {
                         if (!a->inert && l.not_before_usec <= facts->onset_usec && l.seen_usec >= oldest_usec)
                                 a->inert = commit;
                 } else if (l.not_before_usec > facts->onset_usec) {

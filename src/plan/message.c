@@ -74,7 +74,7 @@ static int put_rule(FILE *f, const struct rv_plan_facts *facts) {
                 fputs("revertd saw a rule in breach, and took this change for the cause:\n", f);
         else
                 fprintf(f, "revertd saw a rule in breach, and took these %zu changes%s for the cause:\n",
-                        facts->n_commits, facts->arrived_together ? ", which arrived together," : "");
+                        facts->n_commits, facts->arrived_together ? ", which cannot be told apart," : "");
         if (put_indented(f, facts->rule) < 0 || put_indented(f, facts->summary) < 0)
                 return -ENOMEM;
         if (facts->labels && facts->labels->n > 0) {

@@ -163,8 +163,8 @@ def test_what_came_in_one_push_goes_back_together(world):
     assert len(repository.reverts()) == 1
     assert repository.read("apps/checkout/settings.json") + "\n" == parts.settings(500)
     assert "owners" not in repository.git("-C", repository.path, "ls-tree", "-r", "--name-only", repository.branch)
-    assert "2 commits that arrived together" in world.revertd.ctl("show", incident["id"]).stdout
-    world.told("2 commits that arrived together")
+    assert "2 commits that cannot be told apart" in world.revertd.ctl("show", incident["id"]).stdout
+    world.told("2 commits that cannot be told apart")
 
 
 def test_a_commit_that_is_too_old_is_left_alone(broken):

@@ -148,7 +148,7 @@ static void says_what_arrived_together(void **state) {
         json_array_append_new(suspects, second);
         json_object_del(incident, "plan");
         _cleanup_free_ char *text = print(incident, NULL, NULL, false);
-        assert_says(text, "Culprit\n  2 commits that arrived together\n");
+        assert_says(text, "Culprit\n  2 commits that cannot be told apart\n");
         assert_says(text, "And\n  9c1e2ab000000000000000000000000000000000\n  Add owners\n");
         assert_null(strstr(text, "Other suspects"));
         json_object_set_new(incident, "state", json_string("declined"));

@@ -73,7 +73,7 @@ static void what_arrived_together_goes_back_together(void **state) {
         assert_int_equal(i->plan->spec.n_commits, 2);
         assert_string_equal(i->plan->spec.commits[0].hex, bad[1].id.hex);
         assert_string_equal(i->plan->spec.commits[1].hex, bad->id.hex);
-        assert_non_null(strstr(i->plan->spec.message, "these 2 changes, which arrived together, for the cause"));
+        assert_non_null(strstr(i->plan->spec.message, "these 2 changes, which cannot be told apart, for the cause"));
         assert_int_equal(w->n_pushes, 1);
         world_free(w);
 }

@@ -326,7 +326,7 @@ static void test_together(void **state) {
                 struct tale tale = {.text = "t", .state = RV_INCIDENT_REVERTING, .together = together};
                 _cleanup_json_ json_t *message = render(&tale, false);
                 _cleanup_free_ char *text = all_text(message);
-                assert_int_equal(strstr(text, "2 commits that arrived together") != NULL, together);
+                assert_int_equal(strstr(text, "2 commits that cannot be told apart") != NULL, together);
         }
 }
 

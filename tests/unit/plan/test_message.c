@@ -161,7 +161,7 @@ static void several_commits(void **state) {
 
                 assert_int_equal(rv_plan_new(&plan, &facts), 0);
                 assert_int_equal(count(plan->spec.message, "took these 3 changes"), 1);
-                assert_int_equal(count(plan->spec.message, "which arrived together"), together);
+                assert_int_equal(count(plan->spec.message, "which cannot be told apart"), together);
                 rv_plan_free(plan);
         }
         assert_int_equal(rv_plan_new(&plan, &(struct rv_plan_facts){.commits = commits}), -EINVAL);
