@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { EVALUATIONS_MAX = 2000000 };
 #define ALERTS_EVERY_USEC (15 * RV_USEC_PER_SEC)
@@ -57,8 +58,10 @@ static int find_times(struct plan *a, struct rv_error *err) {
                 a->b->from_usec = a->b->to_usec - span_usec;
         if (r < 0)
                 return r;
-        if (a->b->from_usec >= a->b->to_usec || a->b->to_usec > now_usec)
-                return rv_error_set(err, -EINVAL, "the range is empty, or ends in the future");
+        if (a->b->to_usec > now_usec)
+                return rv_error_set(err, -EINVAL, "the range ends in the future");
+        if (a->b->from_usec >= a->b->to_usec)
+                return rv_error_set(err, -EINVAL, "the range ends before it begins");
         a->b->from_usec -= a->b->from_usec % RV_USEC_PER_SEC;
         return 0;
 }
@@ -212,11 +215,17 @@ static int print_text(FILE *f, const json_t *report) {
         return r;
 }
 
-static int print_report(const struct args *args, const json_t *report, struct rv_error *err) {
-        FILE *f = args->file ? fopen(args->file, "we") : stdout;
+/* What cannot be written is known before the run; what was there stays until there is something in its place. */
+static int open_report(const struct args *args, FILE **ret, struct rv_error *err) {
+        *ret = args->file ? fopen(args->file, "ae") : stdout;
+        return *ret ? 0 : rv_error_set(err, -errno, "%s: %s", args->file, strerror(errno));
+}
+
+static int print_report(const struct args *args, FILE *f, const json_t *report, struct rv_error *err) {
         int r = 0;
 
-        if (!f)
+        /* A pipe or a terminal has no length. */
+        if (args->file && ftruncate(fileno(f), 0) < 0 && errno != EINVAL)
                 return rv_error_set(err, -errno, "%s: %s", args->file, strerror(errno));
         if (args->output == CTL_JSON) {
                 r = json_dumpf(report, f, JSON_COMPACT | JSON_ENSURE_ASCII);
@@ -227,17 +236,15 @@ static int print_report(const struct args *args, const json_t *report, struct rv
                 r = print_text(f, report);
         if (r < 0)
                 rv_error_oom(err);
-        if ((args->file ? fclose(f) : fflush(f)) != 0)
+        if (ferror(f) || fflush(f) != 0)
                 return rv_error_set(err, -errno, "%s: %s", args->file ? args->file : "standard output",
                                     strerror(errno));
         return r;
 }
 
 static int run(struct plan *a, json_t **ret, struct rv_error *err) {
-        int r = find_times(a, err);
+        int r = find_rules(a, err);
 
-        if (r == 0)
-                r = find_rules(a, err);
         return r == 0 ? rv_lab_backtest(a->b, ret, err) : r;
 }
 
@@ -246,12 +253,21 @@ int verb_backtest(const struct args *args) {
         _cleanup_json_ json_t *report = NULL;
         struct rv_error err = {0};
         struct asker *asker;
+        FILE *f = NULL;
 
         if (asker_new(&asker, args, &a.b, &a.rules, &err) < 0)
                 return ctl_fail(&err);
-        int r = run(&a, &report, &err);
+        if (find_times(&a, &err) < 0) {
+                asker_free(asker);
+                return args_complain(args, "%s", err.text);
+        }
+        int r = open_report(args, &f, &err);
+        if (r == 0)
+                r = run(&a, &report, &err);
         asker_free(asker);
         if (r == 0)
-                r = print_report(args, report, &err);
+                r = print_report(args, f, report, &err);
+        if (f && args->file)
+                fclose(f);
         return r < 0 ? ctl_fail(&err) : CTL_OK;
 }

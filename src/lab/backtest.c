@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { POLLS_MAX = 2000000 };
 #define ALERTS_EVERY_USEC (15 * RV_USEC_PER_SEC)
 
 static int on_git(void *userdata, size_t repository, const struct rv_git_request *request, int64_t now_usec,
@@ -78,6 +79,12 @@ static int run_init(struct run *run, struct rv_error *err) {
         run->evaluated = calloc(n + 1, sizeof(*run->evaluated));
         if (!run->asked || !run->evaluated || !run->breaches)
                 return rv_error_oom(err);
+        for (size_t i = 0; i < run->b->config->n_repositories; i++) {
+                int64_t *poll_usec = &run->b->config->repositories[i].poll_usec;
+                int64_t least_usec = (run->b->to_usec - run->b->from_usec) / POLLS_MAX;
+
+                *poll_usec = *poll_usec > least_usec ? *poll_usec : least_usec;
+        }
         for (size_t i = 0; i < n; i++) {
                 const struct rv_rule_config *rule = rule_of(run, i);
 

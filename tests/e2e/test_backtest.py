@@ -131,15 +131,49 @@ def test_html_is_one_safe_page(past):
     assert all(s.get("role") == "img" and s.find(f"{svg}title") is not None for s in root.iter(f"{svg}svg"))
 
 
-@pytest.mark.parametrize("arguments, says", [
-    (["nosuch"], "no rule is named nosuch"),
-    (["--last=30d"], "either --from or --last"),
-    (["--from=yesterday"], "not a time such as"),
-    (["--from=2036-01-01", "--to=2036-01-02"], "ends in the future"),
+@pytest.mark.parametrize("status, arguments, says", [
+    (1, ["nosuch"], "no rule is named nosuch"),
+    (1, ["--file=/nowhere/report"], "/nowhere/report: No such file"),
+    (2, ["--last=30d"], "either --from or --last"),
+    (2, ["--from=yesterday"], "not a time such as"),
+    (2, ["--from=2026-03-02", "--to=2026-03-01"], "ends before it begins"),
+    (2, ["--from=2036-01-01", "--to=2036-01-02"], "ends in the future"),
 ])
-def test_says_what_is_wrong(past, arguments, says):
+def test_says_what_is_wrong(past, status, arguments, says):
+    past.prometheus.stop()  # nothing is asked
     done = past.run(*arguments, check=False)
-    assert done.returncode == 1 and says in done.stderr
+    assert done.returncode == status and says in done.stderr
+
+
+def test_a_report_is_replaced_by_a_report_only(past):
+    page = past.directory / "report"
+    page.write_text("the one before\n")
+    done = past.run(f"--file={page}", rule=RULE.replace('"error_ratio"', '"error_ratio["'), check=False)
+    assert done.returncode == 1 and page.read_text() == "the one before\n"
+    past.run(f"--file={page}")
+    assert page.read_text().startswith("Backtest from")
+
+
+def test_says_where_there_were_no_values(past):
+    """Prometheus has nothing of the first hours, and at some times two series match."""
+    rule = RULE.replace('"error_ratio"', '"error_ratio * on (app) group_left () one"')
+    lines = ["# TYPE one gauge"]
+    for m in range(30, MINUTES + 1):
+        lines += [f'one{{app="{app}"}} 1 {past.at(m)}' for app in SERIES]
+    lines += [f'one{{app="pay",pod="b"}} 1 {past.at(m)}' for m in range(500, 503)]
+    text = past.directory / "one.om"
+    text.write_text("\n".join(lines + ["# EOF", ""]))
+    past.prometheus.stop()
+    subprocess.run(["promtool", "tsdb", "create-blocks-from", "openmetrics", "-q", text,
+                    past.directory / "prometheus-data"], check=True, capture_output=True)
+    past.prometheus = past.world.add(parts.prometheus(past.directory, []))
+    report = json.loads(past.run("-o", "json", rule=rule).stdout)
+    told = report["rules"][0]
+    assert told["first_usec"] == past.at(30) * 10**6 and "many-to-many" in told["failure"]
+    assert told["failed"] in (7, 8)  # Prometheus looks back for 5 minutes, which older ones have one more step in
+    assert told["answered"] == told["evaluations"] - 30 - told["failed"]
+    assert report["summary"]["reverted"] == 2
+    assert f"No values for errors in {30 + told['failed']} of" in past.run(rule=rule).stdout
 
 
 def test_says_what_the_server_refused(past):
