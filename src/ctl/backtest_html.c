@@ -156,7 +156,7 @@ static void put_plot(FILE *f, const json_t *breach, size_t number) {
                 WIDTH, HEIGHT, number, number, number, number, number);
         fprintf(f, "From %s", rv_number_format_short(frame.low, value));
         fprintf(f, " to %s", rv_number_format_short(frame.high, value));
-        fprintf(f, ", in breach if %s ",
+        fprintf(f, ", bad when %s ",
                 strcmp(rv_json_string(breach, "breach", ">"), "<") == 0    ? "below"
                 : strcmp(rv_json_string(breach, "breach", ">"), "<=") == 0 ? "at most"
                                                                            : "beyond");

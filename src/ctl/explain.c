@@ -40,7 +40,7 @@ static void print_sample(const json_t *rule, const json_t *series, bool is_from_
                 if (!isnan(value))
                         printf(": %s", rv_number_format_judged(value, breach, number));
                 if (breach) {
-                        fputs(", in breach if ", stdout);
+                        fputs(", bad when ", stdout);
                         paint_text(stdout, breach);
                 }
                 if (onset_usec > 0)

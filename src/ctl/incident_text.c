@@ -27,7 +27,7 @@ static void print_value(FILE *f, const json_t *incident, const char *breach) {
         if (!isnan(last))
                 fprintf(f, "%s%s now or last", isnan(value) ? "" : ", ", rv_number_format_judged(last, breach, number));
         if (breach) {
-                fputs("; in breach when ", f);
+                fputs("; bad when ", f);
                 paint_text(f, breach);
         }
         fputc('\n', f);

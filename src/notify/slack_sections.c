@@ -158,11 +158,15 @@ static void render_value(struct mrkdwn *m, const struct slack_notice *notice) {
                         append_number(m, incident->last_value, notice->threshold);
                 }
                 if (notice->threshold)
-                        mrkdwn_markup(m, ", in breach when ");
+                        mrkdwn_markup(m, ", bad when ");
         } else if (notice->threshold) {
-                mrkdwn_markup(m, "\n*In breach when* ");
+                mrkdwn_markup(m, "\n*Bad when* ");
         }
         mrkdwn_code(m, notice->threshold, NAME_SHOWN_MAX);
+        if (incident->times.onset_usec > 0) {
+                mrkdwn_markup(m, isnan(incident->value) && !notice->threshold ? "\n*Since* " : ", since ");
+                mrkdwn_time(m, incident->times.onset_usec);
+        }
 }
 
 void slack_facts(struct mrkdwn *m, const struct slack_notice *notice) {
@@ -339,10 +343,6 @@ void slack_times(struct mrkdwn *m, const struct slack_notice *notice) {
         if (notice->runbook) {
                 mrkdwn_markup(m, " ");
                 mrkdwn_link(m, notice->runbook, "runbook", LINK_SHOWN_MAX);
-        }
-        if (times->onset_usec > 0) {
-                mrkdwn_markup(m, "\nOnset ");
-                mrkdwn_time(m, times->onset_usec);
         }
         mrkdwn_markup(m, "\nDetected ");
         mrkdwn_time(m, times->detected_usec);

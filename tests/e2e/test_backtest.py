@@ -225,6 +225,6 @@ def test_explains_without_a_daemon(world, monkeypatch):
                            f"--git.program={world.revertd.programs}/revertd-git"], capture_output=True, text=True)
     assert told.returncode == 0, told.stderr
     assert "it would only say so: its mode is observe" in told.stdout
-    assert "breach: 0.4, in breach if > 0.05" in told.stdout and "firing since" in told.stdout
+    assert "breach: 0.4, bad when > 0.05" in told.stdout and "firing since" in told.stdout
     assert bad in told.stdout and "before the onset" in told.stdout and "passed: paused" in told.stdout
     assert '+  "timeout_ms": 500,' in told.stdout and "are not known" in told.stderr

@@ -90,7 +90,7 @@ static void says_what_an_engineer_asks(void **state) {
                 "  The revert 4413460cc2 is still on the branch.",
                 "git revert 4413460cc2\n  More about this reason: docs/reasons.md#not_recovered\n",
                 "Labels      {app=\"checkout\"}\n",
-                "Value       0.073 at detection, +Inf now or last; in breach when > 0.05\n",
+                "Value       0.073 at detection, +Inf now or last; bad when > 0.05\n",
                 "onset       2026-03-01 10:00:00Z\n",
                 "  cooldown objects: the scope had a revert a short while ago\n",
                 "  passed: paused budget\n",
@@ -122,7 +122,7 @@ static void says_what_an_engineer_asks(void **state) {
                             "n_inside", json_integer(RV_COMMIT_INSIDE_UNKNOWN));
         _cleanup_free_ char *unknown = print(incident, transitions, NULL, false);
         assert_says(unknown, "Touches     the scope, in paths that cannot all be read\n");
-        assert_null(strstr(with_diff, "in breach when"));
+        assert_null(strstr(with_diff, "bad when"));
         json_object_set_new(json_object_get(json_array_get(json_object_get(incident, "suspects"), 0), "commit"),
                             "values",
                             json_pack("[{s:s, s:s, s:s}, {s:s, s:s, s:s, s:b}]", "label", "version", "value", "v1.2",

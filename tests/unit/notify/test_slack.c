@@ -263,7 +263,7 @@ static void test_recovered(void **state) {
         _cleanup_free_ char *text = all_text(message);
         expect_says(text, "Recovered: http-error-ratio");
         expect_says(text, "`label0=Shrink the pool`");
-        expect_says(text, "*Value* `0.31`, now `0.02`, in breach when `&gt; 0.05`");
+        expect_says(text, "*Value* `0.31`, now `0.02`, bad when `&gt; 0.05`, since <!date^1772359200^");
         expect_says(text, "*Culprit* ");
         expect_says(text, "<https://git.example.com/fleet/commit/" CULPRIT "|9c1e2ab000>` `Shrink the pool`");
         expect_says(text, "touches the scope");
