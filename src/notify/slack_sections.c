@@ -386,4 +386,8 @@ void slack_text(struct mrkdwn *m, const struct slack_notice *notice) {
                 mrkdwn_markup(m, ": ");
                 mrkdwn_text(m, notice->incident->summary, SUMMARY_SHOWN_MAX / 2);
         }
+        if (notice->incident->reason != RV_REASON_NONE) {
+                mrkdwn_markup(m, ": ");
+                mrkdwn_text(m, rv_reason_explain(notice->incident->reason), NOTE_SHOWN_MAX);
+        }
 }

@@ -342,6 +342,7 @@ static void test_declined(void **state) {
                 expect_says(text, "apps/checkout/values.yaml");
                 assert_int_equal(strstr(text, "*Suspect* ") != NULL, !reply);
                 expect_says(text, "What can be done: `revertctl show 7f3c000000000001`");
+                expect_says(rv_json_string(message, "text", ""), ": later changes touch the same lines");
         }
 }
 
