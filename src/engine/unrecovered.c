@@ -26,7 +26,7 @@ static int metric(const struct open *o, const struct rv_rule_config *rule, char 
         if (rule->has_clear)
                 rv_condition_format(rule->clear_op, rule->clear_value, clear);
         if (rule->expr && (!o->series || o->series->s.verdict != RV_VERDICT_BREACH))
-                return asprintf(ret, "%s was not seen to be well (%s); its last value was %s%s%s", what,
+                return asprintf(ret, "%s was not seen to be well (%s); the last value that counted was %s%s%s", what,
                                 o->series ? rv_verdict_to_string(o->series->s.verdict) : "the series is gone",
                                 rv_number_format_judged(o->i->last_value, *clear ? clear : condition, value),
                                 *clear ? ", and it is good again when " : "", clear);
