@@ -18,18 +18,15 @@ static int well_too_shortly(const struct open *o, const struct rv_rule_config *r
 /* A metric: of a rule with expr, or the second look of one that goes by alerts. */
 static int metric(const struct open *o, const struct rv_rule_config *rule, char **ret) {
         const char *what = rule->expr ? "the metric" : "the metric of confirm";
-        char condition[RV_CONDITION_TEXT_MAX], value[RV_NUMBER_TEXT_MAX], clear[RV_CONDITION_TEXT_MAX] = "";
+        char condition[RV_CONDITION_TEXT_MAX], value[RV_NUMBER_TEXT_MAX];
 
         rv_condition_format(rule->breach_op, rule->breach_value, condition);
         if (isnan(o->i->last_value))
                 return asprintf(ret, "%s has no value", what);
-        if (rule->has_clear)
-                rv_condition_format(rule->clear_op, rule->clear_value, clear);
         if (rule->expr && (!o->series || o->series->s.verdict != RV_VERDICT_BREACH))
-                return asprintf(ret, "%s was not seen to be well (%s); the last value that counted was %s%s%s", what,
+                return asprintf(ret, "%s was not seen to be well (%s); its last value was %s", what,
                                 o->series ? rv_verdict_to_string(o->series->s.verdict) : "the series is gone",
-                                rv_number_format_judged(o->i->last_value, *clear ? clear : condition, value),
-                                *clear ? ", and it is good again when " : "", clear);
+                                rv_number_format_judged(o->i->last_value, condition, value));
         return asprintf(ret, "%s was %s when it was looked at last, and is bad when %s", what,
                         rv_number_format_judged(o->i->last_value, condition, value), condition);
 }
