@@ -111,6 +111,7 @@ struct rv_git_request {
         int64_t since_usec;         /* HISTORY: the walk ends where many in a row were committed before */
         size_t max_commits;         /* HISTORY: commits looked at, at most RV_COMMITS_MAX */
         size_t max_touching;        /* HISTORY: commits told, the newest that touch the scope; 0: all */
+        bool no_paths;              /* HISTORY: the commits' paths are counted, not told */
         struct rv_value *values;    /* HISTORY: looked for in what the newest of the commits that are told changed */
         size_t n_values;            /* at most RV_VALUES_MAX */
         int64_t until_usec;         /* HISTORY: and in none that was committed later */

@@ -26,7 +26,7 @@ static const char head[] =
         "#3d444d;\n"
         "  --value: #79c0ff; --bad: #ff8f87; --good: #56d364; } }\n"
         "body { font: 16px/1.5 system-ui, sans-serif; color: var(--fg); background: var(--bg); max-width: 60rem;\n"
-        "  margin: 2rem auto; padding: 0 1rem; }\n"
+        "  margin: 2rem auto; padding: 0 1rem; overflow-wrap: anywhere; }\n"
         "table { border-collapse: collapse; width: 100%; font-size: .9rem; } caption { text-align: left; }\n"
         "th, td { text-align: left; vertical-align: top; padding: .3rem .5rem; border-bottom: 1px solid var(--line);\n"
         "  overflow-wrap: anywhere; }\n"

@@ -71,8 +71,8 @@ static int step(struct rv_history *history, const git_oid *id, struct rv_record 
 }
 
 /* The touched paths move into the commit. */
-static int append_commit(struct rv_history *history, const git_oid *id, struct rv_touched *touched,
-                         struct rv_git_reply *reply, struct rv_error *err) {
+static int append_commit(struct rv_history *history, const git_oid *id, const struct rv_git_request *request,
+                         struct rv_touched *touched, struct rv_git_reply *reply, struct rv_error *err) {
         struct rv_commit *commit;
         int r;
 
@@ -88,10 +88,12 @@ static int append_commit(struct rv_history *history, const git_oid *id, struct r
         r = rv_commit_info_read(history->repo, id, commit, err);
         if (r < 0)
                 return r;
-        commit->paths = RV_TAKE(touched->paths);
-        commit->n_paths = touched->n_paths;
         commit->n_inside = touched->n_inside;
         commit->n_outside = touched->n_outside;
+        if (request->no_paths)
+                rv_touched_done(touched);
+        commit->paths = RV_TAKE(touched->paths);
+        commit->n_paths = touched->n_paths;
         reply->n_commits++;
         return 0;
 }
@@ -121,7 +123,7 @@ static int look_at(struct rv_history *history, const git_oid *id, const struct r
         if (r < 0)
                 return r;
         if (touched.n_inside > 0)
-                r = append_commit(history, id, &touched, reply, err);
+                r = append_commit(history, id, request, &touched, reply, err);
         if (r < 0 || touched.n_inside == 0)
                 rv_touched_done(&touched);
         else if (request->n_values > 0 && history->values.commits > 0)

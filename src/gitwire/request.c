@@ -54,6 +54,7 @@ int rv_git_request_encode(const struct rv_git_request *request, char **ret) {
         r |= wire_set_int(json, "since_usec", request->since_usec);
         r |= wire_set_int(json, "max_commits", (int64_t)request->max_commits);
         r |= wire_set_int(json, "max_touching", (int64_t)request->max_touching);
+        r |= wire_set_bool(json, "no_paths", request->no_paths);
         r |= wire_set_values(json, "values", request->values, request->n_values);
         r |= wire_set_int(json, "until_usec", request->until_usec);
         if (has_spec(request->op))
@@ -84,6 +85,7 @@ static int read_request(struct rv_git_request *request, const json_t *json, stru
             (r = wire_get_int(json, "since_usec", &request->since_usec, err)) < 0 ||
             (r = wire_get_size(json, "max_commits", &request->max_commits, err)) < 0 ||
             (r = wire_get_size(json, "max_touching", &request->max_touching, err)) < 0 ||
+            (r = wire_get_bool(json, "no_paths", &request->no_paths, err)) < 0 ||
             (r = wire_get_values(json, "values", &request->values, &request->n_values, err)) < 0 ||
             (r = wire_get_int(json, "until_usec", &request->until_usec, err)) < 0 ||
             (r = wire_get_bool(json, "want_diff", &request->want_diff, err)) < 0 ||

@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* is_line: only who, when and what was reverted, so that all of a long range go into one answer. */
 static int read_history(const struct rv_backtest *b, size_t repository, char *const *scope, size_t n_scope,
-                        struct rv_git_reply **ret, struct rv_error *err) {
+                        bool is_line, struct rv_git_reply **ret, struct rv_error *err) {
         struct rv_git_request *request = calloc(1, sizeof(*request));
         int64_t window_usec = 0;
 
@@ -22,6 +23,7 @@ static int read_history(const struct rv_backtest *b, size_t repository, char *co
         request->op = RV_GIT_HISTORY;
         request->since_usec = b->from_usec - window_usec - 2 * RV_USEC_PER_DAY;
         request->max_commits = RV_COMMITS_MAX;
+        request->no_paths = is_line;
         request->scope = calloc(n_scope + 1, sizeof(*request->scope));
         for (size_t i = 0; request->scope && i < n_scope; i++) {
                 request->scope[i] = strdup(scope[i]);
@@ -72,7 +74,7 @@ static int believe(struct line *line, bool *is_believed) {
 int line_read(struct line *line, const struct rv_backtest *backtest, size_t repository, struct rv_error *err) {
         _cleanup_free_ bool *is_believed = NULL;
         int64_t least_usec = 0, most_usec = RV_USEC_INFINITY;
-        int r = read_history(backtest, repository, NULL, 0, &line->all, err);
+        int r = read_history(backtest, repository, NULL, 0, true, &line->all, err);
 
         if (r < 0)
                 return r;
@@ -117,7 +119,7 @@ int line_find_scoped(struct line *line, const struct rv_backtest *backtest, size
         line->scoped = grown;
         struct scoped *s = &grown[line->n_scoped];
         *s = (struct scoped){0};
-        int r = read_history(backtest, repository, request->scope, request->n_scope, &s->reply, err);
+        int r = read_history(backtest, repository, request->scope, request->n_scope, false, &s->reply, err);
         if (r < 0)
                 return r;
         s->arrived_usec = calloc(s->reply->n_commits + 1, sizeof(*s->arrived_usec));

@@ -86,6 +86,22 @@ static void test_only_the_scope_newest_first(void **state) {
         rv_git_reply_free(reply);
 }
 
+static void test_paths_are_left_out(void **state) {
+        struct world *world = *state;
+        struct rv_git_request request = {.no_paths = true};
+        struct rv_git_reply *reply = calloc(1, sizeof(*reply));
+        struct rv_error err = {};
+        git_oid head;
+
+        repo_change(&world->repo, 100, "apps/cart/a", "1");
+        repo_id(&world->repo, "HEAD", &head);
+        assert_int_equal(rv_history_read(world->history, &head, &request, reply, &err), 0);
+        assert_int_equal(reply->n_commits, 1);
+        assert_int_equal(reply->commits[0].n_inside, 1);
+        assert_int_equal(reply->commits[0].n_paths, 0);
+        rv_git_reply_free(reply);
+}
+
 static struct rv_git_reply *look_for(struct world *world, const char *value, int64_t until) {
         struct rv_value values[] = {{.label = (char *)"version", .value = (char *)value}};
         char *scope[] = {(char *)"apps/cart/**"};
@@ -662,6 +678,7 @@ static void test_a_folder_that_is_a_file_harms_its_scope_alone(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_only_the_scope_newest_first),
+                TEST(test_paths_are_left_out),
                 TEST(test_values_in_changed_lines),
                 TEST(test_values_within_bounds),
                 TEST(test_what_was_reverted_comes_back),

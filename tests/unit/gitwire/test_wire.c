@@ -46,6 +46,7 @@ static void test_request_goes_round(void **state) {
                          .message = (char *)"Revert \"x\"\n\n\"quoted\"\t\xC3\xA4\n",
                          .time_usec = 1700000000000000},
                 .want_diff = true,
+                .no_paths = true,
                 .commit = {B40},
                 .number = UINT64_MAX >> 1,
                 .revision = (char *)"HEAD~3",
@@ -81,6 +82,7 @@ static void test_request_goes_round(void **state) {
         assert_string_equal(copy->spec.message, request.spec.message);
         assert_int_equal(copy->spec.time_usec, 1700000000000000);
         assert_true(copy->want_diff);
+        assert_true(copy->no_paths);
         assert_string_equal(copy->commit.hex, B40);
         assert_int_equal(copy->number, UINT64_MAX >> 1);
         assert_string_equal(copy->revision, "HEAD~3");
