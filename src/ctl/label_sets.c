@@ -8,7 +8,6 @@
 #include "revertd/number.h"
 
 #include <math.h>
-#include <string.h>
 
 enum { SETS_SHOWN_MAX = 20 };
 
@@ -20,16 +19,6 @@ static bool is_within(const json_t *given, const json_t *whole) {
                 if (!json_equal(value, json_object_get(whole, name)))
                         return false;
         return true;
-}
-
-static const json_t *find_rule(const json_t *rules, const char *name) {
-        const json_t *rule;
-        size_t i;
-
-        json_array_foreach (rules, i, rule)
-                if (strcmp(rv_json_string(rule, "name", ""), name) == 0)
-                        return rule;
-        return NULL;
 }
 
 /* Those that have all labels that were given; *ret_is_exact: one has just these. */
@@ -86,7 +75,7 @@ int label_sets_complete(const struct args *args, const char *rule, json_t *label
 
         if (api_call(args, "GET", "/api/v1/rules", NULL, &answer, NULL) < 0)
                 return -1; /* what is asked for next says what is wrong */
-        const json_t *known = find_rule(json_object_get(answer, "rules"), rule);
+        const json_t *known = rules_find(json_object_get(answer, "rules"), rule);
         found = candidates(known, labels, &is_exact);
         if (!found)
                 return ctl_oom();

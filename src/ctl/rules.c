@@ -22,6 +22,16 @@ char *labels_text(const json_t *object) {
         return rv_labels_from_json(&labels, object, NULL, NULL) == 0 ? rv_labels_format(labels) : strdup("?");
 }
 
+const json_t *rules_find(const json_t *rules, const char *name) {
+        const json_t *rule;
+        size_t i;
+
+        json_array_foreach (rules, i, rule)
+                if (strcmp(rv_json_string(rule, "name", ""), name) == 0)
+                        return rule;
+        return NULL;
+}
+
 void print_arguments(FILE *f, const char *rule, const json_t *labels) {
         const json_t *value;
         const char *name;

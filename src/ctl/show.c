@@ -7,20 +7,13 @@
 #include "revertd/cleanup.h"
 #include "revertd/clock.h"
 
-#include <string.h>
-
 /* The threshold stands in the rule, which may be gone. Lent by *ret_rules. */
 static const char *find_breach(const struct args *args, const json_t *incident, json_t **ret_rules) {
         const char *name = rv_json_string(incident, "rule", NULL);
-        const json_t *rule;
-        size_t i;
 
         if (!name || api_call(args, "GET", "/api/v1/rules", NULL, ret_rules, NULL) < 0)
                 return NULL;
-        json_array_foreach (json_object_get(*ret_rules, "rules"), i, rule)
-                if (strcmp(rv_json_string(rule, "name", ""), name) == 0)
-                        return rv_json_string(rule, "breach", NULL);
-        return NULL;
+        return rv_json_string(rules_find(json_object_get(*ret_rules, "rules"), name), "breach", NULL);
 }
 
 int verb_show(const struct args *args) {

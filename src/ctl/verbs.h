@@ -29,6 +29,9 @@ int operands_sort(const struct args *args, int first, json_t **ret_labels, json_
 /* {app="checkout"}; caller frees; NULL: out of memory. */
 char *labels_text(const json_t *object);
 
+/* Of the API's list; NULL: no rule is named so. */
+const json_t *rules_find(const json_t *rules, const char *name);
+
 /* "errors app='checkout'", for a shell. */
 void print_arguments(FILE *f, const char *rule, const json_t *labels);
 
