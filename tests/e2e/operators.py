@@ -42,10 +42,10 @@ class Operator:
         return (f'operators: ( {{ name = "prod"; type = "{self.type}"; url = "{self.url}"; credential = "operator";'
                 f' nudge = {"true" if nudge else "false"}; }} );\n')
 
-    def apply(self, commit=None):
-        """Bring a commit (the branch's head) to the folder."""
+    def apply(self, commit=None, ago=0):
+        """Bring a commit (the branch's head) to the folder; as if that had been so many seconds ago."""
         commit = commit or self.repository.head()
-        started = now_text()
+        started = now_text(-ago)
         if self.deployed:
             self.deployed.mkdir(exist_ok=True)
             tar = subprocess.run(["git", "-C", str(self.repository.path), "archive", commit], check=True,
@@ -54,7 +54,7 @@ class Operator:
         with self.lock:
             self.applied = commit
             self.history.append({"id": len(self.history), "revision": commit, "deployStartedAt": started,
-                                 "deployedAt": now_text(), "source": {"repoURL": "https://git/fleet.git"}})
+                                 "deployedAt": now_text(-ago), "source": {"repoURL": "https://git/fleet.git"}})
 
     # -- what they answer --
 

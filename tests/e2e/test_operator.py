@@ -27,7 +27,7 @@ def test_argocd_applies_late(world):
     deployed = world.directory / "deployed"
     world.repository.commit({"apps/checkout/settings.json": parts.settings(500)}, "Start the fleet")
     operator = world.add(Operator("argocd", world.repository, deployed))
-    operator.apply()
+    operator.apply(ago=3600)
     service = world.add(parts.demo_service(world.directory, "checkout", deployed))
     server = world.add(parts.prometheus(world.directory, [service.port]))
     start(world, operator, rule(application="{{ $labels.app }}", namespace="shop"), server.url)
@@ -163,7 +163,7 @@ def test_the_cause_is_what_was_applied(world, type):
     """The bad commit waited for hours to be synced; what came after it is not applied yet, and cannot be the cause."""
     world.repository.commit({"apps/checkout/settings.json": parts.settings(500)}, "Start the fleet")
     operator = world.add(Operator(type, world.repository))
-    operator.apply()
+    operator.apply(ago=3600)
     bad = commit_long_ago(world, {"apps/checkout/settings.json": parts.settings(5)}, "Lower checkout's timeout", 3)
     operator.apply()
     newest = world.repository.commit({"apps/checkout/notes": "x"}, "Add notes")
