@@ -51,6 +51,11 @@ static int append_point(struct track *track, int64_t at_usec, double value) {
         return json_array_append_new(points, json_pack("[I, o]", (json_int_t)at_usec, rv_value_to_json(value)));
 }
 
+/* For how long a breach had lasted when an alert first told of it. */
+static int64_t waited_usec(const struct run *run, size_t rule) {
+        return run->asked[rule].alerts_expr ? rule_of(run, rule)->for_usec : 0;
+}
+
 /* One that begins while the would-be revert of the one before is still watched belongs to that incident. */
 static int begin_breach(struct run *run, size_t rule, struct track *track, int64_t at_usec, struct rv_error *err) {
         const struct rv_rule_config *config = rule_of(run, rule);
@@ -61,8 +66,8 @@ static int begin_breach(struct run *run, size_t rule, struct track *track, int64
                                     BREACHES_MAX);
         track->breach = json_pack("{s:s, s:o, s:f, s:I, s:I, s:I, s:[]}", "rule", config->name, "labels",
                                   rv_labels_to_json(track->s.labels), "threshold", config->breach_value, "onset_usec",
-                                  (json_int_t)track->s.onset_usec, "fired_usec", (json_int_t)at_usec, "end_usec",
-                                  (json_int_t)0, "points");
+                                  (json_int_t)(track->s.onset_usec - waited_usec(run, rule)), "fired_usec",
+                                  (json_int_t)at_usec, "end_usec", (json_int_t)0, "points");
         if (!track->breach || json_array_append_new(run->breaches, track->breach) < 0) {
                 track->breach = NULL;
                 return rv_error_oom(err);
@@ -82,9 +87,12 @@ static int begin_breach(struct run *run, size_t rule, struct track *track, int64
 
 int track_follow(struct run *run, size_t rule, struct track *track, enum rv_verdict verdict, double value,
                  int64_t at_usec, struct rv_error *err) {
+        struct rv_rule_config config = *rule_of(run, rule);
         bool was_latched = track->s.latched;
-        enum rv_series_change change = rv_series_advance(&track->s, rule_of(run, rule), verdict, value, at_usec);
         int r = 0;
+
+        config.for_usec -= waited_usec(run, rule);
+        enum rv_series_change change = rv_series_advance(&track->s, &config, verdict, value, at_usec);
 
         track->ring[track->n_ring++ % RING] = (struct point){at_usec, value};
         if (change == RV_SERIES_FIRED)

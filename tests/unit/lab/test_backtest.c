@@ -31,6 +31,8 @@ static const char text[] = "repositories: ( { name = \"fleet\"; url = \"/srv/fle
                            "prometheus: ( { name = \"prod\"; url = \"http://127.0.0.1:9090\"; } );\n"
                            "rules: ( { name = \"errors\"; expr = \"e\"; breach = \"> 0.05\"; for = \"5m\"; interval = "
                            "\"1m\"; clear = \"< 0.01\";\n"
+                           "  paths = [ \"apps/{{ $labels.app }}/**\" ]; window = \"30m\"; mode = \"approve\"; },\n"
+                           " { name = \"page\"; match = [ \"app=web\" ]; for = \"20m\";\n"
                            "  paths = [ \"apps/{{ $labels.app }}/**\" ]; window = \"30m\"; mode = \"approve\"; } );\n";
 
 struct world {
@@ -38,6 +40,7 @@ struct world {
         size_t n_asked, n_refused;
         bool fails, is_twice, is_vector;
         bool is_away, has_more, has_values, has_shop, has_wrong_clocks;
+        bool is_alert;       /* the rule goes by an alert, which fires when it has been bad for 20 minutes */
         int64_t gone_minute; /* the web's values end; 0: never */
         int64_t back_minute; /* the web is well from 10 minutes before on, and in breach again for 20 minutes; 0: not */
 };
@@ -77,7 +80,9 @@ static int answer_range(void *userdata, size_t prometheus, const char *expr, int
         bool is_require = strcmp(expr, "r") == 0;
         if (strcmp(expr, "vector(r\n)") == 0 && w->is_vector)
                 return rv_error_set(err, -EINVAL, "expected type scalar");
-        if (!is_require && strcmp(expr, "vector(r\n)") != 0)
+        if (w->is_alert)
+                assert_non_null(strstr(expr, "ALERTS"));
+        else if (!is_require && strcmp(expr, "vector(r\n)") != 0)
                 assert_string_equal(expr, "e");
         w->n_asked++;
         for (size_t i = 0; w->fails && i < n_steps; i++)
@@ -107,6 +112,8 @@ static int answer_range(void *userdata, size_t prometheus, const char *expr, int
                         ret->value[i] = minute >= w->back_minute && minute < w->back_minute + 20 ? 0.5 : 0;
                 if (is_require)
                         ret->value[i] = 1;
+                if (w->is_alert)
+                        ret->is_present[i] = minute > BAD_MINUTE + 20 && minute < END_MINUTE;
                 if (w->is_twice)
                         ret->is_present[n_steps + i] = minute / 5 == 5;
                 if (w->has_shop) {
@@ -184,7 +191,7 @@ static int answer_git(void *userdata, size_t repository, struct rv_git_request *
 }
 
 static int run(struct world *w, int64_t apply_usec, json_t **ret, struct rv_error *err) {
-        const bool rules[] = {true};
+        const bool rules[] = {!w->is_alert, w->is_alert};
         struct rv_backtest b = {.config = w->config,
                                 .rules = rules,
                                 .from_usec = START,
@@ -229,6 +236,25 @@ static void one_breach_is_one_incident(void **state) {
         assert_int_equal(rv_json_int(breach, "saved_usec", 0),
                          rv_json_int(breach, "end_usec", 0) - rv_json_int(breach, "would_end_usec", 0));
         assert_true(w->n_refused > 0 && w->n_asked > w->n_refused); /* smaller pieces were asked for */
+}
+
+/* An alert is told of when its own `for` is over, and not one `for` later. */
+static void an_alert_has_waited_already(void **state) {
+        struct world *w = *state;
+        _cleanup_json_ json_t *report = NULL;
+        struct rv_error err;
+
+        w->is_alert = true;
+        assert_int_equal(run(w, 2 * MINUTE, &report, &err), 0);
+        assert_int_equal(json_array_size(json_object_get(report, "breaches")), 1);
+        const json_t *breach = json_array_get(json_object_get(report, "breaches"), 0);
+        const json_t *times = json_object_get(json_object_get(breach, "incident"), "times");
+        assert_string_equal(rv_json_string(breach, "outcome", ""), "reverted");
+        assert_int_equal(rv_json_int(breach, "onset_usec", 0), START + (BAD_MINUTE + 1) * MINUTE);
+        assert_int_equal(rv_json_int(times, "onset_usec", 0), rv_json_int(breach, "onset_usec", 0));
+        assert_int_equal(rv_json_int(breach, "fired_usec", 0), START + (BAD_MINUTE + 21) * MINUTE);
+        assert_int_equal(rv_json_int(breach, "end_usec", 0), START + END_MINUTE * MINUTE);
+        assert_true(rv_json_int(breach, "saved_usec", 0) > 30 * MINUTE);
 }
 
 static void a_wrong_clock_moves_no_other_commit(void **state) {
@@ -371,6 +397,7 @@ int main(void) {
                 TEST(what_a_commit_added_is_evidence),
                 TEST(a_revert_is_no_suspect_elsewhere),
                 TEST(one_breach_is_one_incident),
+                TEST(an_alert_has_waited_already),
                 TEST(a_late_effect_saves_nothing),
                 TEST(several_suspects_go_back),
                 TEST(what_cannot_be_asked_ends_it),
