@@ -308,6 +308,10 @@ static void print_well(FILE *f, const json_t *incident) {
         fputs("  Nothing is urgent. What was reverted is out of the branch until its author brings it back, mended: a "
               "plain\n  revert of the revert brings the fault back too.\n",
               f);
+        if (suspects_together(json_object_get(incident, "suspects")) > 1 && !string(incident, "restore"))
+                fputs("  Of the commits that could not be told apart some may be harmless: those can come back as they "
+                      "are.\n",
+                      f);
 }
 
 void incident_print_next(FILE *f, const json_t *incident) {

@@ -50,8 +50,11 @@ static void print_samples(FILE *f, const json_t *incident, const char *breach) {
                 enum colour colour = verdict && strcmp(verdict, "breach") == 0 ? RED : PLAIN;
                 char time[PAINT_TIME_MAX], number[RV_NUMBER_TEXT_MAX];
 
-                if (i > 1 && at_usec - before_usec > 3 * step_usec)
-                        fputs("  …\n", f); /* what lies between how it began and the newest is not kept */
+                /* What lies between how it began and the newest is not kept, not even the onset if it flapped before. */
+                if (i > 0 && before_usec < onset_usec && onset_usec < at_usec)
+                        fprintf(f, "  %s  %-17s  the onset\n  …\n", paint_time(onset_usec, time), "not kept");
+                else if (i > 1 && at_usec - before_usec > 3 * step_usec)
+                        fputs("  …\n", f);
                 step_usec = at_usec - before_usec;
                 before_usec = at_usec;
                 fprintf(f, "  %s  %-10s %s", paint_time(at_usec, time),
@@ -265,9 +268,15 @@ static void print_audit(FILE *f, const json_t *transitions) {
                         fputs(", ", f);
                         paint_text(f, string(t, "actor"));
                 }
-                if (string(t, "detail")) {
+                const char *detail = string(t, "detail");
+                if (detail && strchr(detail, '\n')) {
+                        fputs(":\n", f);
+                        paint_block(f, detail, "                                  ");
+                        continue;
+                }
+                if (detail) {
                         fputs(": ", f);
-                        paint_text(f, string(t, "detail"));
+                        paint_text(f, detail);
                 }
                 fputc('\n', f);
         }

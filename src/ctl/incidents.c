@@ -2,6 +2,7 @@
 #include "ctl/verbs.h"
 
 #include "ctl/api.h"
+#include "ctl/incident_text.h"
 #include "ctl/say.h"
 #include "ctl/table.h"
 
@@ -37,7 +38,11 @@ static void add_incident(struct table *table, const json_t *incident, int64_t no
                 table_addf(table, paint_state(state), "%s: %s", state, reason);
         table_add(table, PLAIN, rv_json_string(incident, "rule", "by hand"));
         table_add(table, PLAIN, labels && strcmp(labels, "{}") != 0 ? labels : "");
-        if (commit)
+        size_t n = incident_culprits(incident);
+        if (commit && n > 1)
+                table_addf(table, PLAIN, "%.10s and %zu more: %s", rv_json_string(commit, "id", ""), n - 1,
+                           rv_json_string(commit, "subject", ""));
+        else if (commit)
                 table_addf(table, PLAIN, "%.10s %s", rv_json_string(commit, "id", ""),
                            rv_json_string(commit, "subject", ""));
         else

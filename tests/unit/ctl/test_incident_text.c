@@ -133,6 +133,9 @@ static void says_what_an_engineer_asks(void **state) {
         assert_says(added, "a commit id): version=v1.2 in a.json (confidence");
         assert_says(text, "2026-03-01 10:00:00Z  0.073      breach  the onset");
         assert_says(text, "no value   no_data");
+        json_array_remove(json_object_get(incident, "samples"), 1);
+        _cleanup_free_ char *flapped = print(incident, transitions, NULL, false);
+        assert_says(flapped, "2026-03-01 10:00:00Z  not kept           the onset\n  …\n");
 }
 
 /* Without a plan too, for a guard may have objected to one of them. */
@@ -147,7 +150,12 @@ static void says_what_arrived_together(void **state) {
         json_object_set_new(json_object_get(second, "commit"), "subject", json_string("Add owners"));
         json_array_append_new(suspects, second);
         json_object_del(incident, "plan");
+        json_object_set_new(incident, "state", json_string("recovered"));
+        _cleanup_free_ char *well = print(incident, NULL, NULL, false);
+        assert_says(well, "some may be harmless: those can come back as they are.\n");
+        json_object_set_new(incident, "state", json_string("unrecovered"));
         _cleanup_free_ char *text = print(incident, NULL, NULL, false);
+        assert_null(strstr(text, "may be harmless"));
         assert_says(text, "Culprit\n  2 commits that cannot be told apart\n");
         assert_says(text, "And\n  9c1e2ab000000000000000000000000000000000\n  Add owners\n");
         assert_null(strstr(text, "Other suspects"));
