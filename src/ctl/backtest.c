@@ -60,6 +60,8 @@ static int find_times(struct plan *a, struct rv_error *err) {
                 return r;
         if (a->b->to_usec > now_usec)
                 return rv_error_set(err, -EINVAL, "the range ends in the future");
+        if (a->b->from_usec >= now_usec)
+                return rv_error_set(err, -EINVAL, "the range begins in the future");
         if (a->b->from_usec >= a->b->to_usec)
                 return rv_error_set(err, -EINVAL, "the range ends before it begins");
         a->b->from_usec -= a->b->from_usec % RV_USEC_PER_SEC;
@@ -115,8 +117,9 @@ static void put_summary(FILE *f, const json_t *report) {
         fprintf(f, "%sBacktest%s from %s", paint_begin(f, BOLD), paint_end(f, BOLD),
                 paint_time(rv_json_int(report, "from_usec", 0), b));
         fprintf(f, " to %s\n\n", paint_time(rv_json_int(report, "to_usec", 0), b));
-        fprintf(f, "  %lld breaches: %lld would have been reverted, %lld declined\n",
-                (long long)rv_json_int(sum, "breaches", 0), (long long)rv_json_int(sum, "reverted", 0),
+        long long n_breaches = rv_json_int(sum, "breaches", 0);
+        fprintf(f, "  %lld %s: %lld would have been reverted, %lld declined\n", n_breaches,
+                n_breaches == 1 ? "breach" : "breaches", (long long)rv_json_int(sum, "reverted", 0),
                 (long long)rv_json_int(sum, "declined", 0));
         json_object_foreach ((json_t *)json_object_get(sum, "reasons"), reason, n) {
                 enum rv_reason known;
