@@ -33,7 +33,7 @@ rules: (
     repository = "fleet"; paths = [ "apps/{{ $labels.app }}/**" ]; window = "30m";
     recover = "5s"; verify_timeout = "2m"; cooldown = "1s";
     mode = "enforce"; receivers = [ "deploys" ]; },
-  { name = "page"; match = [ "severity=page", "app=~.+" ];
+  { name = "page"; match = [ "severity=page", "app=~.+" ]; for = "2s";
     summary = "{{ $labels.alertname }} fires for {{ $labels.app }}";
     repository = "fleet"; paths = [ "apps/{{ $labels.app }}/**" ]; window = "30m";
     recover = "2s"; verify_timeout = "2m"; cooldown = "1s";
@@ -193,7 +193,7 @@ def run(story, parts, directory, programs):
     story.chapter("Starting the parts, all on loopback")
     repository = Repository(directory)
     repository.commit({"apps/checkout/settings.json": settings(500), "apps/search/settings.json": settings(500),
-                       "README.md": "What runs in production.\n"}, "Start the fleet")
+                       "apps/cart/settings.json": settings(500), "README.md": "What runs in production.\n"}, "Start the fleet")
     deployed = directory / "deployed"
     deployer = operator(directory, repository, deployed)
     parts.append(deployer)
@@ -227,22 +227,22 @@ def run(story, parts, directory, programs):
     bad = repository.commit({"apps/checkout/settings.json": settings(5)}, "Lower checkout's timeout to save memory",
                             "Bob Example <bob@example.com>")
     story.hear(f"bad commit {bad[:10]} “Lower checkout's timeout to save memory”: 500 ms becomes 5 ms")
-    other = repository.commit({"apps/search/settings.json": settings(500, "tuned")}, "Note that search is tuned",
+    other = repository.commit({"apps/cart/settings.json": settings(500, "tuned")}, "Note that cart is tuned",
                               "Cleo Example <cleo@example.com>")
     story.hear(f"a harmless commit after it, {other[:10]}: the culprit is not the newest one")
     incident = follow(story, revertd, "http-error-ratio", "the breach begins")
     conclude(story, repository, incident, bad, "it began")
 
     story.chapter("Second path: Alertmanager's webhook, and a person approves (mode approve)")
-    bad = repository.commit({"apps/search/settings.json": settings(30, "tuned")}, "Tighten search's timeout",
+    bad = repository.commit({"apps/search/settings.json": settings(30)}, "Tighten search's timeout",
                             "Bob Example <bob@example.com>")
     story.hear(f"bad commit {bad[:10]} “Tighten search's timeout”: 500 ms becomes 30 ms")
 
     def approve(incident):
         story.tell(f"$ revertctl approve {incident[:8]} --reason 'seen in the demo'")
         revertd.ctl("approve", incident[:8], "--reason", "seen in the demo", "--no-wait")
-    incident = follow(story, revertd, "page", "the alert fires", approve)
-    conclude(story, repository, incident, bad, "the alert fired (its expression was true for 2 s before)")
+    incident = follow(story, revertd, "page", "the breach begins; the alert waits for 2 s before it fires", approve)
+    conclude(story, repository, incident, bad, "it began")
 
     story.chapter("$ revertctl incidents")
     print(revertd.ctl("incidents").stdout)
