@@ -255,10 +255,10 @@ static void print_undo(FILE *f, const json_t *incident) {
         const char *merged = rv_json_string(json_object_get(incident, "proposal"), "merged", "");
         const char *revert = *merged ? merged : pushed;
 
-        fputs("  The revert ", f);
+        fputs("  revertd leaves the revert ", f);
         paint_id(f, revert, SHORT_COMMIT);
-        fputs(" is still on the branch. Where it reverts the wrong change, take it back in a clone of the\n"
-              "  repository: git revert ",
+        fputs(" on the branch. Where it reverts the wrong change, take it back in a clone of\n"
+              "  the repository: git revert ",
               f);
         paint_id(f, revert, SHORT_COMMIT);
         fputc('\n', f);
@@ -269,7 +269,7 @@ static void print_next_suspect(FILE *f, const json_t *incident) {
         const json_t *next = json_array_get(json_object_get(incident, "suspects"), incident_culprits(incident));
         const json_t *commit = json_object_get(next, "commit");
 
-        if (!json_is_object(commit))
+        if (!json_is_object(commit) || string(incident, "next")) /* which was about that suspect */
                 return;
         fputs("  The next suspect is ", f);
         paint_text(f, rv_json_string(commit, "subject", ""));
@@ -325,7 +325,7 @@ void incident_print_next(FILE *f, const json_t *incident) {
                 print_well(f, incident);
         if (state == RV_INCIDENT_CLEARED) {
                 print_heading(f);
-                fputs("  Nothing is urgent: it went away by itself, and nothing was changed. Whether it comes back is "
+                fputs("  Nothing is urgent: it went away, and revertd changed nothing. Whether it comes back is "
                       "watched.\n",
                       f);
         }

@@ -87,7 +87,7 @@ static void says_what_an_engineer_asks(void **state) {
                 "  Reason      no recovery was seen in time (not_recovered)\n",
                 "              line one\n              line two\n",
                 "What now\n  revertd does nothing more about this breach until it was well once.\n",
-                "  The revert 4413460cc2 is still on the branch.",
+                "  revertd leaves the revert 4413460cc2 on the branch.",
                 "git revert 4413460cc2\n  More about this reason: docs/reasons.md#not_recovered\n",
                 "Labels      {app=\"checkout\"}\n",
                 "Value       0.073 at detection, +Inf now or last; bad when > 0.05\n",
@@ -282,6 +282,11 @@ static void says_how_it_stands(void **state) {
                                                   "Add a cache", "author_name", "Eve"));
         _cleanup_free_ char *bad = print(incident, NULL, NULL, false);
         assert_says(bad, "  The next suspect is Add a cache (Eve): revertctl revert -r fleet 77d0f3e\n");
+        json_object_set_new(incident, "next", json_string("a11f887200000000"));
+        _cleanup_free_ char *followed = print(incident, NULL, NULL, false);
+        assert_says(followed, "  revertd looked further back for the cause: revertctl show a11f8872\n");
+        assert_null(strstr(followed, "The next suspect"));
+        json_object_del(incident, "next");
 
         json_object_set_new(times, "pushed_usec", json_integer(0));
         json_object_set_new(incident, "state", json_string("failed"));
