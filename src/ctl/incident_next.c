@@ -243,6 +243,8 @@ static void print_by_hand(FILE *f, const json_t *incident, enum rv_reason reason
         else if (!*restore)
                 print_commits(f, incident);
         fputc('\n', f);
+        if (by_hand != NEEDS_COMMIT && !*restore && suspects_together(json_object_get(incident, "suspects")) > 1)
+                fputs("  Look at each of them first: what is harmless, or shall stay, need not be named.\n", f);
         if (reason == RV_REASON_BUDGET)
                 fputs("  Where the repository's budget is used up, raise it in the configuration and reload that "
                       "first: "

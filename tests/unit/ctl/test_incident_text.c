@@ -162,7 +162,8 @@ static void says_what_arrived_together(void **state) {
         json_object_set_new(incident, "state", json_string("declined"));
         json_object_set_new(incident, "reason", json_string("opted_out"));
         _cleanup_free_ char *declined = print(incident, NULL, NULL, false);
-        assert_says(declined, "revertctl revert -r fleet --path='apps/checkout/**' --force 9c1e2ab000 9c1e2ab000\n");
+        assert_says(declined, "revertctl revert -r fleet --path='apps/checkout/**' --force 9c1e2ab000 9c1e2ab000\n"
+                              "  Look at each of them first");
         assert_says(declined, " and 1 more, live 2m before the onset");
 
         json_object_set_new(second, "evidence", json_array());
