@@ -10,9 +10,10 @@
  *
  * Where that was reverted in vain, the search is made once more below it, as if it had never been.
  *
- * Confidence: 0.5 for the newest arrival and 0.5/rank for those below; +0.2 for the only candidate, +0.15 where the onset
- * is known to have followed closely, +0.15 where a label names the commit, +0.25 where a label's value stands in lines that it added;
- * never more than 1. Where a revert was in vain, 0.4 instead of 0.5: perhaps it is not a change in Git at all. */
+ * Confidence: 0.5 for the newest arrival and 0.5/rank for those below; +0.2 for the only candidate, +0.15 where the
+ * onset is known to have followed closely, +0.15 where a label names the commit, +0.25 where a label's value stands in
+ * lines that it added; never more than 1. Where a revert was in vain, 0.4 instead of 0.5: perhaps it is not a change in
+ * Git at all. */
 #include "revertd/clock.h"
 #include "revertd/suspect.h"
 #include "revertd/text.h"
