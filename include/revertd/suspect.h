@@ -106,5 +106,6 @@ struct rv_attribution_facts {
  * touched more than is listed. */
 bool rv_commit_is_inert(const struct rv_commit *commit);
 
-/* A candidate is not inert, and went live no later than the onset (its not_before ≤ onset) and no earlier than window before it. */
+/* A candidate is not inert, and went live no later than the onset (its not_before ≤ onset) and no earlier than window
+ * before it. */
 int rv_attribute(const struct rv_attribution_facts *facts, struct rv_attribution *ret) RV_MUST_CHECK;

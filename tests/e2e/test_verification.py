@@ -11,7 +11,8 @@ from servers import Silent
 from test_prometheus import deploy
 
 CONFIRM = 'sum(rate(http_requests_total{app="{{ $labels.app }}",code=~"5.."}[5s])) or vector(0)'
-CONFIRMED = PAGE.replace("summary", f'prometheus = "prod"; interval = "1s"; breach = "> 1"; confirm = {json.dumps(CONFIRM)}; summary')
+CONFIRMED = PAGE.replace("summary", 'prometheus = "prod"; interval = "1s"; breach = "> 1"; '
+                                    f"confirm = {json.dumps(CONFIRM)}; summary")
 
 
 def rate(server, app):
