@@ -88,8 +88,11 @@ static double x_of(const struct frame *frame, int64_t usec) {
                                 (double)(frame->to_usec - frame->from_usec);
 }
 
+/* Halves, for the span of all numbers is none. */
 static double y_of(const struct frame *frame, double value) {
-        return HEIGHT - MARGIN - (HEIGHT - 3 * MARGIN) * (value - frame->low) / (frame->high - frame->low);
+        double span = frame->high / 2 - frame->low / 2, share = span > 0 ? (value / 2 - frame->low / 2) / span : 0;
+
+        return HEIGHT - MARGIN - (HEIGHT - 3 * MARGIN) * share;
 }
 
 static struct frame frame_of(const json_t *breach) {
@@ -108,8 +111,6 @@ static struct frame frame_of(const json_t *breach) {
                 frame.low = fmin(frame.low, value);
                 frame.high = fmax(frame.high, value);
         }
-        if (!(frame.high > frame.low))
-                frame.high = frame.low + 1;
         return frame;
 }
 
@@ -156,11 +157,9 @@ static void put_plot(FILE *f, const json_t *breach, size_t number) {
                 WIDTH, HEIGHT, number, number, number, number, number);
         fprintf(f, "From %s", rv_number_format_short(frame.low, value));
         fprintf(f, " to %s", rv_number_format_short(frame.high, value));
-        fprintf(f, ", bad when %s ",
-                strcmp(rv_json_string(breach, "breach", ">"), "<") == 0    ? "below"
-                : strcmp(rv_json_string(breach, "breach", ">"), "<=") == 0 ? "at most"
-                                                                           : "beyond");
-        fprintf(f, "%s; the times stand below.</desc>\n", rv_number_format_short(limit, value));
+        fputs(", bad when ", f);
+        put(f, rv_json_string(breach, "breach", ">"));
+        fprintf(f, " %s; the times stand below.</desc>\n", rv_number_format_short(limit, value));
         fprintf(f, "<line class=\"limit\" x1=\"0\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>", WIDTH, y, y);
         fprintf(f, "<text x=\"3\" y=\"%.1f\">%s</text>\n", y - 3, rv_number_format_short(limit, value));
         put_values(f, &frame, points);
