@@ -149,7 +149,9 @@ static int lose_answer(struct turn *t, struct open *o) {
         const struct state *state = state_of(o);
 
         o->i->token = 0;
-        return state->git ? state->git(t, o, NULL) : state->queried(t, o, NULL);
+        if (state->git)
+                return state->git(t, o, NULL);
+        return state->queried ? state->queried(t, o, NULL) : retry_later(t, o);
 }
 
 static int tick_one(struct turn *t, struct open *o) {

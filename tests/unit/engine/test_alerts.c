@@ -181,6 +181,22 @@ static void it_is_asked_again_before_the_push(void **state) {
         world_free(w);
 }
 
+/* As after a sleep of the machine: no tick came when its time was over. */
+static void an_answer_that_was_lost_is_none(void **state) {
+        struct world *w = world_new(LOOKED_UP("page", "mode = \"enforce\";"));
+
+        (void)state;
+        world_bad_commit(w);
+        w->alert_state = RV_ALERT_ACTIVE;
+        world_alert(w, "web", true, w->now_usec);
+        world_settle_to(w, RV_INCIDENT_HOLDING);
+        w->now_usec += 11 * MINUTE;
+        world_do(w, &(struct rv_event){.kind = RV_EVENT_TICK});
+        assert_ended(w, DECLINED, NOT_CONFIRMED);
+        assert_int_equal(w->n_push_requests, 0);
+        world_free(w);
+}
+
 static void without_an_answer_nothing_is_done(void **state) {
         struct world *w = world_new(LOOKED_UP("page", "mode = \"enforce\"; hold = \"30s\";"));
 
@@ -489,6 +505,7 @@ int main(void) {
                 cmocka_unit_test(an_active_alert_is_acted_upon),
                 cmocka_unit_test(one_that_is_silenced_or_gone_is_not),
                 cmocka_unit_test(it_is_asked_again_before_the_push),
+                cmocka_unit_test(an_answer_that_was_lost_is_none),
                 cmocka_unit_test(without_an_answer_nothing_is_done),
                 cmocka_unit_test(resolved_during_the_push_is_verified),
                 cmocka_unit_test(resolved_before_the_push_clears),
