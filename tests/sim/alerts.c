@@ -97,6 +97,8 @@ struct delivery {
 };
 
 static void note_alert(struct sim *sim, struct told *told, bool firing, int64_t starts_usec, int64_t ends_usec) {
+        if (firing)
+                told->told_usec = starts_usec;
         if (firing && starts_usec > told->resolved_starts_usec) {
                 told->is_breach = true;
                 told->starts_usec = starts_usec;
@@ -128,6 +130,7 @@ int64_t told_ok_usec(const struct sim *sim, const struct told *told) {
 static void note_event(struct sim *sim, struct told *told, int64_t said_usec, int64_t silence_usec) {
         int64_t over_usec = told_ok_usec(sim, told);
         bool is_late = said_usec <= told->starts_usec;
+        told->told_usec = said_usec;
         told->is_breach = true;
         if (is_late) {
                 told->had_late_copy = true;

@@ -27,7 +27,7 @@ static bool is_polled(const struct rv_rule_config *config) {
 
 /* By a clock that was set nothing is known but that it is another one than was told of before. */
 static bool is_new_episode(struct sim *sim, const struct observed *incident) {
-        int64_t starts_usec = sim->me->told[incident->rule][incident->set].starts_usec, ended_usec = 0;
+        int64_t starts_usec = sim->me->told[incident->rule][incident->set].told_usec, ended_usec = 0;
         bool is_other = true;
         for (size_t i = 0; i < sim->me->n_incidents; i++) {
                 const struct observed *other = &sim->me->incident[i];
@@ -82,7 +82,7 @@ static void check_opened(struct sim *sim, struct observed *incident) {
         if (had && !told->was_ok && needs_ok)
                 sim_fail(sim, "incident %s: no ok since the one before", incident->id);
         told->was_ok = false;
-        incident->starts_usec = told->starts_usec;
+        incident->starts_usec = told->told_usec;
 }
 
 /* -- An incident ends well: enough ok, after the revert (6) -- */

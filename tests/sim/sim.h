@@ -101,6 +101,7 @@ struct told {
         bool had_late_copy;           /* alerts: after their end, which a restart may have forgotten */
         bool was_ok;                  /* since the newest incident was opened */
         int64_t starts_usec;          /* alerts: of the newest episode taken */
+        int64_t told_usec;            /* alerts: the start that was told last, be it a late copy's */
         int64_t resolved_usec;        /* alerts: when the newest end was taken */
         int64_t resolved_starts_usec; /* alerts: and when that episode had begun */
         int64_t heard_usec;           /* events: when the newest was taken */
