@@ -80,8 +80,8 @@ static void says_what_an_engineer_asks(void **state) {
         static const char *const wanted[] = {
                 "Incident 7f3c0d9a51e2b846: unrecovered\n",
                 "  reverted, but not proven to be well again\n",
-                "  Breach      http-error-ratio {app=\"checkout\"}: checkout fails, 0.073, last +Inf, bad when > 0.05, "
-                "since 2026-03-01 10:00:00Z\n",
+                "  Breach      http-error-ratio {app=\"checkout\"}: checkout fails, 0.073, last +Inf, bad",
+                "bad when > 0.05, since 2026-03-01 10:00:00Z\n",
                 "  Culprit     9c1e2ab000 (Bob: Lower the timeout), live 2m before the onset, confidence 85 %\n",
                 "  Revert      4413460cc2 pushed 2026-03-01 10:01:01Z\n",
                 "  Reason      no recovery was seen in time (not_recovered)\n",
