@@ -252,9 +252,9 @@ int decline_note(struct turn *t, struct open *o, const struct rv_attribution *a)
 /* -- unrecovered.c: what was seen last of what did not recover -- */
 int unrecovered_detail(const struct turn *t, const struct open *o, char **ret); /* -ENOMEM: *ret is NULL */
 
-/* -- reapplied.c: did what was reverted come back? -- */
-int reapplied_look(struct turn *t, struct open *o); /* if it can be asked, and something has come to the branch */
-int reapplied_answer(struct turn *t, struct open *o, const struct rv_git_reply *reply);
+/* -- undone.c: does the branch still hold the revert, and what it did? -- */
+int undone_look(struct turn *t, struct open *o); /* if it can be asked, and something has come to the branch */
+int undone_answer(struct turn *t, struct open *o, const struct rv_git_reply *reply);
 /* What brought it back, and what to do first. */
 void reapplied_put(FILE *f, const struct rv_repository_config *repository, const struct rv_commit *commit);
 

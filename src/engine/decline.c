@@ -90,7 +90,11 @@ static int close_text(FILE *f, char **text) {
 static void put_aside(const struct rv_attribution *a, int64_t onset_usec, int64_t window_usec, FILE *f) {
         if (a->answer) {
                 put_commit(f, a->answer);
-                fputs(" came since the onset, and reverts", f);
+                fputs(" came since the onset, and ", f);
+                if (a->answer->n_reverts > 0)
+                        fprintf(f, "reverts %.*s", RV_OID_SHORT, a->answer->reverts[0].hex);
+                else
+                        fputs("is itself a revert", f);
         } else if (a->n_suspects == 0 && a->after) {
                 fputs("the first of them, ", f);
                 put_commit(f, a->after);

@@ -299,7 +299,7 @@ static int on_synced(struct turn *t, const struct rv_event *event) {
                 r = pause_obey_file(t, repository);
         HASH_ITER (hh, t->engine->open, o, next)
                 if (r == 0 && o->repository == repository)
-                        r = reapplied_look(t, o);
+                        r = undone_look(t, o);
         return r;
 }
 

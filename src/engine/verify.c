@@ -102,7 +102,7 @@ int verify_enter(struct turn *t, struct open *o) {
         restart_proof(o);
         if (r == 0)
                 r = verify_ask(t, o);
-        return r < 0 ? r : reapplied_look(t, o);
+        return r < 0 ? r : undone_look(t, o);
 }
 
 /* After a restart, or when the clock was set back: what was seen before is no proof of the time in between. The end of
@@ -134,11 +134,11 @@ static int queried(struct turn *t, struct open *o, const struct rv_samples *samp
         r = prove(t, o, verdict, t->now_usec);
         if (!o->is_over)
                 o->i->retry_usec = t->now_usec + interval_usec(rule);
-        return r < 0 ? r : reapplied_look(t, o);
+        return r < 0 ? r : undone_look(t, o);
 }
 
 static int git(struct turn *t, struct open *o, const struct rv_git_reply *reply) {
-        return !reply && o->asked == RV_GIT_OP_MAX ? queried(t, o, NULL) : reapplied_answer(t, o, reply);
+        return !reply && o->asked == RV_GIT_OP_MAX ? queried(t, o, NULL) : undone_answer(t, o, reply);
 }
 
 static int verdict(struct turn *t, struct open *o, enum rv_verdict verdict, int64_t at_usec) {

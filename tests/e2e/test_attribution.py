@@ -101,6 +101,20 @@ def test_what_comes_back_while_it_is_verified_is_told_at_once(world):
     assert world.repository.reverts() == [incident["plan"]["commit"]]
 
 
+def test_a_branch_forced_back_while_it_is_verified_has_lost_the_revert(world):
+    fleet(world, PAGE.replace('verify_timeout = "1m"', 'verify_timeout = "1h"'))
+    bad = commit(world, manifest("v2.4.1"), "Roll out")
+    await_look(world, bad)
+    page(world)
+    incident = world.until("verifying")
+    await_look(world, incident["plan"]["commit"])
+    world.repository.git("-C", world.repository.path, "update-ref", "refs/heads/main", bad)
+    incident = world.until("failed")
+    assert incident["reason"] == "revert_lost"
+    world.told("no longer on the branch")
+    assert "docs/reasons.md#revert_lost" in world.revertd.ctl("show", incident["id"]).stdout
+
+
 def test_later_changes_beside_it_stop_the_revert(world):
     fleet(world)
     bad = commit(world, manifest("v2.4.1"), "Roll out")

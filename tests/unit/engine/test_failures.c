@@ -254,6 +254,44 @@ static void revert_that_vanished_is_lost(void **state) {
         world_free(w);
 }
 
+/* Forced back to where it was, or to something else. */
+static void revert_that_vanishes_later_is_lost(void **state) {
+        (void)state;
+        for (int is_back = 0; is_back < 2; is_back++) {
+                struct world *w = breached();
+
+                world_settle(w);
+                assert_state(w, VERIFYING);
+                world_pass(w, MINUTE);
+                if (is_back)
+                        w->n_commits--;
+                else
+                        w->branch[w->n_commits - 1].id = world_oid(4711);
+                world_poll(w);
+                world_settle(w);
+                assert_ended(w, FAILED, REVERT_LOST);
+                assert_int_equal(acts(w), 1);
+                world_free(w);
+        }
+}
+
+/* A merge may put it beside the first-parent line. */
+static void revert_beside_the_line_is_not_lost(void **state) {
+        struct world *w = breached();
+
+        (void)state;
+        world_settle(w);
+        world_commit(w);
+        w->outcome[RV_GIT_HISTORY] = RV_GIT_NOT_FOUND;
+        world_poll(w);
+        assert_int_equal(w->n_asked, 1);
+        world_settle(w);
+        assert_state(w, VERIFYING);
+        world_poll(w);
+        assert_int_equal(w->n_asked, 0); /* of this head it is known */
+        world_free(w);
+}
+
 static void hostile_words_of_a_server_are_made_safe(void **state) {
         struct world *w = breached();
         struct rv_git_reply reply = {.outcome = RV_GIT_REFUSED,
@@ -313,6 +351,8 @@ int main(void) {
                 cmocka_unit_test(many_at_once_do_not_lose_to_each_other),
                 cmocka_unit_test(refusal_after_a_lost_push_keeps_the_act),
                 cmocka_unit_test(revert_that_vanished_is_lost),
+                cmocka_unit_test(revert_that_vanishes_later_is_lost),
+                cmocka_unit_test(revert_beside_the_line_is_not_lost),
                 cmocka_unit_test(hostile_words_of_a_server_are_made_safe),
                 cmocka_unit_test(stale_answers_are_ignored),
                 cmocka_unit_test(caller_mistakes_change_nothing),

@@ -1,5 +1,5 @@
-/* Verifying: whether somebody, or an automation, has brought back what the revert took away. Then it proves nothing any
- * more, and people are told at once instead of when the time for recovery is over. */
+/* Verifying: whether somebody, or an automation, has brought back what the revert took away, or forced the branch to where
+ * it is not. Then it proves nothing any more, and people are told at once instead of when the time for recovery is over. */
 #include "core.h"
 
 #include "revertd/cleanup.h"
@@ -12,16 +12,27 @@ static bool is_at(const struct open *o, const struct rv_oid *id) {
         return strcmp(o->repository->head.hex, id->hex) == 0;
 }
 
+/* The head was read before the revert arrived. */
+static bool is_outdated(const struct open *o) {
+        return is_at(o, &o->i->plan->spec.base) && o->repository->synced_usec <= o->i->times.landed_usec;
+}
+
 /* Nothing has come since the revert, or since it was looked at last. */
 static bool is_quiet(const struct open *o) {
-        return is_at(o, rv_incident_revert(o->i)) || is_at(o, &o->i->plan->spec.base) || is_at(o, &o->looked);
+        return is_at(o, rv_incident_revert(o->i)) || is_at(o, &o->looked) || is_outdated(o);
+}
+
+static int ask(struct turn *t, struct open *o, struct rv_git_request *request) {
+        int64_t retry_usec = o->i->retry_usec;
+        int r = ask_git(t, o, request);
+
+        o->i->retry_usec = retry_usec; /* the metric is asked all the same */
+        return r;
 }
 
 /* What came since the revert, itself among it. */
-static int ask(struct turn *t, struct open *o) {
+static int ask_history(struct turn *t, struct open *o) {
         struct rv_git_request *request = request_history(o, 0);
-        int64_t retry_usec = o->i->retry_usec;
-        int r;
 
         if (!request)
                 return -ENOMEM;
@@ -30,16 +41,24 @@ static int ask(struct turn *t, struct open *o) {
                 rv_git_request_free(request);
                 return -ENOMEM;
         }
-        r = ask_git(t, o, request);
-        o->i->retry_usec = retry_usec; /* the metric is asked all the same */
-        return r;
+        return ask(t, o, request);
 }
 
-int reapplied_look(struct turn *t, struct open *o) {
+/* Not on the first-parent line any more, which a merge does as well. */
+static int ask_whether_lost(struct turn *t, struct open *o) {
+        struct rv_git_request *request = request_new(RV_GIT_CHECK);
+
+        if (!request)
+                return -ENOMEM;
+        request->commit = *rv_incident_revert(o->i);
+        return ask(t, o, request);
+}
+
+int undone_look(struct turn *t, struct open *o) {
         if (o->is_over || o->i->state != RV_INCIDENT_VERIFYING || o->i->token > 0 || !o->i->plan || !o->repository ||
             is_quiet(o))
                 return 0;
-        return ask(t, o);
+        return ask_history(t, o);
 }
 
 /* To revert it is of no use before that is done. */
@@ -69,12 +88,20 @@ static int describe(const struct turn *t, const struct open *o, const struct rv_
         return -ENOMEM;
 }
 
-int reapplied_answer(struct turn *t, struct open *o, const struct rv_git_reply *reply) {
+/* No answer is none: it is asked for again. */
+int undone_answer(struct turn *t, struct open *o, const struct rv_git_reply *reply) {
         _cleanup_free_ char *detail = NULL;
 
-        if (reply) /* no answer is none: it is asked for again */
-                o->looked = reply->head;
-        for (size_t k = 0; reply && reply->outcome == RV_GIT_OK && k < reply->n_commits; k++)
+        if (!reply)
+                return 0;
+        if (o->asked == RV_GIT_HISTORY && reply->outcome == RV_GIT_NOT_FOUND)
+                return ask_whether_lost(t, o);
+        o->looked = reply->head;
+        if (reply->outcome != RV_GIT_OK)
+                return 0;
+        if (o->asked == RV_GIT_CHECK && !reply->contained)
+                return incident_move(t, o, RV_INCIDENT_FAILED, RV_REASON_REVERT_LOST, NULL);
+        for (size_t k = 0; k < reply->n_commits; k++)
                 if (strcmp(reply->commits[k].reapplies.hex, rv_incident_revert(o->i)->hex) == 0) {
                         int r = describe(t, o, &reply->commits[k], &detail);
 
