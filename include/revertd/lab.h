@@ -52,7 +52,10 @@ int rv_lab_alerts_server(const struct rv_config *config, size_t rule);
  * undone_by: a commit by people that says that it reverts a culprit; "" none. */
 int rv_lab_backtest(const struct rv_backtest *backtest, json_t **ret, struct rv_error *err) RV_MUST_CHECK;
 
+/* Completes labels by what a rule knows, as in rv_engine_rules_json(). -ECANCELED: it cannot, and has said why. */
+typedef int (*rv_lab_complete)(const json_t *rule, json_t *labels, void *userdata);
+
 /* What the rule would do about the label set at the end of the range, which the engine has followed until then without
  * acting: as rv_engine_explain_json(). */
-int rv_lab_explain(const struct rv_backtest *backtest, size_t rule, const struct rv_labels *labels, json_t **ret,
-                   struct rv_error *err) RV_MUST_CHECK;
+int rv_lab_explain(const struct rv_backtest *backtest, size_t rule, json_t *labels, rv_lab_complete complete,
+                   json_t **ret, struct rv_error *err) RV_MUST_CHECK;

@@ -108,27 +108,27 @@ static int print_all(const struct args *args, const json_t *answer, bool is_from
 
 /* -- without a daemon: the engine follows the newest data from here -- */
 
-static int explain_from_here(const struct args *args, struct rv_backtest *b, bool *rules, const json_t *labels,
-                             json_t **ret, struct rv_error *err) {
-        _cleanup_labels_ struct rv_labels *set = NULL;
+static int complete(const json_t *rule, json_t *labels, void *userdata) {
+        (void)userdata;
+        return label_sets_complete(rule, labels) < 0 ? 0 : -ECANCELED;
+}
+
+static int explain_from_here(const struct args *args, struct rv_backtest *b, bool *rules, json_t *labels, json_t **ret,
+                             struct rv_error *err) {
         int index = rv_config_find_rule(b->config, args->operand[0]);
         const struct rv_rule_config *rule;
-        int r;
 
         if (index < 0)
                 return rv_error_set(err, -ENOENT, "no rule is named %s", args->operand[0]);
         rule = &b->config->rules[index];
-        r = rv_labels_from_json(&set, labels, NULL, err);
-        if (r < 0)
-                return r;
         rules[index] = true;
         b->to_usec = rv_clock_realtime_usec();
         b->from_usec = b->to_usec - FOLLOWED_USEC - 2 * rule->for_usec;
         b->from_usec -= b->from_usec % RV_USEC_PER_SEC;
-        return rv_lab_explain(b, (size_t)index, set, ret, err);
+        return rv_lab_explain(b, (size_t)index, labels, complete, ret, err);
 }
 
-static int explain_locally(const struct args *args, const json_t *labels) {
+static int explain_locally(const struct args *args, json_t *labels) {
         _cleanup_json_ json_t *answer = NULL;
         struct rv_error err = {0};
         struct rv_backtest *b;
@@ -139,6 +139,8 @@ static int explain_locally(const struct args *args, const json_t *labels) {
                 return ctl_fail(&err);
         int r = explain_from_here(args, b, rules, labels, &answer, &err);
         asker_free(asker);
+        if (r == -ECANCELED)
+                return CTL_FAILED;
         if (r < 0)
                 return ctl_fail(&err);
         fputs("Without a daemon its pauses, cooldowns, budgets and other incidents are not known; alerts are as "
@@ -162,7 +164,7 @@ int verb_explain(const struct args *args) {
                 return ctl_oom();
         if (args->no_daemon)
                 return explain_locally(args, labels);
-        status = label_sets_complete(args, args->operand[0], labels);
+        status = label_sets_ask(args, args->operand[0], labels);
         if (status >= 0)
                 return status;
         int r = look(args, labels, &answer, &err);

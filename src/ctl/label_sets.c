@@ -69,21 +69,25 @@ static void list(const char *rule, const json_t *found, const json_t *known) {
         }
 }
 
-int label_sets_complete(const struct args *args, const char *rule, json_t *labels) {
-        _cleanup_json_ json_t *answer = NULL, *found = NULL;
+int label_sets_complete(const json_t *known, json_t *labels) {
         bool is_exact;
+        _cleanup_json_ json_t *found = candidates(known, labels, &is_exact);
 
-        if (api_call(args, "GET", "/api/v1/rules", NULL, &answer, NULL) < 0)
-                return -1; /* what is asked for next says what is wrong */
-        const json_t *known = rules_find(json_object_get(answer, "rules"), rule);
-        found = candidates(known, labels, &is_exact);
         if (!found)
                 return ctl_oom();
         if (is_exact || json_array_size(found) == 0)
                 return -1;
         if (json_array_size(found) > 1) {
-                list(rule, found, known);
+                list(rv_json_string(known, "name", ""), found, known);
                 return CTL_FAILED;
         }
         return json_object_update(labels, json_object_get(json_array_get(found, 0), "labels")) < 0 ? ctl_oom() : -1;
+}
+
+int label_sets_ask(const struct args *args, const char *rule, json_t *labels) {
+        _cleanup_json_ json_t *answer = NULL;
+
+        if (api_call(args, "GET", "/api/v1/rules", NULL, &answer, NULL) < 0)
+                return -1; /* what is asked for next says what is wrong */
+        return label_sets_complete(rules_find(json_object_get(answer, "rules"), rule), labels);
 }

@@ -35,9 +35,11 @@ const json_t *rules_find(const json_t *rules, const char *name);
 /* "errors app='checkout'", for a shell. */
 void print_arguments(FILE *f, const char *rule, const json_t *labels);
 
-/* Completes labels where a label set of the rule that the daemon knows has these and more. −1: done, or nothing to be
- * done; else the exit status, for there are several, which were listed. */
-int label_sets_complete(const struct args *args, const char *rule, json_t *labels);
+/* Completes labels where a label set that the rule (as the API tells it) knows has these and more. −1: done, or nothing
+ * to be done; else the exit status, for there are several, which were listed. */
+int label_sets_complete(const json_t *rule, json_t *labels);
+/* The same by what the daemon knows. */
+int label_sets_ask(const struct args *args, const char *rule, json_t *labels);
 
 void pauses_print(const json_t *pauses, int64_t now_usec);
 

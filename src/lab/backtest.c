@@ -145,22 +145,36 @@ int rv_lab_backtest(const struct rv_backtest *b, json_t **ret, struct rv_error *
 struct looking {
         const struct rv_backtest *b;
         size_t rule;
-        const struct rv_labels *labels;
+        json_t *labels;
+        rv_lab_complete complete;
         enum rv_mode mode;
         json_t *found;
 };
 
+static int complete_labels(const struct looking *looking, struct lab_world *world, struct rv_labels **ret) {
+        _cleanup_json_ json_t *rules = rv_engine_rules_json(world->engine, world->now_usec);
+        int r;
+
+        if (!rules)
+                return rv_error_oom(world->err);
+        r = looking->complete(json_array_get(rules, looking->rule), looking->labels, looking->b->userdata);
+        return r < 0 ? r : rv_labels_from_json(ret, looking->labels, NULL, world->err);
+}
+
 static int look_at_end(struct lab_world *world, const struct lab_expectation *e, void *userdata) {
         struct looking *looking = userdata;
         struct rv_rule_config *rule = &looking->b->config->rules[looking->rule];
-        int r;
+        _cleanup_labels_ struct rv_labels *labels = NULL;
+        int r = complete_labels(looking, world, &labels);
 
         (void)e;
+        if (r < 0)
+                return r;
         rule->mode = looking->mode;
         r = lab_world_handle(world, &(struct rv_event){.kind = RV_EVENT_REVERT,
                                                        .revert = {.repository = (size_t)rule->repository,
                                                                   .rule = (int)looking->rule,
-                                                                  .labels = looking->labels,
+                                                                  .labels = labels,
                                                                   .actor = "revertctl",
                                                                   .is_look = true}});
         if (r < 0)
@@ -169,10 +183,10 @@ static int look_at_end(struct lab_world *world, const struct lab_expectation *e,
         return looking->found ? 0 : rv_error_oom(world->err);
 }
 
-int rv_lab_explain(const struct rv_backtest *b, size_t rule, const struct rv_labels *labels, json_t **ret,
+int rv_lab_explain(const struct rv_backtest *b, size_t rule, json_t *labels, rv_lab_complete complete, json_t **ret,
                    struct rv_error *err) {
         __attribute__((cleanup(run_done))) struct run run = {.b = b, .breaches = json_array()};
-        struct looking looking = {b, rule, labels, b->config->rules[rule].mode, NULL};
+        struct looking looking = {b, rule, labels, complete, b->config->rules[rule].mode, NULL};
         struct lab_expectation last = {.at_usec = b->to_usec};
         _cleanup_free_ enum rv_mode *modes = set_modes(b, RV_MODE_OBSERVE);
         int r = modes ? run_init(&run, err) : rv_error_oom(err);

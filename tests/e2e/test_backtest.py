@@ -214,16 +214,25 @@ def test_explains_without_a_daemon(world, monkeypatch):
     p.start = int(time.time()) // 60 * 60 - 180 * 60
     p.commit(-300, "checkout", 500, "Start checkout")
     bad = p.commit(160, "checkout", 5, "Lower checkout's timeout")
-    lines = [f'error_ratio{{app="checkout"}} {0.4 if m > 163 else 0.01} {p.at(m)}' for m in range(181)]
+    lines = [f'error_ratio{{app="checkout",zone="a"}} {0.4 if m > 163 else 0.01} {p.at(m)}' for m in range(181)]
+    lines += [f'error_ratio{{app="pay",zone="a"}} 0.01 {p.at(m)}' for m in range(181)]
     (p.directory / "past.om").write_text("\n".join(["# TYPE error_ratio gauge", *lines, "# EOF", ""]))
     subprocess.run(["promtool", "tsdb", "create-blocks-from", "openmetrics", "-q", p.directory / "past.om",
                     p.directory / "prometheus-data"], check=True, capture_output=True)
     p.prometheus = world.add(parts.prometheus(world.directory, []))
     world.configure(RULE, p.prometheus.url, receivers=False)
-    told = subprocess.run([world.revertd.programs / "revertctl", "explain", "--no-daemon", "errors", "app=checkout",
-                           f"--config.file={world.revertd.config}", f"--storage.path={p.directory}/cache",
-                           f"--git.program={world.revertd.programs}/revertd-git"], capture_output=True, text=True)
+
+    def explain(*labels):
+        return subprocess.run([world.revertd.programs / "revertctl", "explain", "--no-daemon", "errors", *labels,
+                               f"--config.file={world.revertd.config}", f"--storage.path={p.directory}/cache",
+                               f"--git.program={world.revertd.programs}/revertd-git"], capture_output=True, text=True)
+    several = explain("zone=a")
+    assert several.returncode == 1 and several.stdout == ""
+    assert "the rule has 2 such label sets; explain one of them:" in several.stderr
+    assert "  revertctl explain errors app='checkout' zone='a'  # breach: 0.4\n" in several.stderr
+    told = explain("app=checkout")
     assert told.returncode == 0, told.stderr
+    assert '{app="checkout", zone="a"}' in told.stdout
     assert "it would only say so: its mode is observe" in told.stdout
     assert "breach: 0.4, bad when > 0.05" in told.stdout and "firing since" in told.stdout
     assert bad in told.stdout and "before the onset" in told.stdout and "passed: paused" in told.stdout
