@@ -43,7 +43,7 @@ static int advance(struct turn *t, struct series *series, const struct rv_rule_c
 static int tell_incident(struct turn *t, struct series *series, int64_t at_usec) {
         struct open *o = series->open;
 
-        if (o && !o->is_over && (series->s.verdict == RV_VERDICT_OK || series->s.verdict == RV_VERDICT_BREACH))
+        if (o && !o->is_over && !isnan(series->s.value))
                 o->i->last_value = series->s.value;
         return state_tell(t, series, at_usec);
 }

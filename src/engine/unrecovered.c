@@ -15,6 +15,10 @@ static int well_too_shortly(const struct open *o, const struct rv_rule_config *r
                         rv_duration_humanize(rule->recover_usec, wanted));
 }
 
+static bool is_between(const struct rv_rule_config *rule, double value) {
+        return rv_rule_settle(rule, rv_rule_judge(rule, value), value, true) == RV_VERDICT_INCONCLUSIVE;
+}
+
 /* A metric: of a rule with expr, or the second look of one that goes by alerts. */
 static int metric(const struct open *o, const struct rv_rule_config *rule, char **ret) {
         const char *what = rule->expr ? "the metric" : "the metric of confirm";
@@ -23,6 +27,11 @@ static int metric(const struct open *o, const struct rv_rule_config *rule, char 
         rv_condition_format(rule->breach_op, rule->breach_value, condition);
         if (isnan(o->i->last_value))
                 return asprintf(ret, "%s has no value", what);
+        if (is_between(rule, o->i->last_value)) {
+                rv_condition_format(rule->clear_op, rule->clear_value, condition);
+                return asprintf(ret, "%s was %s when it was looked at last, and is well again only when %s", what,
+                                rv_number_format_judged(o->i->last_value, condition, value), condition);
+        }
         if (rule->expr && (!o->series || o->series->s.verdict != RV_VERDICT_BREACH))
                 return asprintf(ret, "%s was not seen to be well (%s); its last value was %s", what,
                                 o->series ? rv_verdict_to_string(o->series->s.verdict) : "the series is gone",

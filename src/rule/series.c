@@ -95,7 +95,7 @@ enum rv_series_change rv_series_advance(struct rv_series *series, const struct r
         series->seen_usec = at_usec;
         if (series->recent > 0 && !counts(rule))
                 stop_counting(series);
-        if (verdict == RV_VERDICT_OK || verdict == RV_VERDICT_BREACH)
+        if (verdict != RV_VERDICT_NO_DATA && verdict != RV_VERDICT_ERROR)
                 series->value = value;
         switch (verdict) {
         case RV_VERDICT_BREACH:
