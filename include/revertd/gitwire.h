@@ -189,6 +189,9 @@ struct rv_git_reply {
         bool progress;
 };
 struct rv_git_reply *rv_git_reply_free(struct rv_git_reply *reply);
+/* Appends the first few of its commits, if it has any, to its message: ", by 0123456789 (Ana: Set the image), …".
+ * -ENOMEM: it is left as it was. */
+int rv_git_reply_name_commits(struct rv_git_reply *reply) RV_MUST_CHECK;
 
 /* One message, without the newline. Caller frees *ret. */
 int rv_git_request_encode(const struct rv_git_request *request, char **ret) RV_MUST_CHECK;

@@ -5,12 +5,11 @@
 #include "git/treewalk.h"
 #include "git/utf8.h"
 #include "revertd/cleanup.h"
-#include "revertd/text.h"
 
 #include <errno.h>
 #include <string.h>
 
-enum { TOLD_MAX = 3, PATH_BYTES_MAX = 4096, SHOWN_BYTES_MAX = 100 };
+enum { PATH_BYTES_MAX = 4096 };
 
 struct explain {
         git_repository *repository;
@@ -64,34 +63,6 @@ static int look_at(void *userdata, const git_oid *id, const git_oid *tree, const
         return explain->reply->n_commits == RV_CONFLICT_COMMITS_MAX;
 }
 
-/* "1 path was changed since …, by 0123456789 (Ana: Set the image), …" */
-static int tell(const struct explain *explain) {
-        struct rv_git_reply *reply = explain->reply;
-        char *text = NULL;
-        size_t n = 0;
-        FILE *out = open_memstream(&text, &n);
-
-        if (!out)
-                return rv_error_oom(explain->err);
-        fprintf(out, "%s, by ", reply->message ? reply->message : "");
-        for (size_t i = 0; i < reply->n_commits && i < TOLD_MAX; i++) {
-                const struct rv_commit *commit = &reply->commits[i];
-                _cleanup_free_ char *author = rv_text_line(commit->author_name, SHOWN_BYTES_MAX);
-                _cleanup_free_ char *subject = rv_text_line(commit->subject, SHOWN_BYTES_MAX);
-                fprintf(out, "%s%.*s (%s: %s)", i > 0 ? ", " : "", RV_OID_SHORT, commit->id.hex, author ? author : "",
-                        subject ? subject : "");
-        }
-        if (reply->n_commits > TOLD_MAX)
-                fputs(" and others", out);
-        if (fclose(out) != 0) {
-                free(text);
-                return rv_error_oom(explain->err);
-        }
-        free(reply->message);
-        reply->message = text;
-        return 0;
-}
-
 int rv_conflict_explain(git_repository *repository, const struct rv_revert_spec *spec, const char *const *paths,
                         size_t n_paths, int64_t deadline_usec, struct rv_git_reply *reply, struct rv_error *err) {
         _cleanup_git_(odb) git_odb *odb = NULL;
@@ -108,5 +79,7 @@ int rv_conflict_explain(git_repository *repository, const struct rv_revert_spec 
         r = rv_later_walk(repository, spec, deadline_usec, look_at, &explain, err);
         if (r > 0)
                 r = 0;
-        return r == 0 && reply->n_commits > 0 ? tell(&explain) : r;
+        if (r == 0 && rv_git_reply_name_commits(reply) < 0)
+                r = rv_error_oom(err);
+        return r;
 }

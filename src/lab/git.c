@@ -105,15 +105,18 @@ static bool is_undone_too(const struct rv_revert_spec *spec, const struct rv_oid
         return false;
 }
 
-static const char *common_path(const struct lab_commit *a, const struct lab_commit *b) {
+/* In the scope: what is outside stays as it is. */
+static const char *common_path(const struct rv_revert_spec *spec, const struct lab_commit *a,
+                               const struct lab_commit *b) {
         for (int i = 0; i < lab_length(a->paths); i++)
-                if (lab_has_path(b, lab_item(a->paths, i)))
+                if (lab_is_inside(spec->scope, spec->n_scope, lab_item(a->paths, i)) &&
+                    lab_has_path(b, lab_item(a->paths, i)))
                         return lab_item(a->paths, i);
         return NULL;
 }
 
-/* The path that a later change to the same lines (is_near: to lines beside) has in common with the culprit; NULL: none.
- * *at: where to begin, and where it was found. */
+/* The path of the scope that a later change to the same lines (is_near: to lines beside) has in common with the
+ * culprit; NULL: none. *at: where to begin, and where it was found. */
 static const char *find_later(const struct lab_branch *branch, const struct rv_revert_spec *spec, size_t culprit,
                               bool is_near, size_t *at) {
         const struct lab_commit *c = branch->change[culprit].commit;
@@ -126,30 +129,55 @@ static const char *find_later(const struct lab_branch *branch, const struct rv_r
                     !(is_near ? share(c->near, later->commit->lines) || share(c->lines, later->commit->near)
                               : share(c->lines, later->commit->lines)))
                         continue;
-                path = common_path(c, later->commit);
+                path = common_path(spec, c, later->commit);
                 if (path)
                         return path;
         }
         return NULL;
 }
 
+static bool add_commit(const struct lab_branch *branch, const struct lab_change *change, const char *path,
+                       struct rv_git_reply *reply) {
+        struct lab_touched touched = {.paths = calloc(1, sizeof(char *)), .n_paths = 1, .n_inside = 1};
+        struct rv_commit *grown = reallocarray(reply->commits, reply->n_commits + 1, sizeof(*grown));
+
+        if (grown)
+                reply->commits = grown;
+        if (!touched.paths || !grown) {
+                free(touched.paths);
+                return false;
+        }
+        touched.failed = !(touched.paths[0] = strdup(path));
+        return lab_tell_commit(branch, change, &touched, &grown[reply->n_commits++]);
+}
+
 static bool tell_dependents(const struct lab_branch *branch, const struct rv_revert_spec *spec, size_t culprit,
                             struct rv_git_reply *reply) {
         const char *path;
-        for (size_t at = culprit + 1; (path = find_later(branch, spec, culprit, true, &at)); at++) {
-                struct lab_touched touched = {.paths = calloc(1, sizeof(char *)), .n_paths = 1, .n_inside = 1};
-                struct rv_commit *grown = reallocarray(reply->commits, reply->n_commits + 1, sizeof(*grown));
-
-                if (!touched.paths || !grown) {
-                        free(touched.paths);
+        for (size_t at = culprit + 1; (path = find_later(branch, spec, culprit, true, &at)); at++)
+                if (!add_commit(branch, &branch->change[at], path, reply))
                         return false;
-                }
-                reply->commits = grown;
-                touched.failed = !(touched.paths[0] = strdup(path));
-                if (!lab_tell_commit(branch, &branch->change[at], &touched, &grown[reply->n_commits++]))
+        return true;
+}
+
+/* With the commits that changed the path since, newest first. */
+static bool tell_conflict(const struct lab_branch *branch, const struct rv_revert_spec *spec, size_t culprit,
+                          const char *path, struct rv_git_reply *reply) {
+        while (reply->n_commits > 0) /* what only depends on another one */
+                rv_commit_done(&reply->commits[--reply->n_commits]);
+        reply->outcome = RV_GIT_CONFLICT;
+        reply->message = strdup("1 path was changed since in a way that cannot be put together");
+        reply->paths[reply->n_paths] = strdup(path);
+        if (!reply->message || !reply->paths[reply->n_paths++])
+                return false;
+        for (size_t at = branch->n; at-- > culprit + 1;) {
+                const struct lab_change *later = &branch->change[at];
+
+                if (later->commit && lab_has_path(later->commit, path) && !is_undone_too(spec, &later->id) &&
+                    !add_commit(branch, later, path, reply))
                         return false;
         }
-        return true;
+        return rv_git_reply_name_commits(reply) == 0;
 }
 
 static uint64_t hash_text(uint64_t hash, const char *s) {
@@ -185,10 +213,8 @@ static bool answer_plan(const struct lab_branch *branch, const struct rv_revert_
                         reply->outcome = RV_GIT_NOT_FOUND;
                         return true;
                 }
-                if (conflict) {
-                        reply->outcome = RV_GIT_CONFLICT;
-                        return (reply->paths[reply->n_paths++] = strdup(conflict)) != NULL;
-                }
+                if (conflict)
+                        return tell_conflict(branch, spec, (size_t)at, conflict, reply);
                 lab_touch(branch, &branch->change[at], &touched);
                 reply->n_files += touched.n_inside;
                 is_any |= branch->change[at].in_force && touched.n_inside > 0;

@@ -6,8 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool lab_is_inside(char *const *scope, size_t n_scope, const char *path) {
+        return n_scope == 0 || rv_pathspec_match_any((const char *const *)scope, n_scope, path);
+}
+
 static void touch(const char *path, struct lab_touched *t) {
-        if (t->n_scope > 0 && !rv_pathspec_match_any((const char *const *)t->scope, t->n_scope, path)) {
+        if (!lab_is_inside(t->scope, t->n_scope, path)) {
                 t->n_outside++;
                 return;
         }

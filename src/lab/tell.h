@@ -12,6 +12,7 @@ struct lab_touched {
 };
 /* Counts and takes the paths that the change touches; a revert's are those of what it undoes. */
 void lab_touch(const struct lab_branch *branch, const struct lab_change *change, struct lab_touched *touched);
+bool lab_is_inside(char *const *scope, size_t n_scope, const char *path);
 bool lab_has_path(const struct lab_commit *commit, const char *path);
 
 /* Takes the paths. */
