@@ -304,11 +304,24 @@ static void print_heading(FILE *f) {
 
 /* Who made the change has to know that it is gone. */
 static void print_well(FILE *f, const json_t *incident) {
-        if (rv_json_bool(incident, "by_hand", false))
+        bool is_by_hand = rv_json_bool(incident, "by_hand", false);
+        bool is_all = !string(incident, "detail"); /* else it names what in the scope was not */
+
+        if (is_by_hand && is_all)
                 return;
         print_heading(f);
-        fputs("  Nothing is urgent. What was reverted is out of the branch until its author brings it back, mended: a "
-              "plain\n  revert of the revert brings the fault back too.\n",
+        fputs(is_all ? "  Nothing is urgent."
+                     : "  The scope was not well as a whole: see above what was still in breach then. How it stands "
+                       "now:"
+                       "\n  revertctl rules, and revertctl incidents.",
+              f);
+        if (is_by_hand) {
+                fputc('\n', f);
+                return;
+        }
+        fputs(is_all ? " " : "\n  ", f);
+        fputs("What was reverted is out of the branch until its author brings it back, mended: a plain\n  revert of "
+              "the revert brings the fault back too.\n",
               f);
         if (suspects_together(json_object_get(incident, "suspects")) > 1 && !string(incident, "restore"))
                 fputs("  Of the commits that could not be told apart some may be harmless: those can come back as they "

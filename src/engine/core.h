@@ -249,6 +249,17 @@ int incident_decline(struct turn *t, struct open *o, enum rv_reason guard); /* w
 /* What may have to be said without a culprit. */
 int decline_note(struct turn *t, struct open *o, const struct rv_attribution *a);
 
+int text_close(FILE *f, char **text); /* of open_memstream(); -ENOMEM: *text is NULL */
+
+/* -- others.c: what else is in breach, in words -- */
+void others_put(const struct open *o, FILE *f);      /* elsewhere, by o->others */
+void others_put_line(const struct open *o, FILE *f); /* a line of it, where there are any */
+/* It has fired, and by the newest word is in breach. Of a polled rule, what was stored before a restart is not what is
+ * seen now. series may be NULL. */
+bool others_is_in_breach(const struct series *series, const struct rv_rule_config *rule);
+int others_still(const struct turn *t, const struct open *o,
+                 char **ret); /* in the same scope; nothing: *ret as it was */
+
 /* -- unrecovered.c: what was seen last of what did not recover -- */
 int unrecovered_detail(const struct turn *t, const struct open *o, char **ret); /* -ENOMEM: *ret is NULL */
 

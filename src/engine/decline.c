@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEPENDENTS_TOLD_MAX = 3, OTHERS_TOLD_MAX = 5, SUBJECT_TOLD_MAX = 80 /* bytes */ };
+enum { DEPENDENTS_TOLD_MAX = 3, SUBJECT_TOLD_MAX = 80 /* bytes */ };
 
 /* What the guard is about. */
 struct objection {
@@ -61,22 +61,7 @@ static void put_scope(FILE *f, const struct rv_incident *i) {
                 fputs("the repository", f);
 }
 
-static void put_others(const struct open *o, FILE *f) {
-        for (size_t k = 0; k < o->n_others && k < OTHERS_TOLD_MAX; k++) {
-                const char *scope = o->others[k];
-
-                fputs(k > 0 ? ", " : "", f);
-                for (; *scope; scope++)
-                        if (*scope != '\n')
-                                fputc(*scope, f);
-                        else if (scope[1])
-                                fputs(" and ", f);
-        }
-        if (o->n_others > OTHERS_TOLD_MAX)
-                fprintf(f, " and %zu more", o->n_others - OTHERS_TOLD_MAX);
-}
-
-static int close_text(FILE *f, char **text) {
+int text_close(FILE *f, char **text) {
         if (fclose(f) != 0 || !*text) {
                 free(RV_TAKE(*text));
                 return -ENOMEM;
@@ -122,7 +107,7 @@ int decline_note(struct turn *t, struct open *o, const struct rv_attribution *a)
         if (!f)
                 return -ENOMEM;
         put_aside(a, o->i->times.onset_usec, rule ? rule->window_usec : 0, f);
-        if (close_text(f, &text) < 0)
+        if (text_close(f, &text) < 0)
                 return -ENOMEM;
         free(o->aside);
         o->aside = text;
@@ -146,10 +131,7 @@ static void no_candidate(const struct objection *x) {
                 fprintf(x->f, ", but for %.*s and what came after it", RV_OID_SHORT, i->ruled_out.hex);
         if (x->o->aside && *x->o->aside)
                 fprintf(x->f, "\n%s", x->o->aside);
-        if (x->o->n_others == 0)
-                return;
-        fputs("\nin breach since about the same time: ", x->f);
-        put_others(x->o, x->f);
+        others_put_line(x->o, x->f);
 }
 
 static void aside(const struct objection *x) {
@@ -306,7 +288,7 @@ static void empties_scope(const struct objection *x) {
 static void shared_cause(const struct objection *x) {
         culprit(x);
         fputs(" touches none of what is in breach since about the same time: ", x->f);
-        put_others(x->o, x->f);
+        others_put(x->o, x->f);
 }
 
 /* -- what was done before -- */
@@ -392,7 +374,7 @@ int incident_decline(struct turn *t, struct open *o, enum rv_reason guard) {
                 return -ENOMEM;
         if (details[guard].put && (x.culprit || !details[guard].about_culprit))
                 details[guard].put(&x);
-        if (close_text(x.f, &detail) < 0)
+        if (text_close(x.f, &detail) < 0)
                 return -ENOMEM;
         return incident_move(t, o, RV_INCIDENT_DECLINED, guard, detail);
 }

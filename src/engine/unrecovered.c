@@ -1,6 +1,7 @@
 /* Reverted, and not recovered in time: what was seen of it last, in words. It is stored, shown and told. */
 #include "core.h"
 
+#include "revertd/cleanup.h"
 #include "revertd/number.h"
 
 #include <errno.h>
@@ -50,11 +51,20 @@ static int alert(const struct open *o, char **ret) {
 
 int unrecovered_detail(const struct turn *t, const struct open *o, char **ret) {
         const struct rv_rule_config *rule = rule_config(t->engine, o->rule);
-        int r = o->i->ok_usec > 0             ? well_too_shortly(o, rule, t->now_usec, ret)
-                : rule->expr || rule->confirm ? metric(o, rule, ret)
-                                              : alert(o, ret);
+        _cleanup_free_ char *seen = NULL;
+        size_t size;
+        FILE *f;
+        int r = o->i->ok_usec > 0             ? well_too_shortly(o, rule, t->now_usec, &seen)
+                : rule->expr || rule->confirm ? metric(o, rule, &seen)
+                                              : alert(o, &seen);
 
+        *ret = NULL;
         if (r < 0)
-                *ret = NULL;
-        return r < 0 ? -ENOMEM : 0;
+                seen = NULL;
+        f = seen ? open_memstream(ret, &size) : NULL;
+        if (!f)
+                return -ENOMEM;
+        fputs(seen, f);
+        others_put_line(o, f);
+        return text_close(f, ret);
 }

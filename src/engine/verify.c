@@ -15,8 +15,12 @@ static int64_t interval_usec(const struct rv_rule_config *rule) {
 }
 
 static int recovered(struct turn *t, struct open *o) {
+        _cleanup_free_ char *still = NULL;
+
         o->i->times.recovered_usec = o->i->ok_usec;
-        return incident_move(t, o, RV_INCIDENT_RECOVERED, RV_REASON_NONE, NULL);
+        if (others_still(t, o, &still) < 0)
+                return -ENOMEM;
+        return incident_move(t, o, RV_INCIDENT_RECOVERED, RV_REASON_NONE, still);
 }
 
 static void restart_proof(struct open *o) {
@@ -150,17 +154,11 @@ static int verdict(struct turn *t, struct open *o, enum rv_verdict verdict, int6
         return at_usec >= o->verify_from_usec ? prove(t, o, verdict, at_usec) : 0;
 }
 
-/* Of a polled rule, what was stored before a restart is not what is seen now. */
-static bool is_in_breach(const struct series *series, const struct rv_rule_config *rule) {
-        return series && series->s.latched && series->s.verdict == RV_VERDICT_BREACH &&
-               (!rule->expr || series->round > 0);
-}
-
 /* Once. A restore has left nothing behind that was suspected. */
 static bool goes_further_back(const struct turn *t, const struct open *o) {
         const struct rv_rule_config *rule = rule_config(t->engine, o->rule);
 
-        return rule && rule->unrecovered == RV_UNRECOVERED_FURTHER_BACK && is_in_breach(o->series, rule) &&
+        return rule && rule->unrecovered == RV_UNRECOVERED_FURTHER_BACK && others_is_in_breach(o->series, rule) &&
                !o->i->by_hand && !*o->i->after && !is_restore(o->i);
 }
 

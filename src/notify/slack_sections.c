@@ -24,6 +24,11 @@ static bool awaits_approval(const struct rv_incident *incident) {
         return incident->state == RV_INCIDENT_HOLDING && incident->mode == RV_MODE_APPROVE && !incident->actor;
 }
 
+/* The detail names what in its scope was still in breach. */
+static bool is_recovered_in_part(const struct rv_incident *incident) {
+        return incident->state == RV_INCIDENT_RECOVERED && incident->detail && incident->detail[0];
+}
+
 static const char *title(const struct rv_incident *incident) {
         switch (incident->state) {
         case RV_INCIDENT_CONFIRMING:
@@ -41,7 +46,7 @@ static const char *title(const struct rv_incident *incident) {
         case RV_INCIDENT_VERIFYING:
                 return "Reverted, waiting for recovery";
         case RV_INCIDENT_RECOVERED:
-                return "Recovered";
+                return is_recovered_in_part(incident) ? "Recovered, but not all of its scope" : "Recovered";
         case RV_INCIDENT_REVERTED:
                 return "Reverted";
         case RV_INCIDENT_CLEARED:
@@ -117,9 +122,10 @@ static void append_proposal(struct mrkdwn *m, const struct rv_incident *incident
         mrkdwn_link(m, incident->proposal.url, name, sizeof(name));
 }
 
-/* Ended, and the breach was not. Which command helps is a matter of the reason, of paths and of guards: it is told there. */
-static bool is_for_people(enum rv_incident_state state) {
-        return state == RV_INCIDENT_DECLINED || state == RV_INCIDENT_UNRECOVERED || state == RV_INCIDENT_FAILED;
+/* Ended, and the breach was not, or not everywhere. Which command helps is a matter of the reason, of paths and of guards: it is told there. */
+static bool is_for_people(const struct rv_incident *incident) {
+        return incident->state == RV_INCIDENT_DECLINED || incident->state == RV_INCIDENT_UNRECOVERED ||
+               incident->state == RV_INCIDENT_FAILED || is_recovered_in_part(incident);
 }
 
 static void append_how_to_answer(struct mrkdwn *m, const struct rv_incident *incident) {
@@ -138,7 +144,7 @@ static void append_how_to_answer(struct mrkdwn *m, const struct rv_incident *inc
                               "It is %s when its hold time is over, unless the breach clears. To stop it: "
                               "`revertctl reject %s`",
                               incident->mode == RV_MODE_PROPOSE ? "proposed" : "pushed", incident->id);
-        } else if (is_for_people(incident->state)) {
+        } else if (is_for_people(incident)) {
                 mrkdwn_markup(m, "What can be done: `revertctl show %s`", incident->id);
         }
 }

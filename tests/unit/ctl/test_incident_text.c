@@ -273,6 +273,15 @@ static void says_how_it_stands(void **state) {
         (void)state;
         json_object_set_new(times, "recovered_usec", json_integer(AT + 2 * RV_USEC_PER_MINUTE + RV_USEC_PER_SEC));
         json_object_set_new(incident, "state", json_string("recovered"));
+        _cleanup_free_ char *in_part = print(incident, NULL, NULL, false);
+        assert_says(in_part, "What now\n  The scope was not well as a whole: see above what was still in breach then.");
+        assert_says(in_part, "\n  What was reverted is out of the branch until");
+        assert_null(strstr(in_part, "Nothing is urgent"));
+        json_object_set_new(incident, "by_hand", json_true());
+        _cleanup_free_ char *by_hand = print(incident, NULL, NULL, false);
+        assert_says(by_hand, "What now\n  The scope was not well as a whole");
+        json_object_set_new(incident, "by_hand", json_false());
+        json_object_del(incident, "detail");
         _cleanup_free_ char *well = print(incident, NULL, NULL, false);
         assert_says(well, "  Revert      4413460cc2 pushed 2026-03-01 10:01:01Z, well again 1m later\n");
         assert_says(well, "What now\n  Nothing is urgent.");

@@ -29,7 +29,7 @@ struct tale {
         size_t n_paths;
         enum rv_incident_state state;
         enum rv_reason reason;
-        bool by_hand, together, is_late;
+        bool by_hand, together, is_late, has_no_detail;
 };
 
 static struct rv_labels *tale_labels(const struct tale *tale) {
@@ -69,7 +69,7 @@ static struct rv_incident *tell(const struct tale *tale) {
         incident->reason = tale->reason;
         incident->mode = RV_MODE_APPROVE;
         incident->by_hand = tale->by_hand;
-        incident->detail = strdup(tale->text);
+        incident->detail = tale->has_no_detail ? NULL : strdup(tale->text);
         incident->rule = strdup("http-error-ratio");
         incident->labels = tale_labels(tale);
         incident->summary = strdup(tale->text);
@@ -128,7 +128,7 @@ static json_t *render(const struct tale *tale, bool is_reply) {
                                            .reason = tale->reason,
                                            .at_usec = AT,
                                            .actor = (char *)"revertd",
-                                           .detail = (char *)tale->text};
+                                           .detail = tale->has_no_detail ? NULL : (char *)tale->text};
         strcpy(transition.incident, incident->id);
         _cleanup_json_ json_t *notice =
                 json_pack("{s:s, s:o, s:o, s:{s:s, s:s}, s:s, s:I}", "receiver", "deploys", "incident",
@@ -258,7 +258,11 @@ static void expect_says(const char *text, const char *words) {
 
 static void test_recovered(void **state) {
         (void)state;
-        struct tale tale = {.text = "Shrink the pool", .n_labels = 1, .n_paths = 1, .state = RV_INCIDENT_RECOVERED};
+        struct tale tale = {.text = "Shrink the pool",
+                            .n_labels = 1,
+                            .n_paths = 1,
+                            .state = RV_INCIDENT_RECOVERED,
+                            .has_no_detail = true};
         _cleanup_json_ json_t *message = render(&tale, false);
         _cleanup_free_ char *text = all_text(message);
         expect_says(text, "Recovered: http-error-ratio");
@@ -275,6 +279,19 @@ static void test_recovered(void **state) {
         expect_says(text, "<!date^1772359200^{date_num} {time_secs}|2026-03-01T10:00:00.000Z>");
         expect_says(text, "<https://wiki.example.com/run%7Cbook|runbook>`");
         expect_says(text, "/api/v1/incidents/7f3c000000000001|record>`");
+}
+
+static void test_recovered_in_part(void **state) {
+        (void)state;
+        struct tale tale = {.text = "still in breach in the same scope: errors {zone=b}",
+                            .state = RV_INCIDENT_RECOVERED};
+        for (int reply = 0; reply < 2; reply++) {
+                _cleanup_json_ json_t *message = render(&tale, reply);
+                _cleanup_free_ char *text = all_text(message);
+                expect_says(text, "Recovered, but not all of its scope");
+                expect_says(text, "still in breach in the same scope: errors");
+                expect_says(text, "What can be done: `revertctl show 7f3c000000000001`");
+        }
 }
 
 static void test_approval(void **state) {
@@ -358,7 +375,7 @@ int main(void) {
                 cmocka_unit_test(test_recovered), cmocka_unit_test(test_approval),
                 cmocka_unit_test(test_proposed),  cmocka_unit_test(test_late),
                 cmocka_unit_test(test_together),  cmocka_unit_test(test_declined),
-                cmocka_unit_test(test_damaged),
+                cmocka_unit_test(test_damaged),   cmocka_unit_test(test_recovered_in_part),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
