@@ -151,6 +151,8 @@ struct rv_incident {
         char after[RV_INCIDENT_ID_MAX];
         struct rv_oid ruled_out;
         char next[RV_INCIDENT_ID_MAX]; /* the one of which this is the `after`; "": none */
+        struct rv_oid
+                aside; /* of the history: no suspect, but what a person would ask about first; none: there is none */
 
         char **revisions; /* by hand: what to undo, as asked for; none: attribute by the rule. With `to`: the ids of what
                            * that may undo, newest first; none: whatever it is */
@@ -179,7 +181,7 @@ struct rv_incident *rv_incident_free(struct rv_incident *incident);
  *  "application", "namespace", "mode", "by_hand", "actor", "note", "force", "value", "last_value", "samples",
  *  "times": {"onset_usec", "detected_usec", "decided_usec", "proposed_usec", "pushed_usec", "landed_usec",
  *  "applied_usec", "recovered_usec", "ended_usec"}, "suspects": [rv_suspect_to_json()…], "plan": rv_plan_to_json(),
- *  "proposal": rv_proposal_to_json(), "head", "last_good", "revisions": [], "after", "ruled_out", "next", "to",
+ *  "proposal": rv_proposal_to_json(), "head", "last_good", "revisions": [], "after", "ruled_out", "next", "aside", "to",
  *  "restore", "conflict", "released", "attempts", "guards": {"<reason>": objects…, in the order in which they are
  *  asked}, "moves", "retry_usec", "deadline_usec", "ok_usec", "n_transitions"}
  * What is missing is null, an object id that is missing "", a time not reached 0. Values are numbers, or null for NaN,

@@ -144,7 +144,7 @@ static int explain_locally(const struct args *args, json_t *labels) {
         if (r < 0)
                 return ctl_fail(&err);
         fputs("Without a daemon its pauses, cooldowns, budgets and other incidents are not known; alerts are as "
-              "Prometheus has them.\n",
+              "Prometheus has them,\nand when a commit arrived is taken from its commit time.\n",
               stderr);
         return print_all(args, answer, true);
 }

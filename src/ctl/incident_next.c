@@ -165,6 +165,35 @@ static void print_other_changes(FILE *f, const json_t *incident) {
                 paint_time(onset_usec - OTHERS_USEC, from), paint_time(onset_usec, to));
         paint_id(f, rv_json_string(incident, "head", NULL), SHORT_COMMIT);
         fputc('\n', f);
+        if (!string(incident, "aside"))
+                return;
+        fputs("  What the commit named above changed: git show ", f);
+        paint_id(f, string(incident, "aside"), SHORT_COMMIT);
+        fputc('\n', f);
+}
+
+/* What to know before a revert is taken back. Whether what it reverts is a change or a revert itself is not known here. */
+static void print_what_it_reverts(FILE *f, const json_t *incident) {
+        const json_t *suspect;
+        const char *id = NULL;
+        size_t i;
+
+        json_array_foreach (json_object_get(incident, "suspects"), i, suspect) {
+                const json_t *reverts = json_object_get(json_object_get(suspect, "commit"), "reverts");
+
+                if (!id)
+                        id = json_string_value(json_array_get(reverts, 0));
+        }
+        if (!id)
+                return;
+        fputs("  It reverts ", f);
+        paint_id(f, id, SHORT_COMMIT);
+        fputs("; what that was: git show ", f);
+        paint_id(f, id, SHORT_COMMIT);
+        fputs("\n  Where that is a change, taking its revert back brings it in again. Where that is itself a revert, "
+              "this one "
+              "brought\n  the change in again, and taking it back takes that out again.\n",
+              f);
 }
 
 /* Nobody has looked for the change yet. */
@@ -178,7 +207,13 @@ static void print_advice(FILE *f, const json_t *incident, enum rv_reason reason)
         else if (reason == RV_REASON_SHARED_CAUSE) {
                 fputs("  Look first for what they have in common: a network, a dependency, a machine.\n", f);
                 print_other_changes(f, incident);
-        } else if (is_unexamined(reason)) {
+        } else if (reason == RV_REASON_IS_REVERT)
+                print_what_it_reverts(f, incident);
+        else if (reason == RV_REASON_PROTECTED)
+                fputs("  Ask its author first, or who owns these paths: what a migration did to data does not go back "
+                      "with its file.\n",
+                      f);
+        else if (is_unexamined(reason)) {
                 fputs("  Which change it could be, and what revertd would do: revertctl explain ", f);
                 print_arguments(f, rv_json_string(incident, "rule", ""), json_object_get(incident, "labels"));
                 fputc('\n', f);
@@ -214,11 +249,11 @@ static void print_by_hand(FILE *f, const json_t *incident, enum rv_reason reason
                 print_other_changes(f, incident);
         if (is_unexamined(reason))
                 return;
-        fputs(reason == RV_REASON_IS_REVERT || reason == RV_REASON_IS_OURS
-                      ? "  To undo that revert by hand, which brings back what it took out: "
-              : by_hand == HELPS_LATER  ? "  To revert by hand once that is over: "
-              : by_hand == NEEDS_COMMIT ? "  To revert by hand, once you know the commit: "
-                                        : "  To revert by hand: ",
+        fputs(reason == RV_REASON_IS_REVERT ? "  To take it back by hand: "
+              : reason == RV_REASON_IS_OURS ? "  To undo that revert by hand, which brings back what it took out: "
+              : by_hand == HELPS_LATER      ? "  To revert by hand once that is over: "
+              : by_hand == NEEDS_COMMIT     ? "  To revert by hand, once you know the commit: "
+                                            : "  To revert by hand: ",
               f);
         if (by_hand == HELPS_LATER && !is_known && !*restore && string(incident, "rule")) {
                 fputs("revertctl revert --rule=", f); /* which finds the commit */

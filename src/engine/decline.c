@@ -71,27 +71,35 @@ int text_close(FILE *f, char **text) {
 
 /* -- no culprit -- */
 
-/* What the history holds that is no candidate, but that a person would ask about. */
+/* What the history holds that is no candidate, but that a person would ask about; NULL: nothing. */
+static const struct rv_commit *find_aside(const struct rv_attribution *a) {
+        return a->answer ? a->answer : a->n_suspects > 0 ? NULL : a->after ? a->after : a->inert ? a->inert : a->before;
+}
+
 static void put_aside(const struct rv_attribution *a, int64_t onset_usec, int64_t window_usec, FILE *f) {
-        if (a->answer) {
-                put_commit(f, a->answer);
+        const struct rv_commit *aside = find_aside(a);
+
+        if (!aside)
+                return;
+        if (aside == a->answer) {
+                put_commit(f, aside);
                 fputs(" came since the onset, and ", f);
-                if (a->answer->n_reverts > 0)
-                        fprintf(f, "reverts %.*s", RV_OID_SHORT, a->answer->reverts[0].hex);
+                if (aside->n_reverts > 0)
+                        fprintf(f, "reverts %.*s", RV_OID_SHORT, aside->reverts[0].hex);
                 else
                         fputs("is itself a revert", f);
-        } else if (a->n_suspects == 0 && a->after) {
+        } else if (aside == a->after) {
                 fputs("the first of them, ", f);
-                put_commit(f, a->after);
+                put_commit(f, aside);
                 fputs(", went live ", f);
                 put_span(f, a->after_usec - onset_usec);
                 fputs(" after the onset, or is not live yet", f);
-        } else if (a->n_suspects == 0 && a->inert) {
+        } else if (aside == a->inert) {
                 fputs("only what nothing applies (documentation, owners) was changed there, by ", f);
-                put_commit(f, a->inert);
-        } else if (a->n_suspects == 0 && a->before) {
+                put_commit(f, aside);
+        } else {
                 fputs("the newest change there before that, ", f);
-                put_commit(f, a->before);
+                put_commit(f, aside);
                 fputs(", went live ", f);
                 put_span_beyond(f, onset_usec - a->before_usec, window_usec);
                 fputs(" before the onset", f);
@@ -111,6 +119,7 @@ int decline_note(struct turn *t, struct open *o, const struct rv_attribution *a)
                 return -ENOMEM;
         free(o->aside);
         o->aside = text;
+        o->i->aside = find_aside(a) ? find_aside(a)->id : (struct rv_oid){0};
         return 0;
 }
 

@@ -108,7 +108,8 @@ json_t *rv_incident_to_json(const struct rv_incident *i) {
         return json_pack(
                 "{s:s, s:s, s:s, s:s?, s:s?, s:o, s:s?, s:s, s:o, s:s?, s:s?, s:s?, s:s, s:b, s:s?, s:s?, s:b, s:o, "
                 "s:o, s:o, s:o,"
-                " s:o, s:o, s:o, s:s, s:s, s:s, s:s, s:s, s:o, s:s?, s:s, s:s?, s:s, s:o, s:i, s:i, s:I, s:I, s:I, "
+                " s:o, s:o, s:o, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:s?, s:s, s:s?, s:s, s:o, s:i, s:i, s:I, s:I, "
+                "s:I, "
                 "s:i}",
                 "id", i->id, "state", rv_incident_state_to_string(i->state), "reason", rv_reason_to_string(i->reason),
                 "detail", i->detail, "rule", i->rule, "labels",
@@ -121,11 +122,11 @@ json_t *rv_incident_to_json(const struct rv_incident *i) {
                 suspects_to_json(i), "plan", i->plan ? rv_plan_to_json(i->plan) : json_null(), "proposal",
                 i->proposal.number > 0 ? rv_proposal_to_json(&i->proposal) : json_null(), "head", i->head.hex,
                 "last_good", i->last_good.hex, "after", i->after, "ruled_out", i->ruled_out.hex, "next", i->next,
-                "revisions", json_from_strings(i->revisions, i->n_revisions), "to", i->to, "restore", i->restore.hex,
-                "conflict", i->conflict, "released", i->released.hex, "guards", guards_to_json(i), "attempts",
-                (int)i->attempts, "moves", (int)i->moves, "retry_usec", (json_int_t)i->retry_usec, "deadline_usec",
-                (json_int_t)i->deadline_usec, "ok_usec", (json_int_t)i->ok_usec, "n_transitions",
-                (int)i->n_transitions);
+                "aside", i->aside.hex, "revisions", json_from_strings(i->revisions, i->n_revisions), "to", i->to,
+                "restore", i->restore.hex, "conflict", i->conflict, "released", i->released.hex, "guards",
+                guards_to_json(i), "attempts", (int)i->attempts, "moves", (int)i->moves, "retry_usec",
+                (json_int_t)i->retry_usec, "deadline_usec", (json_int_t)i->deadline_usec, "ok_usec",
+                (json_int_t)i->ok_usec, "n_transitions", (int)i->n_transitions);
 }
 
 static int read_enums(struct rv_incident *i, const json_t *json, struct rv_error *err) {
@@ -195,6 +196,8 @@ static int read_after(struct rv_incident *i, const json_t *json, struct rv_error
         const char *after = rv_json_string(json, "after", ""), *next = rv_json_string(json, "next", "");
         int r = json_get_oid(json, "ruled_out", &i->ruled_out, err);
 
+        if (r == 0)
+                r = json_get_oid(json, "aside", &i->aside, err);
         if (r == 0 && *after)
                 r = json_get_id(json, "after", i->after, err);
         return r < 0 || !*next ? r : json_get_id(json, "next", i->next, err);

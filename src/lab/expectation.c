@@ -25,17 +25,34 @@ static int get_confidence(const struct lab_script *s, const config_setting_t *gr
         return 0;
 }
 
+/* Each with a space before it. */
+#define X(NAME, str, ...) " " str
+static const char state_words[] = RV_INCIDENT_STATES(X) " none";
+static const char reason_words[] = RV_REASONS(X);
+static const char evidence_words[] = RV_EVIDENCE(X);
+#undef X
+
+/* A word, or what the commit added as "label=value in path". */
+static int check_evidence(const struct lab_script *s, const struct lab_expectation *e, struct rv_error *err) {
+        for (int i = 0; i < lab_length(e->evidence); i++) {
+                const char *item = lab_item(e->evidence, i);
+
+                if (!strchr(item, '=') && !lab_is_word(item, evidence_words))
+                        return lab_fail(s, e->evidence, err, "'%s' is no evidence, which is one of:%s", item,
+                                        evidence_words);
+        }
+        return 0;
+}
+
 static int check_words(const struct lab_script *s, const config_setting_t *group, const struct lab_expectation *e,
                        struct rv_error *err) {
-        enum rv_incident_state state;
-        enum rv_reason reason;
-
-        if (e->state && strcmp(e->state, "none") != 0 && rv_incident_state_from_string(e->state, &state) < 0)
-                return lab_fail(s, lab_member(group, "state"), err, "'%s' is no state of an incident, nor none",
-                                e->state);
-        if (e->reason && rv_reason_from_string(e->reason, &reason) < 0)
-                return lab_fail(s, lab_member(group, "reason"), err, "'%s' is no reason", e->reason);
-        return 0;
+        if (e->state && !lab_is_word(e->state, state_words))
+                return lab_fail(s, lab_member(group, "state"), err, "'%s' is no state, which is one of:%s", e->state,
+                                state_words);
+        if (e->reason && !lab_is_word(e->reason, reason_words))
+                return lab_fail(s, lab_member(group, "reason"), err, "'%s' is no reason, which is one of:%s", e->reason,
+                                reason_words);
+        return check_evidence(s, e, err);
 }
 
 int lab_expectation_read(struct lab_script *s, const config_setting_t *group, void *element, struct rv_error *err) {

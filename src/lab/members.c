@@ -5,7 +5,7 @@
 #include <string.h>
 
 int lab_fail(const struct lab_script *s, const config_setting_t *at, struct rv_error *err, const char *fmt, ...) {
-        char text[RV_ERROR_TEXT_MAX / 2];
+        char text[RV_ERROR_TEXT_MAX]; /* it may list all reasons */
         va_list ap;
 
         va_start(ap, fmt);
@@ -15,6 +15,15 @@ int lab_fail(const struct lab_script *s, const config_setting_t *at, struct rv_e
                             at->name ? ": " : "", text);
 }
 
+bool lab_is_word(const char *word, const char *words) {
+        size_t length = strlen(word);
+        const char *at = strstr(words, word);
+
+        while (at && ((at > words && at[-1] != ' ') || (at[length] && at[length] != ' ')))
+                at = strstr(at + 1, word);
+        return at && length > 0;
+}
+
 /* Says the key that is not among the words of `known`. */
 int lab_check_known(const struct lab_script *s, const config_setting_t *group, const char *known,
                     struct rv_error *err) {
@@ -22,12 +31,8 @@ int lab_check_known(const struct lab_script *s, const config_setting_t *group, c
                 return lab_fail(s, group, err, "a group { } is wanted");
         for (int i = 0, n = config_setting_length(group); i < n; i++) {
                 const config_setting_t *member = config_setting_get_elem(group, (unsigned)i);
-                size_t length = strlen(member->name);
-                const char *at = strstr(known, member->name);
 
-                while (at && ((at > known && at[-1] != ' ') || (at[length] && at[length] != ' ')))
-                        at = strstr(at + 1, member->name);
-                if (!at)
+                if (!lab_is_word(member->name, known))
                         return lab_fail(s, member, err, "unknown key; known are: %s", known);
         }
         return 0;

@@ -7,6 +7,7 @@
 
 int lab_fail(const struct lab_script *s, const config_setting_t *at, struct rv_error *err, const char *fmt, ...)
         RV_PRINTF(4, 5);
+bool lab_is_word(const char *word, const char *words); /* which have a space between them */
 /* Says the key that is not among the words of `known`. */
 int lab_check_known(const struct lab_script *s, const config_setting_t *group, const char *known, struct rv_error *err);
 config_setting_t *lab_member(const config_setting_t *group, const char *key);

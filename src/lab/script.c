@@ -256,7 +256,9 @@ static int read_event(struct lab_script *s, const config_setting_t *group, void 
                 r = lab_get_text(s, group, "answers", &answers, err);
         if (r == 0 && (rv_git_outcome_from_string(answers, &e->outcome) < 0 || e->outcome == RV_GIT_ALREADY ||
                        e->outcome == RV_GIT_MOVED))
-                return lab_fail(s, lab_member(group, "answers"), err, "'%s' is nothing that the worker says by itself",
+                return lab_fail(s, lab_member(group, "answers"), err,
+                                "'%s' is nothing that the worker says by itself, which is one of: ok conflict empty "
+                                "refused policy not_found unavailable failed",
                                 answers);
         return r;
 }

@@ -237,3 +237,4 @@ def test_explains_without_a_daemon(world, monkeypatch):
     assert "breach: 0.4, bad when > 0.05" in told.stdout and "firing since" in told.stdout
     assert bad in told.stdout and "before the onset" in told.stdout and "passed: paused" in told.stdout
     assert '+  "timeout_ms": 500,' in told.stdout and "are not known" in told.stderr
+    assert "when a commit arrived is taken from its commit time" in told.stderr

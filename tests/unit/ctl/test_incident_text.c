@@ -236,9 +236,21 @@ static void says_which_command_helps(void **state) {
         _cleanup_free_ char *inside = print(incident, NULL, NULL, false);
         assert_says(inside, "To revert by hand: revertctl revert -r fleet 9c1e2ab000\n");
 
+        json_object_set_new(incident, "reason", json_string("is_ours"));
+        _cleanup_free_ char *ours = print(incident, NULL, NULL, false);
+        assert_says(ours, "To undo that revert by hand, which brings back what it took out: revertctl revert");
         json_object_set_new(incident, "reason", json_string("is_revert"));
+        json_object_set_new(commit, "reverts", json_pack("[s]", "77d0f3e000000000000000000000000000000000"));
         _cleanup_free_ char *revert = print(incident, NULL, NULL, false);
-        assert_says(revert, "To undo that revert by hand, which brings back what it took out: revertctl revert");
+        assert_says(revert, "  It reverts 77d0f3e000; what that was: git show 77d0f3e000\n");
+        assert_says(revert, "Where that is itself a revert, this one brought\n  the change in again, and taking it "
+                            "back takes that out again.\n"
+                            "  To take it back by hand: revertctl revert -r fleet --force 9c1e2ab000\n");
+        json_object_set_new(incident, "reason", json_string("protected"));
+        _cleanup_free_ char *guarded = print(incident, NULL, NULL, false);
+        assert_says(guarded,
+                    "  Ask its author first, or who owns these paths: what a migration did to data does not go "
+                    "back with its file.\n  To revert by hand: revertctl revert -r fleet --force");
 
         json_object_set_new(incident, "reason", json_string("already_reverted"));
         _cleanup_free_ char *done = print(incident, NULL, NULL, false);
@@ -251,6 +263,10 @@ static void says_which_command_helps(void **state) {
         _cleanup_free_ char *none = print(incident, NULL, NULL, false);
         assert_says(none, "git log --stat --since='2026-03-01 08:00:00Z' --until='2026-03-01 10:00:00Z' aa00bb11cc\n");
         assert_says(none, "  Suspect     none\n");
+        assert_null(strstr(none, "git show"));
+        json_object_set_new(incident, "aside", json_string("77d0f3e000000000000000000000000000000000"));
+        _cleanup_free_ char *before = print(incident, NULL, NULL, false);
+        assert_says(before, "  What the commit named above changed: git show 77d0f3e000\n");
         json_object_del(incident, "head");
         json_object_set_new(incident, "reason", json_string("silenced"));
         _cleanup_free_ char *silenced = print(incident, NULL, NULL, false);

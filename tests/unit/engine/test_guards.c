@@ -83,6 +83,27 @@ static void no_candidate(void **state) {
         declines(w);
 }
 
+/* What the detail names can be looked up in the record. */
+static void names_what_came_too_late(void **state) {
+        struct world *w = world_new(ENFORCE);
+        json_t *record;
+
+        (void)state;
+        world_commit(w);
+        w->now_usec += HOUR;
+        world_poll(w);
+        w->now_usec += MINUTE;
+        world_evaluate_at(w, 0, "web", 0.4, w->now_usec - 30 * SEC);
+        world_commit(w);
+        world_settle(w);
+        assert_ended(w, DECLINED, AFTER_ONSET);
+        assert_non_null(strstr(w->detail, "the first of them, "));
+        record = world_record(w, RV_RECORD_INCIDENT, w->incident);
+        assert_string_equal(rv_json_string(record, "aside", ""), world_oid(2).hex);
+        json_decref(record);
+        world_free(w);
+}
+
 static void after_onset(void **state) {
         struct world *w = world_new(POLLED("errors", "mode = \"enforce\"; for = \"2m\";"));
 
@@ -456,6 +477,7 @@ int main(void) {
                 cmocka_unit_test(no_candidate),
                 cmocka_unit_test(after_onset),
                 cmocka_unit_test(came_between_two_polls),
+                cmocka_unit_test(names_what_came_too_late),
                 cmocka_unit_test(is_revert),
                 cmocka_unit_test(is_ours),
                 cmocka_unit_test(opted_out),

@@ -27,7 +27,7 @@ static const char full[] =
         " \"url\": \"https://forge.example.com/7\", \"state\": \"merged\", \"merged\": "
         "\"0123456789012345678901234567890123456789\"}, \"head\": \"aa\", \"last_good\": \"dd\", \"after\": "
         "\"fedcba9876543210\","
-        " \"ruled_out\": \"ff\", \"next\": \"0011223344556677\", \"revisions\": [\"bb\"], "
+        " \"ruled_out\": \"ff\", \"next\": \"0011223344556677\", \"aside\": \"ab\", \"revisions\": [\"bb\"], "
         " \"to\": \"HEAD~2\", \"restore\": \"ee\", \"conflict\": \"1 path was changed since\", "
         "\"released\": \"cc\","
         " \"guards\": {\"paused\": false, \"is_ours\": true, \"budget\": false},"
