@@ -50,7 +50,7 @@ static void test_guides(void **state) {
         (void)state;
         assert_page_loads("../README.md", 1);
         assert_page_loads("configuration.md", 7);
-        assert_page_loads("rules.md", 5);
+        assert_page_loads("rules.md", 6);
         assert_page_loads("events.md", 3);
 }
 
