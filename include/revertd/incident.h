@@ -47,6 +47,9 @@ bool rv_incident_state_is_end(enum rv_incident_state state);
         X(NO_CANDIDATE, "no_candidate", "no commit touched the scope in the rule's window before the onset")           \
         X(AFTER_ONSET, "after_onset",                                                                                  \
           "the only commits in the scope came after the onset, so they cannot be the cause")                           \
+        X(ALREADY_REVERTED, "already_reverted",                                                                        \
+          "the commit was reverted already, or something else in the scope since the onset")                           \
+        X(IN_PROGRESS, "in_progress", "another incident is reverting the same commit")                                 \
         X(AMBIGUOUS, "ambiguous", "the suspect is not sure enough for this rule")                                      \
         X(IS_REVERT, "is_revert", "the commit is itself a revert")                                                     \
         X(IS_OURS, "is_ours", "the commit was made by revertd")                                                        \
@@ -54,9 +57,7 @@ bool rv_incident_state_is_end(enum rv_incident_state state);
         X(PROTECTED, "protected", "the commit's author or paths are protected")                                        \
         X(REAPPLIED, "reapplied", "what revertd had reverted was brought back")                                        \
         X(IMAGE_UPDATER, "image_updater", "the commit was made by an image updater, which would write it again")       \
-        X(ALREADY_REVERTED, "already_reverted",                                                                        \
-          "the commit was reverted already, or something else in the scope since the onset")                           \
-        X(IN_PROGRESS, "in_progress", "another incident is reverting the same commit")                                 \
+        X(AMID_BREACH, "amid_breach", "the commit came amid the breach before this one, or shortly after")             \
         X(OUTSIDE_SCOPE, "outside_scope", "the commit touches paths outside of the scope too")                         \
         X(TOO_OLD, "too_old", "the commit has been live for longer than max_age")                                      \
         X(TOO_LARGE, "too_large", "more files (max_files) or commits would be taken back than may be")                 \
@@ -112,6 +113,8 @@ struct rv_incident_times {
         int64_t applied_usec;   /* the operator has applied it; where none is asked: as landed_usec */
         int64_t recovered_usec; /* the first ok of the run that proved it */
         int64_t ended_usec;
+        int64_t earlier_usec;     /* onset of the breach of the label set before this one, if not long ago */
+        int64_t earlier_end_usec; /* its end; that of this onset: it is the same one, and there was a short ok */
 };
 
 struct rv_incident {
@@ -180,8 +183,9 @@ struct rv_incident *rv_incident_free(struct rv_incident *incident);
 /* {"id", "state", "reason", "detail", "rule", "labels": {}, "summary", "repository", "scope": [], "operator",
  *  "application", "namespace", "mode", "by_hand", "actor", "note", "force", "value", "last_value", "samples",
  *  "times": {"onset_usec", "detected_usec", "decided_usec", "proposed_usec", "pushed_usec", "landed_usec",
- *  "applied_usec", "recovered_usec", "ended_usec"}, "suspects": [rv_suspect_to_json()…], "plan": rv_plan_to_json(),
- *  "proposal": rv_proposal_to_json(), "head", "last_good", "revisions": [], "after", "ruled_out", "next", "aside", "to",
+ *  "applied_usec", "recovered_usec", "ended_usec", "earlier_usec", "earlier_end_usec"}, "suspects":
+ *  [rv_suspect_to_json()…], "plan": rv_plan_to_json(), "proposal": rv_proposal_to_json(), "head", "last_good",
+ *  "revisions": [], "after", "ruled_out", "next", "aside", "to",
  *  "restore", "conflict", "released", "attempts", "guards": {"<reason>": objects…, in the order in which they are
  *  asked}, "moves", "retry_usec", "deadline_usec", "ok_usec", "n_transitions"}
  * What is missing is null, an object id that is missing "", a time not reached 0. Values are numbers, or null for NaN,
@@ -218,7 +222,8 @@ struct rv_guard_facts {
         double confidence;                 /* that the cause is among all that is undone; 0: the culprit's own */
         bool only_after_onset;             /* without culprit: there are commits, but all came after the onset */
         bool answered;                     /* something in the scope was reverted since the onset: somebody is at it */
-        bool in_progress;                  /* another incident holds the same culprit */
+        bool amid_breach;                  /* it came amid the breach before this one, or shortly after */
+        bool in_progress;                  /* another incident holds the same culprit, or made it */
         const struct rv_rule_config *rule; /* NULL: by hand without one */
         const struct rv_repository_config *repository; /* NULL: not known */
         size_t n_scopes_breached;                      /* others, at about the same time */

@@ -44,9 +44,10 @@ static int move_acts(struct turn *t, const struct clock_step *step) {
 }
 
 static void move_times(struct rv_incident_times *times, const struct clock_step *step) {
-        int64_t *const each[] = {&times->onset_usec,    &times->detected_usec,  &times->decided_usec,
-                                 &times->proposed_usec, &times->pushed_usec,    &times->landed_usec,
-                                 &times->applied_usec,  &times->recovered_usec, &times->ended_usec};
+        int64_t *const each[] = {&times->onset_usec,    &times->detected_usec,   &times->decided_usec,
+                                 &times->proposed_usec, &times->pushed_usec,     &times->landed_usec,
+                                 &times->applied_usec,  &times->recovered_usec,  &times->ended_usec,
+                                 &times->earlier_usec,  &times->earlier_end_usec};
 
         for (size_t i = 0; i < RV_ARRAY_SIZE(each); i++)
                 *each[i] = moved_past(step, *each[i]);
@@ -93,6 +94,8 @@ static void move_one(struct series *series, bool is_polled, const struct clock_s
         series->s.breach_usec = moved_past(step, series->s.breach_usec);
         series->s.ok_usec = moved_past(step, series->s.ok_usec);
         series->s.left_usec = moved_past(step, series->s.left_usec);
+        series->earlier_usec = moved_past(step, series->earlier_usec);
+        series->earlier_end_usec = moved_past(step, series->earlier_end_usec);
         series->well_usec = moved_past(step, series->well_usec);
         series->well_last_usec = moved_past(step, series->well_last_usec);
         if (is_polled)

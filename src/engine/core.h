@@ -30,7 +30,7 @@ enum {
 struct open;
 struct recent;
 
-/* A label set of a rule. In the store (RV_RECORD_SERIES) while pending or latched. */
+/* A label set of a rule. In the store (RV_RECORD_SERIES) while pending or latched, and for a window after that. */
 struct series {
         struct {
                 const struct rule *rule;
@@ -48,7 +48,9 @@ struct series {
         bool is_event;              /* alerts: it is told by events */
         int64_t resolve_after_usec; /* alerts: over when not told again for that long; 0: when its end is told */
         int64_t expires_usec;       /* which is then; 0: never, or not heard of since the start */
-        int64_t well_usec;          /* first of the run of evaluations that all were ok; 0: the newest was not */
+        int64_t earlier_usec;       /* onset of its newest breach that is over; 0: none is known */
+        int64_t earlier_end_usec;
+        int64_t well_usec; /* first of the run of evaluations that all were ok; 0: the newest was not */
         int64_t well_last_usec;
         struct good *good;     /* of its scope; NULL: not looked up yet */
         bool has_no_scope;     /* its labels give no safe path */
@@ -195,6 +197,7 @@ int series_get(struct rv_engine *engine, struct rule *rule, const struct rv_labe
 struct series *series_free(struct rv_engine *engine, struct series *series);
 int series_store(struct turn *t, struct series *series);
 int series_forget(struct turn *t, struct series *series); /* the record */
+int series_rest(struct turn *t, struct series *series);   /* it is over: the same, if nothing in it matters any more */
 bool series_is_over(const struct series *series);         /* neither pending, latched nor bound to an incident */
 int series_prune(struct turn *t);
 int series_drop_rule(struct turn *t, struct rule *rule);
@@ -262,6 +265,17 @@ int others_still(const struct turn *t, const struct open *o,
 
 /* -- unrecovered.c: what was seen last of what did not recover -- */
 int unrecovered_detail(const struct turn *t, const struct open *o, char **ret); /* -ENOMEM: *ret is NULL */
+
+/* -- earlier.c: the breach before this one -- */
+/* A run of breaches of the label set is over. */
+void earlier_note(struct series *series, bool has_fired, int64_t onset_usec, int64_t end_usec);
+/* What it came of is known, and taken back. */
+int earlier_forget(struct turn *t, struct series *series);
+bool earlier_matters(const struct turn *t, const struct series *series);
+/* times has the onset. */
+void earlier_tell(const struct turn *t, const struct series *series, struct rv_incident_times *times);
+/* Whether a commit came while it lasted, or shortly after. */
+bool earlier_holds(const struct rv_incident_times *times, const struct rv_live *live);
 
 /* -- undone.c: does the branch still hold the revert, and what it did? -- */
 int undone_look(struct turn *t, struct open *o); /* if it can be asked, and something has come to the branch */
@@ -331,7 +345,7 @@ const struct rv_act *newest_act(const struct rv_engine *engine, const struct ope
 void others_forget(struct open *o);
 /* Another one that reverts the culprit in these paths, or is about to. NULL: none. Lent. */
 const struct rv_incident *incident_ahead(const struct rv_engine *engine, const struct open *o,
-                                         const struct rv_oid *culprit);
+                                         const struct rv_commit *culprit);
 enum rv_reason guards_check(struct turn *t, struct open *o); /* -ENOMEM as RV_REASON_MAX */
 enum rv_reason guards_check_without_culprit(struct turn *t, struct open *o, bool only_after_onset);
 

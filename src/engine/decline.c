@@ -154,6 +154,20 @@ static void culprit(const struct objection *x) {
         put_commit(x->f, &x->culprit->commit);
 }
 
+static void amid_breach(const struct objection *x) {
+        const struct rv_incident_times *times = &x->o->i->times;
+
+        culprit(x);
+        fputs(" went live amid the breach before this one, or shortly after (", x->f);
+        put_time(x->f, times->earlier_usec);
+        if (times->earlier_end_usec < times->onset_usec) {
+                fputs(" to ", x->f);
+                put_time(x->f, times->earlier_end_usec);
+        } else
+                fputs(" until now, but for a short ok", x->f);
+        fputs("): likely it was made against that", x->f);
+}
+
 static void ambiguous(const struct objection *x) {
         double confidence = confidence_in(x->o->i, x->culprit);
         char has[RV_NUMBER_TEXT_MAX], wants[RV_NUMBER_TEXT_MAX];
@@ -227,9 +241,18 @@ static void already_reverted(const struct objection *x) {
 }
 
 static void in_progress(const struct objection *x) {
-        const struct rv_incident *ahead = incident_ahead(x->t->engine, x->o, &x->culprit->commit.id);
+        const struct rv_incident *ahead = incident_ahead(x->t->engine, x->o, &x->culprit->commit);
 
-        if (ahead)
+        if (ahead && x->culprit->commit.incident) {
+                culprit(x);
+                fprintf(x->f, ", of incident %s", ahead->id);
+                if (ahead->times.pushed_usec > 0 && ahead->times.pushed_usec < x->o->i->times.onset_usec) {
+                        fputs(", was pushed ", x->f);
+                        put_span(x->f, x->o->i->times.onset_usec - ahead->times.pushed_usec);
+                        fputs(" before this began", x->f);
+                }
+                fputs(" and is not proven yet: most likely this is the same breach", x->f);
+        } else if (ahead)
                 fprintf(x->f, "incident %s%s%s is %s", ahead->id, ahead->rule ? " of rule " : "",
                         ahead->rule ? ahead->rule : "", rv_incident_state_to_string(ahead->state));
 }
@@ -352,6 +375,7 @@ static const struct {
         [RV_REASON_PAUSED] = {paused, false},
         [RV_REASON_NO_CANDIDATE] = {no_candidate, false},
         [RV_REASON_AFTER_ONSET] = {aside, false},
+        [RV_REASON_AMID_BREACH] = {amid_breach, true},
         [RV_REASON_AMBIGUOUS] = {ambiguous, true},
         [RV_REASON_IS_REVERT] = {is_revert, true},
         [RV_REASON_IS_OURS] = {is_ours, true},

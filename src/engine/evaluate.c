@@ -13,6 +13,8 @@
 
 static int advance(struct turn *t, struct series *series, const struct rv_rule_config *rule, enum rv_verdict verdict,
                    double value, int64_t at_usec) {
+        bool was_latched = series->s.latched;
+        int64_t onset_usec = series->s.onset_usec;
         enum rv_series_change change = rv_series_advance(&series->s, rule, verdict, value, at_usec);
         int r = 0;
 
@@ -28,7 +30,8 @@ static int advance(struct turn *t, struct series *series, const struct rv_rule_c
                         r = series_store(t, series);
                 break;
         case RV_SERIES_OVER:
-                r = series_forget(t, series);
+                earlier_note(series, was_latched, onset_usec, at_usec);
+                r = series_rest(t, series);
                 break;
         case RV_SERIES_SAME:
                 if (series->s.onset_usec > 0 && !series->s.latched &&

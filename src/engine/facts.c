@@ -36,8 +36,12 @@ static bool acts_on_all(const struct rv_engine *engine, const struct open *o) {
 }
 
 const struct rv_incident *incident_ahead(const struct rv_engine *engine, const struct open *o,
-                                         const struct rv_oid *culprit) {
+                                         const struct rv_commit *culprit) {
+        const struct rv_incident *maker = culprit->incident ? rv_engine_incident(engine, culprit->incident) : NULL;
         struct open *other, *next;
+
+        if (maker && maker != o->i && !rv_incident_state_is_end(maker->state))
+                return maker;
 
         HASH_ITER (hh, engine->open, other, next) {
                 if (!is_ahead(other, o) || strcmp(other->i->repository, o->i->repository) != 0 ||
@@ -45,7 +49,7 @@ const struct rv_incident *incident_ahead(const struct rv_engine *engine, const s
                                        acts_on_all(engine, o) ? 0 : o->i->n_scope))
                         continue;
                 for (size_t k = 0; k < other->i->plan->spec.n_commits; k++)
-                        if (strcmp(other->i->plan->spec.commits[k].hex, culprit->hex) == 0)
+                        if (strcmp(other->i->plan->spec.commits[k].hex, culprit->id.hex) == 0)
                                 return other->i;
         }
         return NULL;
@@ -174,7 +178,8 @@ static void set_culprit(const struct turn *t, const struct open *o, const struct
                         struct rv_guard_facts *facts) {
         facts->culprit = culprit;
         facts->confidence = confidence_in(o->i, culprit);
-        facts->in_progress = incident_ahead(t->engine, o, &culprit->commit.id);
+        facts->amid_breach = earlier_holds(&o->i->times, &culprit->live);
+        facts->in_progress = incident_ahead(t->engine, o, &culprit->commit) != NULL;
 }
 
 int guard_culprit(struct turn *t, struct open *o, enum rv_reason guard, const struct rv_suspect **ret) {

@@ -88,8 +88,10 @@ static int take_breach(struct turn *t, const struct rv_event *event, struct rv_i
                 return 0;
         i->value = i->last_value = series->s.value;
         if (i->mode == RV_MODE_OBSERVE && event->revert.n_revisions == 0 && !event->revert.to &&
-            series->s.onset_usec > 0 && series->s.onset_usec < t->now_usec)
+            series->s.onset_usec > 0 && series->s.onset_usec < t->now_usec) {
                 i->times.onset_usec = series->s.onset_usec;
+                earlier_tell(t, series, &i->times);
+        }
         return recent_tell(series, i);
 }
 

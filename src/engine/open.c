@@ -193,6 +193,7 @@ static int open_for(struct turn *t, struct series *series, int64_t onset_usec, s
         i->mode = config->mode;
         i->value = i->last_value = series->s.value;
         i->times.onset_usec = onset_usec;
+        earlier_tell(t, series, &i->times);
         if (before) {
                 memcpy(i->after, before->id, sizeof(i->after));
                 i->ruled_out = before->plan->spec.commits[before->plan->spec.n_commits - 1];

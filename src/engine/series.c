@@ -92,15 +92,16 @@ int series_store(struct turn *t, struct series *series) {
                 return r;
         series->stored_usec = series->s.breach_usec > 0 ? series->s.breach_usec : t->now_usec;
         r = rv_batch_put(&t->step->batch, RV_RECORD_SERIES, key, series->s.onset_usec, -1,
-                         json_pack("{s:s, s:o, s:o, s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:b, s:b}", "rule",
-                                   series->key.rule->name, "labels", rv_labels_to_json(series->s.labels), "value",
-                                   rv_value_to_json(series->s.value), "onset_usec", (json_int_t)series->s.onset_usec,
-                                   "breach_usec", (json_int_t)series->s.breach_usec, "latched", series->s.latched,
-                                   "ended_usec", (json_int_t)series->ended_usec, "recent", (json_int_t)series->s.recent,
-                                   "left_usec", (json_int_t)series->s.left_usec, "starts_usec",
-                                   (json_int_t)series->starts_usec, "resolve_after_usec",
-                                   (json_int_t)series->resolve_after_usec, "is_unlisted", series->is_unlisted,
-                                   "is_event", series->is_event));
+                         json_pack("{s:s, s:o, s:o, s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b}",
+                                   "rule", series->key.rule->name, "labels", rv_labels_to_json(series->s.labels),
+                                   "value", rv_value_to_json(series->s.value), "onset_usec",
+                                   (json_int_t)series->s.onset_usec, "breach_usec", (json_int_t)series->s.breach_usec,
+                                   "latched", series->s.latched, "ended_usec", (json_int_t)series->ended_usec, "recent",
+                                   (json_int_t)series->s.recent, "left_usec", (json_int_t)series->s.left_usec,
+                                   "earlier_usec", (json_int_t)series->earlier_usec, "earlier_end_usec",
+                                   (json_int_t)series->earlier_end_usec, "starts_usec", (json_int_t)series->starts_usec,
+                                   "resolve_after_usec", (json_int_t)series->resolve_after_usec, "is_unlisted",
+                                   series->is_unlisted, "is_event", series->is_event));
         free(key);
         return r;
 }
@@ -121,6 +122,13 @@ int series_forget(struct turn *t, struct series *series) {
         return r;
 }
 
+int series_rest(struct turn *t, struct series *series) {
+        if (!earlier_matters(t, series))
+                return series_forget(t, series);
+        series->ended_usec = 0;
+        return series_store(t, series);
+}
+
 static bool is_stale(const struct turn *t, const struct series *series) {
         const struct rv_rule_config *rule = rule_config(t->engine, series->key.rule);
         int64_t kept = HEALTHY_KEPT_USEC;
@@ -131,6 +139,8 @@ static bool is_stale(const struct turn *t, const struct series *series) {
                 kept = LATCHED_KEPT_USEC;
         if (kept < 4 * rule->interval_usec)
                 kept = 4 * rule->interval_usec;
+        if (earlier_matters(t, series) && kept < rule->window_usec)
+                kept = rule->window_usec;
         return t->now_usec - series->answered_usec > kept;
 }
 
@@ -138,14 +148,13 @@ int series_prune(struct turn *t) {
         struct series *series, *next;
 
         HASH_ITER (hh, t->engine->series, series, next) {
-                int r;
+                bool is_needless = series_is_over(series) && !earlier_matters(t, series), goes = is_stale(t, series);
+                int r = goes || is_needless ? series_forget(t, series) : 0;
 
-                if (!is_stale(t, series))
-                        continue;
-                r = series_forget(t, series);
                 if (r < 0)
                         return r;
-                series_free(t->engine, series);
+                if (goes)
+                        series_free(t->engine, series);
         }
         return 0;
 }
@@ -183,7 +192,8 @@ int series_load(struct rv_engine *engine, const struct rv_record *record, struct
         if (r < 0)
                 return rv_error_set(err, r, "cannot be kept");
         series->s.value = rv_value_from_json(json_object_get(json, "value"));
-        series->s.verdict = RV_VERDICT_BREACH;
+        series->earlier_usec = rv_json_int(json, "earlier_usec", 0);
+        series->earlier_end_usec = rv_json_int(json, "earlier_end_usec", 0);
         series->s.onset_usec = rv_json_int(json, "onset_usec", 0);
         series->s.breach_usec = series->s.seen_usec = rv_json_int(json, "breach_usec", 0);
         series->s.latched = rv_json_bool(json, "latched", false);
@@ -194,7 +204,8 @@ int series_load(struct rv_engine *engine, const struct rv_record *record, struct
         series->resolve_after_usec = rv_json_int(json, "resolve_after_usec", 0);
         series->is_unlisted = rv_json_bool(json, "is_unlisted", false);
         series->is_event = rv_json_bool(json, "is_event", false);
-        series->answered_usec = series->s.breach_usec;
+        series->s.verdict = series_is_over(series) ? RV_VERDICT_OK : RV_VERDICT_BREACH;
+        series->answered_usec = series->s.breach_usec > 0 ? series->s.breach_usec : series->earlier_end_usec;
         series->stored_usec = series->s.breach_usec > 0 ? series->s.breach_usec : 1;
         return 0;
 }

@@ -19,6 +19,10 @@ static bool is_after_onset(const struct rv_guard_facts *f) {
         return !f->culprit && f->only_after_onset;
 }
 
+static bool is_amid_breach(const struct rv_guard_facts *f) {
+        return f->amid_breach;
+}
+
 /* Where all candidates go back, none has to be chosen. */
 static bool is_ambiguous(const struct rv_guard_facts *f) {
         double confidence = f->confidence > 0 ? f->confidence : f->culprit->confidence;
@@ -165,6 +169,8 @@ static const struct {
         {RV_REASON_PAUSED, is_paused, false, true},
         {RV_REASON_NO_CANDIDATE, has_no_candidate, false, true},
         {RV_REASON_AFTER_ONSET, is_after_onset, false, true},
+        {RV_REASON_ALREADY_REVERTED, is_already_reverted, false, false},
+        {RV_REASON_IN_PROGRESS, is_in_progress, false, false},
         {RV_REASON_AMBIGUOUS, is_ambiguous, true, false},
         {RV_REASON_IS_REVERT, is_revert, true, false},
         {RV_REASON_IS_OURS, is_ours, true, false},
@@ -172,8 +178,7 @@ static const struct {
         {RV_REASON_PROTECTED, is_protected, true, false},
         {RV_REASON_REAPPLIED, is_reapplied, true, false},
         {RV_REASON_IMAGE_UPDATER, is_image_update, true, false},
-        {RV_REASON_ALREADY_REVERTED, is_already_reverted, false, false},
-        {RV_REASON_IN_PROGRESS, is_in_progress, false, false},
+        {RV_REASON_AMID_BREACH, is_amid_breach, true, false},
         {RV_REASON_OUTSIDE_SCOPE, is_outside_scope, true, false},
         {RV_REASON_TOO_OLD, is_too_old, true, false},
         {RV_REASON_TOO_LARGE, is_too_large, true, false},

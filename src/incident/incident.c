@@ -41,11 +41,13 @@ struct rv_incident *rv_incident_free(struct rv_incident *incident) {
 }
 
 static json_t *times_to_json(const struct rv_incident_times *t) {
-        return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "onset_usec", (json_int_t)t->onset_usec,
+        return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "onset_usec", (json_int_t)t->onset_usec,
                          "detected_usec", (json_int_t)t->detected_usec, "decided_usec", (json_int_t)t->decided_usec,
                          "proposed_usec", (json_int_t)t->proposed_usec, "pushed_usec", (json_int_t)t->pushed_usec,
                          "landed_usec", (json_int_t)t->landed_usec, "applied_usec", (json_int_t)t->applied_usec,
-                         "recovered_usec", (json_int_t)t->recovered_usec, "ended_usec", (json_int_t)t->ended_usec);
+                         "recovered_usec", (json_int_t)t->recovered_usec, "ended_usec", (json_int_t)t->ended_usec,
+                         "earlier_usec", (json_int_t)t->earlier_usec, "earlier_end_usec",
+                         (json_int_t)t->earlier_end_usec);
 }
 
 static void times_from_json(struct rv_incident_times *t, const json_t *json) {
@@ -59,6 +61,8 @@ static void times_from_json(struct rv_incident_times *t, const json_t *json) {
                 .applied_usec = rv_json_int(json, "applied_usec", 0),
                 .recovered_usec = rv_json_int(json, "recovered_usec", 0),
                 .ended_usec = rv_json_int(json, "ended_usec", 0),
+                .earlier_usec = rv_json_int(json, "earlier_usec", 0),
+                .earlier_end_usec = rv_json_int(json, "earlier_end_usec", 0),
         };
 }
 

@@ -309,7 +309,7 @@ static void too_old(void **state) {
 }
 
 static void next_change(struct world *w) {
-        world_evaluate_for(w, 0.01, MINUTE);
+        world_evaluate_for(w, 0.01, 11 * MINUTE);
         world_poll(w);
         w->now_usec += 15 * SEC;
         world_commit(w);
@@ -345,7 +345,7 @@ static void ambiguous_where_the_history_is_cut(void **state) {
 }
 
 static void cooldown(void **state) {
-        struct world *w = world_new(POLLED("errors", "mode = \"enforce\"; cooldown = \"10m\";"));
+        struct world *w = world_new(POLLED("errors", "mode = \"enforce\"; cooldown = \"20m\";"));
 
         (void)state;
         world_bad_commit(w);

@@ -49,11 +49,12 @@ static void all_pass(void **state) {
 /* Everything objects at first; take away one objection after the other: what is left is the order. */
 static void order(void **state) {
         static const enum rv_reason expected[] = {
-                RV_REASON_PAUSED,        RV_REASON_NO_CANDIDATE,     RV_REASON_AFTER_ONSET,   RV_REASON_AMBIGUOUS,
-                RV_REASON_IS_REVERT,     RV_REASON_OPTED_OUT,        RV_REASON_PROTECTED,     RV_REASON_REAPPLIED,
-                RV_REASON_IMAGE_UPDATER, RV_REASON_ALREADY_REVERTED, RV_REASON_IN_PROGRESS,   RV_REASON_TOO_OLD,
-                RV_REASON_TOO_LARGE,     RV_REASON_DEPENDENTS,       RV_REASON_EMPTIES_SCOPE, RV_REASON_SHARED_CAUSE,
-                RV_REASON_COOLDOWN,      RV_REASON_BUDGET,           RV_REASON_BUDGET,        RV_REASON_NONE,
+                RV_REASON_PAUSED,       RV_REASON_NO_CANDIDATE, RV_REASON_AFTER_ONSET,   RV_REASON_ALREADY_REVERTED,
+                RV_REASON_IN_PROGRESS,  RV_REASON_AMBIGUOUS,    RV_REASON_IS_REVERT,     RV_REASON_OPTED_OUT,
+                RV_REASON_PROTECTED,    RV_REASON_REAPPLIED,    RV_REASON_IMAGE_UPDATER, RV_REASON_AMID_BREACH,
+                RV_REASON_TOO_OLD,      RV_REASON_TOO_LARGE,    RV_REASON_DEPENDENTS,    RV_REASON_EMPTIES_SCOPE,
+                RV_REASON_SHARED_CAUSE, RV_REASON_COOLDOWN,     RV_REASON_BUDGET,        RV_REASON_BUDGET,
+                RV_REASON_NONE,
         };
         static char *const authors[] = {(char *)"*@example.com", NULL};
         struct rv_rule_config rule = {.confidence = 0.6, .max_files = 1, .shared_cause = 3};
@@ -77,7 +78,7 @@ static void order(void **state) {
         culprit.commit.reapplies = other;
         culprit.commit.subject = (char *)"Update from image update automation";
         culprit.live.seen_usec = NOW - 7 * HOUR;
-        f.paused = f.in_progress = true;
+        f.paused = f.in_progress = f.amid_breach = true;
         f.scope_act_usec = NOW - 1;
         f.acts_repository = f.budget_repository;
         f.acts_all = f.budget_all;
@@ -87,6 +88,10 @@ static void order(void **state) {
         f.only_after_onset = true;
         assert_int_equal(rv_guards_check(&f), expected[step++]);
         f.culprit = &culprit;
+        assert_int_equal(rv_guards_check(&f), expected[step++]);
+        culprit.reverted = false;
+        assert_int_equal(rv_guards_check(&f), expected[step++]);
+        f.in_progress = false;
         assert_int_equal(rv_guards_check(&f), expected[step++]);
         culprit.confidence = 0.6;
         assert_int_equal(rv_guards_check(&f), expected[step++]);
@@ -100,9 +105,7 @@ static void order(void **state) {
         assert_int_equal(rv_guards_check(&f), expected[step++]);
         culprit.commit.subject = (char *)"web: go on";
         assert_int_equal(rv_guards_check(&f), expected[step++]);
-        culprit.reverted = false;
-        assert_int_equal(rv_guards_check(&f), expected[step++]);
-        f.in_progress = false;
+        f.amid_breach = false;
         assert_int_equal(rv_guards_check(&f), expected[step++]);
         culprit.live.seen_usec = NOW - 6 * HOUR;
         assert_int_equal(rv_guards_check(&f), expected[step++]);
@@ -140,7 +143,7 @@ static void force_is_for_people(void **state) {
                 RV_REASON_AMBIGUOUS, RV_REASON_IS_REVERT, RV_REASON_IS_OURS,       RV_REASON_OPTED_OUT,
                 RV_REASON_PROTECTED, RV_REASON_REAPPLIED, RV_REASON_IMAGE_UPDATER, RV_REASON_OUTSIDE_SCOPE,
                 RV_REASON_TOO_OLD,   RV_REASON_TOO_LARGE, RV_REASON_DEPENDENTS,    RV_REASON_SHARED_CAUSE,
-                RV_REASON_COOLDOWN,  RV_REASON_BUDGET,    RV_REASON_EMPTIES_SCOPE};
+                RV_REASON_COOLDOWN,  RV_REASON_BUDGET,    RV_REASON_EMPTIES_SCOPE, RV_REASON_AMID_BREACH};
         struct rv_suspect culprit = innocent();
         struct rv_guard_facts f = passing(&culprit);
         unsigned n = 0;
