@@ -33,6 +33,22 @@ static void print_value(FILE *f, const json_t *incident, const char *breach) {
         fputc('\n', f);
 }
 
+/* What the label set had been through shortly before. */
+static void print_earlier(FILE *f, const json_t *incident) {
+        const json_t *times = json_object_get(incident, "times");
+        int64_t from_usec = rv_json_int(times, "earlier_usec", 0), to_usec = rv_json_int(times, "earlier_end_usec", 0);
+        char from[PAINT_TIME_MAX], to[PAINT_TIME_MAX];
+
+        if (to_usec <= 0)
+                return;
+        if (to_usec < rv_json_int(times, "onset_usec", 0))
+                fprintf(f, "  %-*sin breach from %s to %s\n", LABEL_COLUMN, "Before", paint_time(from_usec, from),
+                        paint_time(to_usec, to));
+        else
+                fprintf(f, "  %-*sin breach since %s, but for a short ok\n", LABEL_COLUMN, "Before",
+                        paint_time(from_usec, from));
+}
+
 /* What the rule saw before it decided: the newest evaluations, and where the breach began. */
 static void print_samples(FILE *f, const json_t *incident, const char *breach) {
         const json_t *samples = json_object_get(incident, "samples"), *sample;
@@ -96,6 +112,7 @@ static void print_subject(FILE *f, const json_t *incident, const char *breach) {
         field(f, "Rule", string(incident, "rule") ? string(incident, "rule") : "none: asked for by hand");
         field(f, "Labels", labels && strcmp(labels, "{}") != 0 ? labels : NULL);
         print_value(f, incident, breach);
+        print_earlier(f, incident);
         field(f, "Mode",
               is_by_hand ? (rv_json_bool(incident, "force", false) ? "by hand, with --force" : "by hand")
                          : string(incident, "mode"));

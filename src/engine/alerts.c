@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <math.h>
 
+#define LATE_USEC (10 * RV_USEC_PER_MINUTE) /* Alertmanager tries a delivery again for its group_interval: 5 minutes */
+
 /* Over the cap nothing may be dropped silently: the sender keeps what is refused, and comes again. */
 static int check_room(struct turn *t, const struct rv_alerts *alerts) {
         const struct rv_config *config = t->engine->config;
@@ -61,6 +63,13 @@ static int64_t onset_of(const struct turn *t, const struct rule *rule, int64_t s
         return (starts_usec < t->now_usec ? starts_usec : t->now_usec) - (config ? config->for_usec : 0);
 }
 
+/* A copy of what is over: sent again, or by another Alertmanager that had not heard. Once all that must have ended, who
+ * still says so contradicts the end, and is believed. */
+static bool is_late(const struct turn *t, const struct series *series, const struct rv_alert *alert) {
+        return alert->starts_usec > 0 && alert->starts_usec <= series->resolved_usec &&
+               t->now_usec - series->resolved_at_usec <= LATE_USEC;
+}
+
 static int note_firing(struct turn *t, struct rule *rule, const struct rv_alert *alert) {
         int64_t starts_usec = alert->starts_usec > 0 ? starts_of(t, alert) : t->now_usec;
         int64_t onset_usec = onset_of(t, rule, starts_usec);
@@ -71,7 +80,7 @@ static int note_firing(struct turn *t, struct rule *rule, const struct rv_alert 
         if (r < 0)
                 return r;
         series->answered_usec = t->now_usec;
-        if (alert->starts_usec > 0 && alert->starts_usec <= series->resolved_usec) {
+        if (is_late(t, series, alert)) {
                 t->step->n_alerts_late++;
                 return 0;
         }
@@ -108,7 +117,7 @@ static int note_firing(struct turn *t, struct rule *rule, const struct rv_alert 
 static int end_episode(struct turn *t, struct series *series) {
         int r;
 
-        series->answered_usec = t->now_usec;
+        series->answered_usec = series->resolved_at_usec = t->now_usec;
         series->expires_usec = series->resolve_after_usec = 0;
         series->s.verdict = RV_VERDICT_OK;
         series->s.seen_usec = t->now_usec;

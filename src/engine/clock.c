@@ -94,6 +94,7 @@ static void move_one(struct series *series, bool is_polled, const struct clock_s
         series->s.breach_usec = moved_past(step, series->s.breach_usec);
         series->s.ok_usec = moved_past(step, series->s.ok_usec);
         series->s.left_usec = moved_past(step, series->s.left_usec);
+        series->resolved_at_usec = moved_past(step, series->resolved_at_usec);
         series->earlier_usec = moved_past(step, series->earlier_usec);
         series->earlier_end_usec = moved_past(step, series->earlier_end_usec);
         series->well_usec = moved_past(step, series->well_usec);

@@ -44,6 +44,7 @@ struct series {
         int64_t ended_usec;         /* its last incident ended then, while in breach; 0: none did */
         int64_t starts_usec;        /* alerts: startsAt of the newest episode, by the sender's clock */
         int64_t resolved_usec;      /* alerts: startsAt of the newest episode that is over */
+        int64_t resolved_at_usec;   /* alerts: when that was told */
         bool is_unlisted;           /* alerts: no Alertmanager can be asked about it */
         bool is_event;              /* alerts: it is told by events */
         int64_t resolve_after_usec; /* alerts: over when not told again for that long; 0: when its end is told */
