@@ -41,12 +41,12 @@ struct rv_incident *rv_incident_free(struct rv_incident *incident) {
 }
 
 static json_t *times_to_json(const struct rv_incident_times *t) {
-        return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "onset_usec", (json_int_t)t->onset_usec,
-                         "detected_usec", (json_int_t)t->detected_usec, "decided_usec", (json_int_t)t->decided_usec,
-                         "proposed_usec", (json_int_t)t->proposed_usec, "pushed_usec", (json_int_t)t->pushed_usec,
-                         "landed_usec", (json_int_t)t->landed_usec, "applied_usec", (json_int_t)t->applied_usec,
-                         "recovered_usec", (json_int_t)t->recovered_usec, "ended_usec", (json_int_t)t->ended_usec,
-                         "earlier_usec", (json_int_t)t->earlier_usec, "earlier_end_usec",
+        return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "onset_usec",
+                         (json_int_t)t->onset_usec, "detected_usec", (json_int_t)t->detected_usec, "decided_usec",
+                         (json_int_t)t->decided_usec, "proposed_usec", (json_int_t)t->proposed_usec, "pushed_usec",
+                         (json_int_t)t->pushed_usec, "landed_usec", (json_int_t)t->landed_usec, "applied_usec",
+                         (json_int_t)t->applied_usec, "recovered_usec", (json_int_t)t->recovered_usec, "ended_usec",
+                         (json_int_t)t->ended_usec, "earlier_usec", (json_int_t)t->earlier_usec, "earlier_end_usec",
                          (json_int_t)t->earlier_end_usec);
 }
 
