@@ -155,7 +155,7 @@ struct rv_incident {
         struct rv_oid ruled_out;
         char next[RV_INCIDENT_ID_MAX]; /* the one of which this is the `after`; "": none */
         struct rv_oid
-                aside; /* of the history: no suspect, but what a person would ask about first; none: there is none */
+                aside; /* no suspect, but what a person would ask about, and a detail names; none: there is none */
 
         char **revisions; /* by hand: what to undo, as asked for; none: attribute by the rule. With `to`: the ids of what
                            * that may undo, newest first; none: whatever it is */

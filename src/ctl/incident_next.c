@@ -191,8 +191,8 @@ static void print_what_it_reverts(FILE *f, const json_t *incident) {
         fputs("; what that was: git show ", f);
         paint_id(f, id, SHORT_COMMIT);
         fputs("\n  Where that is a change, taking its revert back brings it in again. Where that is itself a revert, "
-              "this one "
-              "brought\n  the change in again, and taking it back takes that out again.\n",
+              "this "
+              "one brought\n  the change in again, and taking it back takes that out again.\n",
               f);
 }
 
@@ -346,9 +346,9 @@ static void print_well(FILE *f, const json_t *incident) {
                 return;
         print_heading(f);
         fputs(is_all ? "  Nothing is urgent."
-                     : "  The scope was not well as a whole: see above what was still in breach then. How it stands "
-                       "now:"
-                       "\n  revertctl rules, and revertctl incidents.",
+                     : "  The scope was not well as a whole: see above what was still in breach then.\n  How it stands "
+                       "now: "
+                       "revertctl rules, and revertctl incidents.",
               f);
         if (is_by_hand) {
                 fputc('\n', f);

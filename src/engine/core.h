@@ -261,8 +261,8 @@ void others_put_line(const struct open *o, FILE *f); /* a line of it, where ther
 /* It has fired, and by the newest word is in breach. Of a polled rule, what was stored before a restart is not what is
  * seen now. series may be NULL. */
 bool others_is_in_breach(const struct series *series, const struct rv_rule_config *rule);
-int others_still(const struct turn *t, const struct open *o,
-                 char **ret); /* in the same scope; nothing: *ret as it was */
+/* Of the same scope; *ret as it was: nothing. */
+int others_still(const struct turn *t, const struct open *o, char **ret);
 
 /* -- unrecovered.c: what was seen last of what did not recover -- */
 int unrecovered_detail(const struct turn *t, const struct open *o, char **ret); /* -ENOMEM: *ret is NULL */

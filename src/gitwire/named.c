@@ -12,10 +12,11 @@ enum { NAMED_MAX = 3, SHOWN_BYTES_MAX = 100 };
 int rv_git_reply_name_commits(struct rv_git_reply *reply) {
         char *text = NULL;
         size_t n = 0;
-        FILE *out = reply->n_commits > 0 ? open_memstream(&text, &n) : NULL;
+        FILE *out;
 
         if (reply->n_commits == 0)
                 return 0;
+        out = open_memstream(&text, &n);
         if (!out)
                 return -ENOMEM;
         fprintf(out, "%s, by ", reply->message ? reply->message : "");

@@ -21,7 +21,7 @@ bool lab_is_word(const char *word, const char *words) {
 
         while (at && ((at > words && at[-1] != ' ') || (at[length] && at[length] != ' ')))
                 at = strstr(at + 1, word);
-        return at && length > 0;
+        return at && length > 0 && !strchr(word, ' ');
 }
 
 /* Says the key that is not among the words of `known`. */

@@ -121,6 +121,8 @@ static void says_what_is_wrong_with_a_file(void **state) {
                 {"{ name = \"x\"; expect: ( { state = \"well\"; } ); }",
                  ":5: state: 'well' is no state, which is one of: confirming "},
                 {"{ name = \"x\"; expect: ( { state = \"covered\"; } ); }", " failed none"},
+                {"{ name = \"x\"; expect: ( { state = \"cleared declined\"; } ); }", "is no state"},
+                {"{ name = \"x\"; expect: ( { reason = \"\"; } ); }", "is no reason"},
                 {"{ name = \"x\"; expect: ( { reason = \"luck\"; } ); }",
                  ":5: reason: 'luck' is no reason, which is one of: none paused "},
                 {"{ name = \"x\"; expect: ( { reason = \"luck\"; } ); }", " revert_lost too_many"},
