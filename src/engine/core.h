@@ -262,7 +262,7 @@ void others_put_line(const struct open *o, FILE *f); /* a line of it, where ther
  * seen now. series may be NULL. */
 bool others_is_in_breach(const struct series *series, const struct rv_rule_config *rule);
 /* Of the same scope; *ret as it was: nothing. */
-int others_still(const struct turn *t, const struct open *o, char **ret);
+int others_still(struct turn *t, const struct open *o, char **ret);
 
 /* -- unrecovered.c: what was seen last of what did not recover -- */
 int unrecovered_detail(const struct turn *t, const struct open *o, char **ret); /* -ENOMEM: *ret is NULL */
@@ -429,6 +429,8 @@ size_t good_cut(const struct turn *t, struct open *o,
 int good_stand(struct repository *repository, const struct rv_oid *head, int64_t since_usec);
 int good_note(struct turn *t, struct series *series, int64_t at_usec); /* of a polled rule: its newest verdict */
 int good_breach(struct turn *t, struct series *series);
+/* Whether the scope of the label set overlaps that of the incident. */
+int good_overlaps(struct turn *t, struct series *series, const struct open *o, bool *ret);
 int64_t good_span_usec(const struct rv_rule_config *rule);
 void good_unbind(struct rv_engine *engine); /* scopes may be others after a reload */
 int good_bound(struct turn *t);             /* the clock was set back */

@@ -156,6 +156,14 @@ static bool is_about(const struct open *o, const struct good *good) {
         return false;
 }
 
+int good_overlaps(struct turn *t, struct series *series, const struct open *o, bool *ret) {
+        int r = bind(t, series);
+
+        *ret = r == 0 && series->good && strcmp(o->i->repository, series->good->repository) == 0 &&
+               is_about(o, series->good);
+        return r;
+}
+
 /* An incident of the scope, of whatever rule, is under way: who knows what ails it? */
 static bool is_disputed(const struct rv_engine *engine, const struct good *good) {
         struct open *o, *next;

@@ -47,21 +47,14 @@ static bool is_believed(const struct series *series, const struct rv_rule_config
         return !rule->confirm || (o && !o->is_over && o->i->state != RV_INCIDENT_CONFIRMING && o->i->ok_usec == 0);
 }
 
-static int is_beside(const struct turn *t, const struct open *o, const struct series *series, bool *ret) {
+static int is_beside(struct turn *t, const struct open *o, struct series *series, bool *ret) {
         const struct rv_rule_config *rule = rule_config(t->engine, series->key.rule);
-        struct rv_incident *about;
-        int r;
 
         *ret = false;
         if (!rule || series == o->series || !o->repository || rule->repository != o->repository->index ||
             !others_is_in_breach(series, rule) || !is_believed(series, rule))
                 return 0;
-        r = incident_about(series, rule, &about);
-        if (r < 0)
-                return r == -ENOMEM ? r : 0;
-        *ret = rv_scope_overlaps(about->scope, about->n_scope, o->i->scope, o->i->n_scope);
-        rv_incident_free(about);
-        return 0;
+        return good_overlaps(t, series, o, ret);
 }
 
 static int put_series(const struct series *series, size_t n_before, FILE *f) {
@@ -74,7 +67,7 @@ static int put_series(const struct series *series, size_t n_before, FILE *f) {
         return 0;
 }
 
-int others_still(const struct turn *t, const struct open *o, char **ret) {
+int others_still(struct turn *t, const struct open *o, char **ret) {
         struct series *series, *next;
         char *text = NULL;
         size_t n = 0, size;
