@@ -47,7 +47,8 @@ static int merge_contents(const struct rv_file_merge *merge, const char *path, c
         bool mergeable = true;
 
         *ret_conflict = true;
-        int r = rv_merge_attributes_allow(merge->repository, merge->odb, merge->attributes, path, &mergeable, err);
+        int r = rv_merge_attributes_allow(merge->repository, merge->odb, merge->attributes, merge->now, path,
+                                          &mergeable, err);
         for (unsigned i = 0; r == 0 && mergeable && i < 3; i++) {
                 r = rv_tree_read_object(merge->odb, ids[i], GIT_OBJECT_BLOB, merge->bytes_max, &objects[i], err);
                 mergeable = r == 0 && !is_binary(objects[i]);

@@ -7,6 +7,7 @@ struct rv_file_merge {
         git_repository *repository;
         git_odb *odb;
         const git_oid *attributes; /* the commit whose .gitattributes count */
+        const git_oid *now;        /* the tree that is changed; see merge_attributes.h */
         size_t bytes_max;          /* larger files are in conflict */
 };
 

@@ -201,6 +201,7 @@ static int merge_file_to(struct merging *m, const char *path, const char *shown,
         const struct rv_file_merge file_merge = {.repository = m->merge->repository,
                                                  .odb = m->merge->odb,
                                                  .attributes = m->merge->attributes,
+                                                 .now = m->ours,
                                                  .bytes_max = RV_TREEMERGE_BLOB_BYTES_MAX};
         struct rv_tree_entry result;
         bool in_conflict, written;

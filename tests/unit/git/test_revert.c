@@ -229,6 +229,66 @@ static void attributes_are_obeyed(void **state) {
         compute(test, "main~5", RV_GIT_CONFLICT);
 }
 
+/* git stops at every one of these. */
+static void attributes_that_libgit2_reads_otherwise(void **state) {
+        static const char *const texts[] = {
+                "\"li*\" -merge\\n",
+                "list mine\\n[attr]mine -merge\\n",
+                "[attr]mine other\\n[attr]other -merge\\nlist mine\\n",
+                "list -merge=text\\n",
+                "x\\0\\nlist -merge\\n",
+                "list -merge\\n*** --merge !merge\\n",
+                "list -merge\\nlist merge #x\\n",
+                "list -merge\\nl\\\\ist * merge\\n",
+                "list -merge\\nlist merge\\013\\n",
+                "list -merge\\n!list merge\\n",
+                "list -merge\\nlist merge%2048d\\n",
+        };
+        struct test *test = *state;
+
+        repo_run(&test->repo, "cd work; seq 1 20 >apps/web/list");
+        repo_commit(&test->repo, NEW, "-m list");
+        repo_run(&test->repo, "cd work; sed -i s/^3$/three/ apps/web/list");
+        repo_commit(&test->repo, NEW + 1, "-m three; git tag three");
+        repo_run(&test->repo, "cd work; sed -i s/^17$/seventeen/ apps/web/list");
+        for (size_t i = 0; i < RV_ARRAY_SIZE(texts); i++) {
+                repo_run(&test->repo, "cd work; printf '%s' >.gitattributes", texts[i]);
+                repo_commit(&test->repo, NEW + 2, "-m attributes");
+                compute(test, "three", RV_GIT_CONFLICT);
+                assert_string_equal(test->result.paths[0], "apps/web/list");
+        }
+        repo_run(&test->repo, "cd work; ln -sf list .gitattributes");
+        repo_commit(&test->repo, NEW + 3, "-m link");
+        compute(test, "three", RV_GIT_CONFLICT);
+        /* These are common, and read as git does; a macro of an earlier head is none. */
+        repo_run(&test->repo,
+                 "cd work; rm .gitattributes; printf '# \"Ours\" \\\\o/: [attr]\\r\\n\\r\\n *.png binary\\n"
+                 "* text=auto eol=lf mine\\n/apps/**/* -text !diff merge=text' >.gitattributes");
+        repo_commit(&test->repo, NEW + 4, "-m common");
+        compute(test, "three", RV_GIT_OK);
+        repo_run(&test->repo, "cd work; echo 'li* binary' >>apps/.gitattributes");
+        repo_commit(&test->repo, NEW + 5, "-m binary");
+        compute(test, "three", RV_GIT_CONFLICT);
+}
+
+/* git would read those that the first revert brings back. */
+static void attributes_that_an_earlier_revert_changes(void **state) {
+        struct test *test = *state;
+
+        repo_run(&test->repo, "cd work; seq 1 20 >apps/web/list; echo 'list -merge' >apps/.gitattributes");
+        repo_commit(&test->repo, NEW, "-m list");
+        repo_run(&test->repo, "cd work; sed -i s/^3$/three/ apps/web/list");
+        repo_commit(&test->repo, NEW + 1, "-m three");
+        repo_run(&test->repo, "cd work; sed -i s/^17$/seventeen/ apps/web/list");
+        repo_commit(&test->repo, NEW + 2, "-m seventeen");
+        repo_run(&test->repo, "cd work; git rm -q apps/.gitattributes");
+        repo_commit(&test->repo, NEW + 3, "-m attributes");
+        compute(test, "main~2", RV_GIT_OK);
+        assert_int_equal(try_compute(test, &(struct options){.commit = "main", .second = "main~2"}), 0);
+        assert_int_equal(test->result.outcome, RV_GIT_CONFLICT);
+        assert_string_equal(test->result.paths[0], "apps/web/list");
+}
+
 static void binary_files_are_not_merged(void **state) {
         struct test *test = *state;
 
@@ -447,6 +507,8 @@ int main(void) {
                 TEST(follows_a_rename),
                 TEST(others_malformed_trees_hide_a_rename),
                 TEST(attributes_are_obeyed),
+                TEST(attributes_that_libgit2_reads_otherwise),
+                TEST(attributes_that_an_earlier_revert_changes),
                 TEST(binary_files_are_not_merged),
                 TEST(diff_and_numbers),
                 TEST(diff_is_capped),
