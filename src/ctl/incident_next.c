@@ -213,7 +213,11 @@ static void print_advice(FILE *f, const json_t *incident, enum rv_reason reason)
                 fputs("  Ask its author first, or who owns these paths: what a migration did to data does not go back "
                       "with its file.\n",
                       f);
-        else if (is_unexamined(reason)) {
+        else if (reason == RV_REASON_AMID_BREACH) {
+                fputs("  Ask its author what it was made for. The breach before: revertctl incidents --rule=", f);
+                paint_quoted(f, rv_json_string(incident, "rule", ""));
+                fputc('\n', f);
+        } else if (is_unexamined(reason)) {
                 fputs("  Which change it could be, and what revertd would do: revertctl explain ", f);
                 print_arguments(f, rv_json_string(incident, "rule", ""), json_object_get(incident, "labels"));
                 fputc('\n', f);

@@ -181,6 +181,8 @@ static void says_what_can_be_done(void **state) {
                 {"declined", "cooldown", "9c1e2ab000", "revertctl revert -r fleet --force 9c1e2ab000\n"},
                 {"declined", "budget", "9c1e2ab000",
                  "--force 9c1e2ab000\n  Where the repository's budget is used up, raise"},
+                {"declined", "amid_breach", "9c1e2ab000",
+                 "  Ask its author what it was made for. The breach before: revertctl incidents --rule="},
                 {"declined", "no_candidate", NULL, "once you know the commit: revertctl revert -r fleet COMMIT\n"},
                 {"failed", "conflict", "9c1e2ab000", "in a clone of the repository: git revert 9c1e2ab000\n"},
                 {"failed", "push_refused", "9c1e2ab000", "once that is over: revertctl revert -r fleet 9c1e2ab000\n"},
