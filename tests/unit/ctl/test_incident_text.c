@@ -73,6 +73,21 @@ static void says_when_it_may_have_been_live(const json_t *incident, const json_t
                     "earliest 1s before it\n");
 }
 
+static void says_what_was_before(void **state) {
+        _cleanup_json_ json_t *incident = json_loads(incident_text, 0, NULL);
+        json_t *times = json_object_get(incident, "times");
+        json_int_t onset_usec = json_integer_value(json_object_get(times, "onset_usec"));
+
+        (void)state;
+        json_object_set_new(times, "earlier_usec", json_integer(onset_usec - 600000000));
+        json_object_set_new(times, "earlier_end_usec", json_integer(onset_usec - 60000000));
+        _cleanup_free_ char *text = print(incident, NULL, NULL, false);
+        assert_says(text, "  Before      in breach from 2026-03-01 09:50:00Z to 2026-03-01 09:59:00Z\n");
+        json_object_set_new(times, "earlier_end_usec", json_integer(onset_usec));
+        _cleanup_free_ char *same = print(incident, NULL, NULL, false);
+        assert_says(same, "  Before      in breach since 2026-03-01 09:50:00Z, but for a short ok\n");
+}
+
 static void says_what_an_engineer_asks(void **state) {
         _cleanup_json_ json_t *incident = json_loads(incident_text, 0, NULL);
         _cleanup_json_ json_t *transitions = json_loads(transitions_text, 0, NULL);
@@ -414,6 +429,7 @@ static void says_what_was_merged_and_what_followed(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(says_what_was_merged_and_what_followed),
+                cmocka_unit_test(says_what_was_before),
                 cmocka_unit_test(says_what_an_engineer_asks),
                 cmocka_unit_test(says_which_command_helps),
                 cmocka_unit_test(says_how_it_stands),
