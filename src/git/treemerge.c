@@ -236,22 +236,33 @@ static int settle_delete_of_changed(struct merging *m, struct change *change) {
         return merge_file_to(m, target->path, change->path, &change->base, &change->ours, &target->theirs);
 }
 
-/* The branch has the file no more. Deleted here and there is fine, but a file that only moved is not deleted. */
-static int settle_lost(struct merging *m, struct change *change) {
-        enum rv_rename_kind kind = RV_RENAME_NONE;
-        size_t index;
-        int r = 0;
+/* Both have the file no more. Deleted here and there is fine, and so is moved to the same place here and there. */
+static int settle_gone(struct merging *m, struct change *change) {
+        enum rv_rename_kind theirs, ours;
+        size_t index, index_ours;
 
-        if (change->theirs.mode == 0)
-                r = find_theirs(m, change, &kind, &index);
-        if (r == 0 && kind == RV_RENAME_NONE)
-                r = find_ours(m, change, &kind, &index);
-        else if (r == 0)
-                return conflict(m, change->path);
+        int r = find_theirs(m, change, &theirs, &index);
+        if (r == 0)
+                r = find_ours(m, change, &ours, &index_ours);
         if (r < 0)
                 return r;
-        if (change->theirs.mode == 0)
-                return kind == RV_RENAME_NONE ? 0 : conflict(m, change->path);
+        if (theirs == RV_RENAME_NONE && ours == RV_RENAME_NONE)
+                return 0;
+        struct change *target = theirs == RV_RENAME_CLEAR ? find_change(m, m->theirs_fresh.files[index].path) : NULL;
+        if (!target || ours != RV_RENAME_CLEAR || strcmp(target->path, m->ours_fresh.files[index_ours].path) != 0)
+                return conflict(m, change->path);
+        target->settled = true;
+        return merge_file_to(m, target->path, change->path, &change->base, &target->ours, &target->theirs);
+}
+
+/* The branch has a file that the change edits no more: it is followed to where it went. */
+static int settle_lost(struct merging *m, struct change *change) {
+        enum rv_rename_kind kind;
+        size_t index;
+
+        int r = find_ours(m, change, &kind, &index);
+        if (r < 0)
+                return r;
         if (kind != RV_RENAME_CLEAR)
                 return conflict(m, change->path);
         const struct rv_tree_file *target = &m->ours_fresh.files[index];
@@ -324,10 +335,10 @@ static int settle_all(struct merging *m) {
         /* First what may take over the path of another change. */
         for (size_t i = 0; r == 0 && i < m->n_changes; i++) {
                 struct change *change = &m->changes[i];
-                if (change->theirs.mode || !change->ours.mode || rv_tree_entry_equal(&change->ours, &change->base))
+                if (change->theirs.mode || rv_tree_entry_equal(&change->ours, &change->base))
                         continue;
                 change->settled = true;
-                r = settle_delete_of_changed(m, change);
+                r = change->ours.mode ? settle_delete_of_changed(m, change) : settle_gone(m, change);
         }
         for (size_t i = 0; r == 0 && i < m->n_changes; i++)
                 r = settle(m, &m->changes[i]);

@@ -29,12 +29,24 @@ void rv_tree_files_done(struct rv_tree_files *files) {
         *files = (struct rv_tree_files){0};
 }
 
-/* git's measure: a file is a bag of lines, the long ones cut every 64 bytes; what both have of each is in common. */
+/* git's measure: a file is a bag of lines, the long ones cut every 64 bytes; what both have of each is in common. Its
+ * hashes are so short that different lines of a large file often count as equal, so they must be the same here. */
 struct chunk {
-        uint64_t hash;
+        uint32_t hash;
         size_t n_bytes;
 };
-enum { CHUNK_BYTES_MAX = 64 };
+enum { CHUNK_BYTES_MAX = 64, CHUNK_HASHES = 107927 };
+
+struct text {
+        const unsigned char *data;
+        size_t n;
+};
+
+/* How git reads depends on what is not looked at here. */
+struct reading {
+        bool is_text;  /* CRLF counts as LF; attributes decide */
+        bool has_rest; /* what follows the last newline counts; git's version decides: from 2.44 on */
+};
 
 static int chunk_order(const void *pa, const void *pb) {
         const struct chunk *a = pa, *b = pb;
@@ -42,23 +54,34 @@ static int chunk_order(const void *pa, const void *pb) {
         return a->hash < b->hash ? -1 : a->hash > b->hash;
 }
 
-static int make_chunks(const unsigned char *data, size_t n_data, struct chunk **ret, size_t *ret_n) {
-        bool binary = memchr(data, 0, n_data < 8000 ? n_data : 8000);
+static struct chunk next_chunk(const unsigned char *data, size_t n_data, const struct reading *reading, size_t *i) {
+        uint64_t state = 0;
+        size_t n_bytes = 0;
+
+        while (*i < n_data && n_bytes < CHUNK_BYTES_MAX) {
+                unsigned char c = data[(*i)++];
+                if (reading->is_text && c == '\r' && *i < n_data && data[*i] == '\n')
+                        continue;
+                /* Turned by 7 bits; the sum carries nothing into the upper half. */
+                state = state << 7 | state >> 57;
+                state = (state & ~UINT64_C(0xffffffff)) | (uint32_t)(state + c);
+                n_bytes++;
+                if (c == '\n')
+                        break;
+        }
+        return (struct chunk){.hash = ((uint32_t)state + (uint32_t)(state >> 32) * 97) % CHUNK_HASHES,
+                              .n_bytes = n_bytes};
+}
+
+static int make_chunks(const unsigned char *data, size_t n_data, const struct reading *reading, struct chunk **ret,
+                       size_t *ret_n) {
         struct chunk *chunks = NULL;
         size_t n = 0, size = 0;
 
         for (size_t i = 0; i < n_data;) {
-                uint64_t hash = UINT64_C(0xcbf29ce484222325);
-                size_t n_bytes = 0;
-                while (i < n_data && n_bytes < CHUNK_BYTES_MAX) {
-                        unsigned char c = data[i++];
-                        if (!binary && c == '\r' && i < n_data && data[i] == '\n')
-                                continue;
-                        hash = (hash ^ c) * UINT64_C(0x100000001b3);
-                        n_bytes++;
-                        if (c == '\n')
-                                break;
-                }
+                struct chunk chunk = next_chunk(data, n_data, reading, &i);
+                if (!reading->has_rest && i == n_data && data[i - 1] != '\n' && chunk.n_bytes < CHUNK_BYTES_MAX)
+                        break;
                 if (n == size) {
                         size = size ? 2 * size : 64;
                         struct chunk *p = reallocarray(chunks, size, sizeof *p);
@@ -68,7 +91,7 @@ static int make_chunks(const unsigned char *data, size_t n_data, struct chunk **
                         }
                         chunks = p;
                 }
-                chunks[n++] = (struct chunk){.hash = hash, .n_bytes = n_bytes};
+                chunks[n++] = chunk;
         }
         if (n > 0)
                 qsort(chunks, n, sizeof *chunks, chunk_order);
@@ -77,7 +100,7 @@ static int make_chunks(const unsigned char *data, size_t n_data, struct chunk **
         return 0;
 }
 
-static size_t take_run(const struct chunk *chunks, size_t n, size_t *i, uint64_t hash) {
+static size_t take_run(const struct chunk *chunks, size_t n, size_t *i, uint32_t hash) {
         size_t n_bytes = 0;
 
         for (; *i < n && chunks[*i].hash == hash; ++*i)
@@ -89,7 +112,7 @@ static size_t common_bytes(const struct chunk *a, size_t n_a, const struct chunk
         size_t common = 0;
 
         for (size_t i = 0, j = 0; i < n_a && j < n_b;) {
-                uint64_t hash = a[i].hash < b[j].hash ? a[i].hash : b[j].hash;
+                uint32_t hash = a[i].hash < b[j].hash ? a[i].hash : b[j].hash;
                 size_t in_a = take_run(a, n_a, &i, hash), in_b = take_run(b, n_b, &j, hash);
                 common += in_a < in_b ? in_a : in_b;
         }
@@ -98,26 +121,55 @@ static size_t common_bytes(const struct chunk *a, size_t n_a, const struct chunk
 
 enum similarity { DIFFERENT, UNCERTAIN, SIMILAR };
 
-/* git draws the line at half of the larger file. Close to it the two programs could differ by the collisions of git's
- * short hashes, so there is a band in which this does not say. */
+/* git draws the line at half of the larger file. */
 static enum similarity judge(size_t common, size_t larger) {
-        double ratio = (double)common / (double)larger;
-
-        return ratio < 0.45 ? DIFFERENT : ratio < 0.55 ? UNCERTAIN : SIMILAR;
+        return 2 * common < larger ? DIFFERENT : SIMILAR;
 }
 
-static int compare_blobs(const git_odb_object *a, const git_odb_object *b, enum similarity *ret) {
+static int compare_texts(const struct text *a, const struct text *b, const struct reading *reading,
+                         enum similarity *ret) {
         _cleanup_free_ struct chunk *chunks_a = NULL, *chunks_b = NULL;
-        size_t size_a = git_odb_object_size((git_odb_object *)a), size_b = git_odb_object_size((git_odb_object *)b);
         size_t n_a, n_b;
 
-        int r = make_chunks(git_odb_object_data((git_odb_object *)a), size_a, &chunks_a, &n_a);
+        int r = make_chunks(a->data, a->n, reading, &chunks_a, &n_a);
         if (r == 0)
-                r = make_chunks(git_odb_object_data((git_odb_object *)b), size_b, &chunks_b, &n_b);
+                r = make_chunks(b->data, b->n, reading, &chunks_b, &n_b);
         if (r < 0)
                 return r;
-        *ret = judge(common_bytes(chunks_a, n_a, chunks_b, n_b), size_a > size_b ? size_a : size_b);
+        *ret = judge(common_bytes(chunks_a, n_a, chunks_b, n_b), a->n > b->n ? a->n : b->n);
         return 0;
+}
+
+static bool has_crlf(const struct text *text) {
+        return memmem(text->data, text->n, "\r\n", 2) != NULL;
+}
+
+static bool has_rest(const struct text *text) {
+        return text->n > 0 && text->data[text->n - 1] != '\n';
+}
+
+/* It says only what it says in every reading. */
+static int compare_readings(const struct text *a, const struct text *b, enum similarity *ret) {
+        const bool crlf = has_crlf(a) || has_crlf(b), rest = has_rest(a) || has_rest(b);
+        enum similarity similarity;
+
+        int r = compare_texts(a, b, &(struct reading){}, ret);
+        for (unsigned i = 1; r == 0 && *ret != UNCERTAIN && i < 4; i++) {
+                const struct reading reading = {.is_text = i & 1, .has_rest = i & 2};
+                if ((reading.is_text && !crlf) || (reading.has_rest && !rest))
+                        continue;
+                r = compare_texts(a, b, &reading, &similarity);
+                if (r == 0 && similarity != *ret)
+                        *ret = UNCERTAIN;
+        }
+        return r;
+}
+
+static int compare_blobs(git_odb_object *a, git_odb_object *b, enum similarity *ret) {
+        const struct text text_a = {.data = git_odb_object_data(a), .n = git_odb_object_size(a)};
+        const struct text text_b = {.data = git_odb_object_data(b), .n = git_odb_object_size(b)};
+
+        return compare_readings(&text_a, &text_b, ret);
 }
 
 static bool is_regular(const struct rv_tree_entry *entry) {
