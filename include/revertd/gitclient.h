@@ -22,6 +22,7 @@ struct rv_gitclient_options {
         const char *socket;          /* the worker's socket unit; NULL: spawn */
         bool is_read_only;           /* a push is refused here, and by a worker that we spawn */
         int64_t timeout_usec;        /* one attempt at the remote; our own deadline is a little later */
+        int64_t end_usec;            /* an idle worker has so long to tidy up when it is freed, which waits; 0: none */
         void (*on_progress)(void *userdata); /* what rv_gitclient_progress() says has changed; NULL: nobody asks */
         void *userdata;                      /* on_progress's */
 };

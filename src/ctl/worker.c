@@ -78,6 +78,7 @@ int worker_new(struct worker **ret, const struct args *args, const struct rv_rep
                 .socket = repository->socket,
                 .is_read_only = is_read_only,
                 .timeout_usec = repository->timeout_usec,
+                .end_usec = RV_USEC_PER_SEC, /* it takes back the copy of the key, and ends the SSH connection */
         };
         r = sd_event_new(&worker->event);
         if (r < 0)

@@ -134,6 +134,7 @@ static int copy_options(struct rv_gitclient_options *copy, const struct rv_gitcl
 
         copy->is_read_only = options->is_read_only;
         copy->timeout_usec = options->timeout_usec > 0 ? options->timeout_usec : RV_USEC_PER_MINUTE;
+        copy->end_usec = options->end_usec;
         copy->on_progress = options->on_progress;
         copy->userdata = options->userdata;
         r |= copy_string(&copy->program, options->program);

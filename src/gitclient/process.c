@@ -2,6 +2,7 @@
 
 #include "revertd/build.h"
 #include "revertd/cleanup.h"
+#include "revertd/clock.h"
 #include "revertd/gitwire.h"
 
 #include <errno.h>
@@ -224,10 +225,14 @@ void process_reap(struct process *process, char *text, size_t size) {
         *process = (struct process){.fd = -1, .pidfd = -1};
 }
 
-void process_end(struct process *process) {
+void process_end(struct process *process, int64_t wait_usec) {
         struct pollfd ended = {.fd = process->pidfd, .events = POLLIN};
         char text[128];
 
+        if (process->pid > 0 && process->fd >= 0 && wait_usec > 0) {
+                close(RV_TAKE_FD(process->fd));
+                (void)!poll(&ended, 1, (int)(wait_usec / RV_USEC_PER_MSEC));
+        }
         process_kill(process);
         if (process->pid > 0 && poll(&ended, 1, END_WAIT_MSEC) > 0)
                 process_reap(process, text, sizeof(text));

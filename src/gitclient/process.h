@@ -19,5 +19,5 @@ void process_kill(struct process *process);
 /* After the pidfd says that it has ended: how, for people. Ends the process struct's life. */
 void process_reap(struct process *process, char *text, size_t size);
 
-/* Wait a little, kill, reap. */
-void process_end(struct process *process);
+/* Close the socket, at whose end an idle worker ends by itself; after wait_usec kill it; reap. */
+void process_end(struct process *process, int64_t wait_usec);

@@ -258,7 +258,7 @@ static void start(struct runner *runner) {
                 if (r < 0) {
                         runner->io = sd_event_source_disable_unref(runner->io);
                         runner->ended = sd_event_source_disable_unref(runner->ended);
-                        process_end(&runner->process);
+                        process_end(&runner->process, 0);
                         rv_error_set(&err, r, "worker: %s", strerror(-r));
                 }
         }
@@ -309,7 +309,7 @@ void runner_done(struct runner *runner) {
         sd_event_source_disable_unref(runner->ended);
         sd_event_source_disable_unref(runner->timer);
         sd_event_source_disable_unref(runner->retry);
-        process_end(&runner->process);
+        process_end(&runner->process, runner->state == RUNNER_IDLE ? runner->options->end_usec : 0);
         channel_done(&runner->channel);
         free(runner->why);
 }

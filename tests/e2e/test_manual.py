@@ -1,10 +1,13 @@
 """What people do by hand: revertctl with a daemon and without one."""
 import json
 import os
+import pathlib
 import subprocess
+import tempfile
 
 import parts
 from conftest import PAGE, PROGRAMS
+from servers import GitSsh
 
 
 def test_revert_by_commit(broken):
@@ -100,6 +103,22 @@ def test_without_a_daemon(broken, tmp_path):
     assert broken.repository.subjects()[0] == 'Revert "Lower checkout\'s timeout"'
     again = ctl("revert", *common, "-r", "fleet", broken.bad, "--yes")
     assert again.returncode == 1 and "already" in again.stdout + again.stderr
+
+
+def test_over_ssh_nothing_stays_behind(broken):
+    """Neither the copy of the key, which ssh wants as a file, nor the connection that is kept for what comes next."""
+    server = broken.add(GitSsh(broken.directory))
+    broken.url = server.url(broken.repository)
+    broken.revertd.credential("deploy", server.key.rstrip())
+    broken.configure(PAGE, credential="deploy", known_hosts=str(server.known_hosts))
+    with tempfile.TemporaryDirectory() as storage:  # ssh's socket needs a short path
+        done = subprocess.run([PROGRAMS / "revertctl", "revert", "--config.file", broken.revertd.config, "--storage.path",
+                               storage, "--no-daemon", "-r", "fleet", broken.bad, "--yes"],
+                              capture_output=True, text=True)
+        left = list(pathlib.Path(storage, "git", "fleet.run").iterdir())
+    assert done.returncode == 0, done.stderr
+    assert broken.repository.subjects()[0] == 'Revert "Lower checkout\'s timeout"'
+    assert left == []
 
 
 def test_without_a_daemon_in_a_relative_folder(broken, tmp_path):

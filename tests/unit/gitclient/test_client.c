@@ -81,13 +81,14 @@ static void on_progress(void *userdata) {
         snprintf(world->told + n, sizeof(world->told) - n, "%s|", progress ? progress : "");
 }
 
-static void make_client(struct world *world, const char *script) {
+static void make_client_that_waits(struct world *world, const char *script, int64_t end_usec) {
         struct rv_gitclient_options options = {
                 .program = world->program,
                 .config_file = "/nonexistent",
                 .repository = "fleet",
                 .state_directory = world->folder,
                 .timeout_usec = 20 * RV_USEC_PER_SEC,
+                .end_usec = end_usec,
                 .on_progress = on_progress,
                 .userdata = world,
         };
@@ -95,6 +96,10 @@ static void make_client(struct world *world, const char *script) {
 
         write_worker(world, script);
         assert_int_equal(rv_gitclient_new(&world->client, world->event, &options, &err), 0);
+}
+
+static void make_client(struct world *world, const char *script) {
+        make_client_that_waits(world, script, 0);
 }
 
 static void on_answer(const struct rv_git_reply *reply, const struct rv_error *err, void *userdata) {
@@ -401,6 +406,29 @@ static void test_freed_while_asking(void **state) {
         assert_int_equal(world->answered + world->lost, 0);
 }
 
+static void test_an_idle_worker_may_tidy_up(void **state) {
+        struct world *world = *state;
+
+        make_client_that_waits(world, HELLO "while read -r line <&3; do\n" ANSWER "done\nsleep 0.1\n: > $notes\n",
+                               20 * RV_USEC_PER_SEC);
+        ask(world);
+        settle(world);
+        world->client = rv_gitclient_free(world->client);
+        assert_int_equal(access(world->notes, F_OK), 0);
+}
+
+static void test_a_worker_that_stays_is_killed(void **state) {
+        struct world *world = *state;
+        int64_t start_usec = rv_clock_monotonic_usec();
+
+        make_client_that_waits(world, HELLO READ ANSWER "exec sleep 1000\n", 50 * RV_USEC_PER_MSEC);
+        ask(world);
+        settle(world);
+        world->client = rv_gitclient_free(world->client);
+        assert_int_equal(kill(atoi(world->last), 0), -1);
+        assert_true(rv_clock_monotonic_usec() - start_usec < 20 * RV_USEC_PER_SEC);
+}
+
 static void test_a_socket_unit_serves(void **state) {
         struct world *world = *state;
         struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -461,6 +489,8 @@ int main(void) {
                 TEST(test_the_queue_is_bounded),
                 TEST(test_the_callback_may_free_the_client),
                 TEST(test_freed_while_asking),
+                TEST(test_an_idle_worker_may_tidy_up),
+                TEST(test_a_worker_that_stays_is_killed),
                 TEST(test_a_socket_unit_serves),
         };
 
