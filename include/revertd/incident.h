@@ -49,7 +49,7 @@ bool rv_incident_state_is_end(enum rv_incident_state state);
           "the only commits in the scope came after the onset, so they cannot be the cause")                           \
         X(ALREADY_REVERTED, "already_reverted",                                                                        \
           "the commit was reverted already, or something else in the scope since the onset")                           \
-        X(IN_PROGRESS, "in_progress", "another incident is reverting the same commit")                                 \
+        X(IN_PROGRESS, "in_progress", "another incident is reverting the same commit, or made it")                     \
         X(AMBIGUOUS, "ambiguous", "the suspect is not sure enough for this rule")                                      \
         X(IS_REVERT, "is_revert", "the commit is itself a revert")                                                     \
         X(IS_OURS, "is_ours", "the commit was made by revertd")                                                        \

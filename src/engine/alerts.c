@@ -89,8 +89,10 @@ static int note_firing(struct turn *t, struct rule *rule, const struct rv_alert 
         opens = !is_more && is_new_episode(series, starts_usec);
         /* The newest start that is known: by it the end of an episode before this one is told from its own. */
         is_later = !series->s.latched || starts_usec > series->starts_usec;
-        if (opens && series->s.latched)
-                earlier_note(series, true, series->s.onset_usec, onset_usec);
+        if (opens && series->s.latched) /* nobody told of its end */
+                earlier_end(series, series->s.breach_usec);
+        if (opens || !series->s.latched)
+                earlier_begin(series, onset_usec);
         series->s.verdict = RV_VERDICT_BREACH;
         series->s.seen_usec = series->s.breach_usec = t->now_usec;
         series->s.ok_usec = 0;
@@ -123,12 +125,13 @@ static int end_episode(struct turn *t, struct series *series) {
         series->s.seen_usec = t->now_usec;
         if (series->s.ok_usec == 0)
                 series->s.ok_usec = t->now_usec;
-        earlier_note(series, series->s.latched, series->s.onset_usec, t->now_usec);
+        if (series->s.latched)
+                earlier_end(series, t->now_usec);
         series->s.onset_usec = series->s.breach_usec = 0;
         series->s.latched = false;
         r = good_breach(t, series); /* until now */
         if (r == 0)
-                r = series_rest(t, series);
+                r = series_forget(t, series);
         return r < 0 ? r : state_tell(t, series, t->now_usec);
 }
 

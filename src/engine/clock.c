@@ -44,10 +44,9 @@ static int move_acts(struct turn *t, const struct clock_step *step) {
 }
 
 static void move_times(struct rv_incident_times *times, const struct clock_step *step) {
-        int64_t *const each[] = {&times->onset_usec,    &times->detected_usec,   &times->decided_usec,
-                                 &times->proposed_usec, &times->pushed_usec,     &times->landed_usec,
-                                 &times->applied_usec,  &times->recovered_usec,  &times->ended_usec,
-                                 &times->earlier_usec,  &times->earlier_end_usec};
+        int64_t *const each[] = {&times->onset_usec,    &times->detected_usec,  &times->decided_usec,
+                                 &times->proposed_usec, &times->pushed_usec,    &times->landed_usec,
+                                 &times->applied_usec,  &times->recovered_usec, &times->ended_usec};
 
         for (size_t i = 0; i < RV_ARRAY_SIZE(each); i++)
                 *each[i] = moved_past(step, *each[i]);
@@ -58,6 +57,7 @@ static void move_incident(struct rv_incident *i, const struct rv_rule_config *ru
         int64_t onset_usec = i->times.onset_usec;
 
         move_times(&i->times, step);
+        i->times.earlier_usec = i->times.earlier_end_usec = 0; /* partly by another clock */
         if (rule && !rule->expr)
                 i->times.onset_usec = onset_usec;
         for (size_t k = 0; k < i->n_suspects; k++) {
@@ -95,12 +95,13 @@ static void move_one(struct series *series, bool is_polled, const struct clock_s
         series->s.ok_usec = moved_past(step, series->s.ok_usec);
         series->s.left_usec = moved_past(step, series->s.left_usec);
         series->resolved_at_usec = moved_past(step, series->resolved_at_usec);
-        series->earlier_usec = moved_past(step, series->earlier_usec);
-        series->earlier_end_usec = moved_past(step, series->earlier_end_usec);
+        series->earlier_usec = series->earlier_end_usec = 0;
         series->well_usec = moved_past(step, series->well_usec);
         series->well_last_usec = moved_past(step, series->well_last_usec);
-        if (is_polled)
+        if (is_polled) {
                 series->s.onset_usec = moved_past(step, series->s.onset_usec);
+                series->fired_usec = moved_past(step, series->fired_usec);
+        }
 }
 
 static int move_series(struct turn *t, const struct clock_step *step) {

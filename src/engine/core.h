@@ -30,7 +30,7 @@ enum {
 struct open;
 struct recent;
 
-/* A label set of a rule. In the store (RV_RECORD_SERIES) while pending or latched, and for a window after that. */
+/* A label set of a rule. In the store (RV_RECORD_SERIES) while pending or latched. */
 struct series {
         struct {
                 const struct rule *rule;
@@ -49,7 +49,9 @@ struct series {
         bool is_event;              /* alerts: it is told by events */
         int64_t resolve_after_usec; /* alerts: over when not told again for that long; 0: when its end is told */
         int64_t expires_usec;       /* which is then; 0: never, or not heard of since the start */
-        int64_t earlier_usec;       /* onset of its newest breach that is over; 0: none is known */
+        int64_t fired_usec;   /* latched: onset of the run that fired; s.onset_usec moves over a gap in the data */
+        bool is_mended;       /* latched: a revert for its scope has proved right meanwhile */
+        int64_t earlier_usec; /* onset of its newest breach that is over; 0: none is known */
         int64_t earlier_end_usec;
         int64_t well_usec; /* first of the run of evaluations that all were ok; 0: the newest was not */
         int64_t well_last_usec;
@@ -134,6 +136,7 @@ struct open {
         bool is_answered;     /* somebody reverts in the scope already, by the newest history */
         bool is_restoring;    /* attributing: i->token asks for what a restore would undo */
         struct rv_oid looked; /* verifying: the newest head that was looked at for what brings the change back */
+        bool is_missed;       /* verifying: the newest look did not find the revert on the branch */
         bool is_dirty, is_over;
         char *aside; /* attributing: a commit in the history that is no candidate, in words; NULL: not looked */
         /* Other scopes that went into breach at about the same time, each as rv_act_scope() has it, at most as many as
@@ -198,7 +201,6 @@ int series_get(struct rv_engine *engine, struct rule *rule, const struct rv_labe
 struct series *series_free(struct rv_engine *engine, struct series *series);
 int series_store(struct turn *t, struct series *series);
 int series_forget(struct turn *t, struct series *series); /* the record */
-int series_rest(struct turn *t, struct series *series);   /* it is over: the same, if nothing in it matters any more */
 bool series_is_over(const struct series *series);         /* neither pending, latched nor bound to an incident */
 int series_prune(struct turn *t);
 int series_drop_rule(struct turn *t, struct rule *rule);
@@ -268,13 +270,15 @@ int others_still(struct turn *t, const struct open *o, char **ret);
 int unrecovered_detail(const struct turn *t, const struct open *o, char **ret); /* -ENOMEM: *ret is NULL */
 
 /* -- earlier.c: the breach before this one -- */
-/* A run of breaches of the label set is over. */
-void earlier_note(struct series *series, bool has_fired, int64_t onset_usec, int64_t end_usec);
-/* What it came of is known, and taken back. */
-int earlier_forget(struct turn *t, struct series *series);
-bool earlier_matters(const struct turn *t, const struct series *series);
-/* times has the onset. */
-void earlier_tell(const struct turn *t, const struct series *series, struct rv_incident_times *times);
+/* The label set latches, and is over. */
+void earlier_begin(struct series *series, int64_t onset_usec);
+void earlier_end(struct series *series, int64_t end_usec);
+/* The incident recovered. */
+int earlier_mend(struct turn *t, const struct open *o);
+/* For how long a label set that is well is remembered for it. */
+int64_t earlier_kept_usec(const struct series *series, const struct rv_rule_config *rule);
+void earlier_tell(const struct series *series, const struct rv_rule_config *rule, int64_t onset_usec,
+                  struct rv_incident_times *times);
 /* Whether a commit came while it lasted, or shortly after. */
 bool earlier_holds(const struct rv_incident_times *times, const struct rv_live *live);
 

@@ -243,7 +243,7 @@ static void already_reverted(const struct objection *x) {
 static void in_progress(const struct objection *x) {
         const struct rv_incident *ahead = incident_ahead(x->t->engine, x->o, &x->culprit->commit);
 
-        if (ahead && x->culprit->commit.incident) {
+        if (ahead && x->culprit->commit.incident && strcmp(ahead->id, x->culprit->commit.incident) == 0) {
                 culprit(x);
                 fprintf(x->f, ", of incident %s", ahead->id);
                 if (ahead->times.pushed_usec > 0 && ahead->times.pushed_usec < x->o->i->times.onset_usec) {

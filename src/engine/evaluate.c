@@ -14,7 +14,6 @@
 static int advance(struct turn *t, struct series *series, const struct rv_rule_config *rule, enum rv_verdict verdict,
                    double value, int64_t at_usec) {
         bool was_latched = series->s.latched;
-        int64_t onset_usec = series->s.onset_usec;
         enum rv_series_change change = rv_series_advance(&series->s, rule, verdict, value, at_usec);
         int r = 0;
 
@@ -26,12 +25,14 @@ static int advance(struct turn *t, struct series *series, const struct rv_rule_c
         case RV_SERIES_FIRED:
                 if (!series->open)
                         r = incident_open(t, series, series->s.onset_usec);
+                earlier_begin(series, series->s.onset_usec);
                 if (r == 0)
                         r = series_store(t, series);
                 break;
         case RV_SERIES_OVER:
-                earlier_note(series, was_latched, onset_usec, at_usec);
-                r = series_rest(t, series);
+                if (was_latched)
+                        earlier_end(series, at_usec);
+                r = series_forget(t, series);
                 break;
         case RV_SERIES_SAME:
                 if (series->s.onset_usec > 0 && !series->s.latched &&

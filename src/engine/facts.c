@@ -40,7 +40,7 @@ const struct rv_incident *incident_ahead(const struct rv_engine *engine, const s
         const struct rv_incident *maker = culprit->incident ? rv_engine_incident(engine, culprit->incident) : NULL;
         struct open *other, *next;
 
-        if (maker && maker != o->i && !rv_incident_state_is_end(maker->state))
+        if (maker && maker != o->i && !o->i->by_hand && !rv_incident_state_is_end(maker->state))
                 return maker;
 
         HASH_ITER (hh, engine->open, other, next) {

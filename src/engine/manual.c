@@ -87,10 +87,11 @@ static int take_breach(struct turn *t, const struct rv_event *event, struct rv_i
         if (!series)
                 return 0;
         i->value = i->last_value = series->s.value;
-        if (i->mode == RV_MODE_OBSERVE && event->revert.n_revisions == 0 && !event->revert.to &&
-            series->s.onset_usec > 0 && series->s.onset_usec < t->now_usec) {
-                i->times.onset_usec = series->s.onset_usec;
-                earlier_tell(t, series, &i->times);
+        if (event->revert.n_revisions == 0 && !event->revert.to && series->s.onset_usec > 0 &&
+            series->s.onset_usec < t->now_usec) {
+                earlier_tell(series, &t->engine->config->rules[event->revert.rule], series->s.onset_usec, &i->times);
+                if (i->mode == RV_MODE_OBSERVE)
+                        i->times.onset_usec = series->s.onset_usec;
         }
         return recent_tell(series, i);
 }

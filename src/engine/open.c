@@ -193,11 +193,13 @@ static int open_for(struct turn *t, struct series *series, int64_t onset_usec, s
         i->mode = config->mode;
         i->value = i->last_value = series->s.value;
         i->times.onset_usec = onset_usec;
-        earlier_tell(t, series, &i->times);
         if (before) {
+                i->times.earlier_usec = before->times.earlier_usec;
+                i->times.earlier_end_usec = before->times.earlier_end_usec;
                 memcpy(i->after, before->id, sizeof(i->after));
                 i->ruled_out = before->plan->spec.commits[before->plan->spec.n_commits - 1];
-        }
+        } else
+                earlier_tell(series, config, onset_usec, &i->times);
         i->repository = strdup(repository->name);
         scope = incident_describe(i, config, true, &err);
         if (scope == 0)

@@ -44,6 +44,8 @@ bool others_is_in_breach(const struct series *series, const struct rv_rule_confi
 static bool is_believed(const struct series *series, const struct rv_rule_config *rule) {
         const struct open *o = series->open;
 
+        if (series->is_event && series->resolve_after_usec == 0) /* nobody may ever say that it is over */
+                return false;
         return !rule->confirm || (o && !o->is_over && o->i->state != RV_INCIDENT_CONFIRMING && o->i->ok_usec == 0);
 }
 

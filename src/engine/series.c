@@ -122,13 +122,6 @@ int series_forget(struct turn *t, struct series *series) {
         return r;
 }
 
-int series_rest(struct turn *t, struct series *series) {
-        if (!earlier_matters(t, series))
-                return series_forget(t, series);
-        series->ended_usec = 0;
-        return series_store(t, series);
-}
-
 static bool is_stale(const struct turn *t, const struct series *series) {
         const struct rv_rule_config *rule = rule_config(t->engine, series->key.rule);
         int64_t kept = HEALTHY_KEPT_USEC;
@@ -139,8 +132,8 @@ static bool is_stale(const struct turn *t, const struct series *series) {
                 kept = LATCHED_KEPT_USEC;
         if (kept < 4 * rule->interval_usec)
                 kept = 4 * rule->interval_usec;
-        if (earlier_matters(t, series) && kept < rule->window_usec)
-                kept = rule->window_usec;
+        if (kept < earlier_kept_usec(series, rule))
+                kept = earlier_kept_usec(series, rule);
         return t->now_usec - series->answered_usec > kept;
 }
 
@@ -148,13 +141,14 @@ int series_prune(struct turn *t) {
         struct series *series, *next;
 
         HASH_ITER (hh, t->engine->series, series, next) {
-                bool is_needless = series_is_over(series) && !earlier_matters(t, series), goes = is_stale(t, series);
-                int r = goes || is_needless ? series_forget(t, series) : 0;
+                int r;
 
+                if (!is_stale(t, series))
+                        continue;
+                r = series_forget(t, series);
                 if (r < 0)
                         return r;
-                if (goes)
-                        series_free(t->engine, series);
+                series_free(t->engine, series);
         }
         return 0;
 }
@@ -204,8 +198,9 @@ int series_load(struct rv_engine *engine, const struct rv_record *record, struct
         series->resolve_after_usec = rv_json_int(json, "resolve_after_usec", 0);
         series->is_unlisted = rv_json_bool(json, "is_unlisted", false);
         series->is_event = rv_json_bool(json, "is_event", false);
-        series->s.verdict = series_is_over(series) ? RV_VERDICT_OK : RV_VERDICT_BREACH;
-        series->answered_usec = series->s.breach_usec > 0 ? series->s.breach_usec : series->earlier_end_usec;
+        series->fired_usec = series->s.latched ? series->s.onset_usec : 0;
+        series->s.verdict = RV_VERDICT_BREACH;
+        series->answered_usec = series->s.breach_usec;
         series->stored_usec = series->s.breach_usec > 0 ? series->s.breach_usec : 1;
         return 0;
 }

@@ -96,11 +96,16 @@ int undone_answer(struct turn *t, struct open *o, const struct rv_git_reply *rep
                 return 0;
         if (o->asked == RV_GIT_HISTORY && reply->outcome == RV_GIT_NOT_FOUND)
                 return ask_whether_lost(t, o);
+        if (o->asked == RV_GIT_CHECK && reply->outcome == RV_GIT_OK && !reply->contained) {
+                if (o->is_missed)
+                        return incident_move(t, o, RV_INCIDENT_FAILED, RV_REASON_REVERT_LOST, NULL);
+                o->is_missed = true; /* a copy of the remote that lags may have answered: the next look tells */
+                return 0;
+        }
+        o->is_missed = false;
         o->looked = reply->head;
         if (reply->outcome != RV_GIT_OK)
                 return 0;
-        if (o->asked == RV_GIT_CHECK && !reply->contained)
-                return incident_move(t, o, RV_INCIDENT_FAILED, RV_REASON_REVERT_LOST, NULL);
         for (size_t k = 0; k < reply->n_commits; k++)
                 if (strcmp(reply->commits[k].reapplies.hex, rv_incident_revert(o->i)->hex) == 0) {
                         int r = describe(t, o, &reply->commits[k], &detail);

@@ -18,7 +18,7 @@ static int recovered(struct turn *t, struct open *o) {
         _cleanup_free_ char *still = NULL;
 
         o->i->times.recovered_usec = o->i->ok_usec;
-        if (others_still(t, o, &still) < 0 || (o->series && earlier_forget(t, o->series) < 0))
+        if (others_still(t, o, &still) < 0 || earlier_mend(t, o) < 0)
                 return -ENOMEM;
         return incident_move(t, o, RV_INCIDENT_RECOVERED, RV_REASON_NONE, still);
 }

@@ -161,6 +161,29 @@ static void force_does_not_override_a_pause(void **state) {
         world_free(w);
 }
 
+/* Who sees that it made things worse need not wait for its end. */
+static void force_takes_a_revert_of_ours_back_while_it_is_verified(void **state) {
+        (void)state;
+        for (int force = 0; force < 2; force++) {
+                struct world *w = world_new(ENFORCE);
+                const char *revision;
+
+                world_bad_commit(w);
+                world_evaluate(w, 0.4);
+                world_settle(w);
+                assert_state(w, VERIFYING);
+                revision = w->branch[w->n_commits - 1].id.hex;
+                struct rv_event event = by_hand(&revision, 1);
+                event.revert.force = force;
+                world_do(w, &event);
+                world_settle(w);
+                assert_int_equal(w->n_pushes, 1 + force);
+                if (!force)
+                        assert_ended(w, DECLINED, IS_OURS);
+                world_free(w);
+        }
+}
+
 static void senseless_requests_are_refused(void **state) {
         struct world *w = world_new(ENFORCE);
         struct rv_labels *bad = world_labels("../x", NULL);
@@ -365,6 +388,7 @@ int main(void) {
                 cmocka_unit_test(unknown_commit_is_not_found),
                 cmocka_unit_test(force_overrides_some_guards),
                 cmocka_unit_test(force_does_not_override_a_pause),
+                cmocka_unit_test(force_takes_a_revert_of_ours_back_while_it_is_verified),
                 cmocka_unit_test(senseless_requests_are_refused),
                 cmocka_unit_test(pauses_are_kept_and_expire),
                 cmocka_unit_test(pause_ends_what_has_not_been_pushed),
