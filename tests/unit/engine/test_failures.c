@@ -264,7 +264,7 @@ static void revert_that_vanishes_later_is_lost(void **state) {
                 assert_state(w, VERIFYING);
                 world_pass(w, MINUTE);
                 if (is_back)
-                        w->n_commits--;
+                        world_drop_newest(w);
                 else
                         w->branch[w->n_commits - 1].id = world_oid(4711);
                 world_poll(w);

@@ -252,6 +252,15 @@ static inline ssize_t world_find(const struct world *w, const struct rv_oid *id)
         return -1;
 }
 
+/* Somebody forces it off the branch. */
+static inline void world_drop_newest(struct world *w) {
+        struct commit *c = &w->branch[--w->n_commits];
+
+        free(c->incident);
+        free(c->scope);
+        memset(c, 0, sizeof(*c));
+}
+
 static inline void world_describe(const struct commit *c, struct rv_commit *ret) {
         *ret = (struct rv_commit){
                 .id = c->id,
